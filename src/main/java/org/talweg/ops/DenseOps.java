@@ -1,0 +1,54 @@
+package org.talweg.ops;
+
+import org.talweg.tensor.Tensor;
+
+/**
+ * The three matrix products of a dense layer, with what surrounds them fused in. Shapes: X [batch×inputs],
+ * W [outputs×inputs] as in PyTorch, b [outputs], Z and A [batch×outputs]; gradients have the shape of what they
+ * belong to. {@code x} may be a whole data set read through {@code rows}; then its first dimension is the set's.
+ *
+ * <p>Gradients travel as dZ, the gradient of the pre-activation, so that each product applies the derivative of the
+ * layer below while it still has the values in registers.
+ */
+public interface DenseOps {
+
+    /**
+     * A = f(X Wᵀ + b).
+     *
+     * @param rows          which rows of {@code x} are the batch, or null for all of them in order
+     * @param bias          or null
+     * @param preActivation receives Z = X Wᵀ + b for activations that save their input (GELU), or null
+     */
+    void denseForward(Tensor x, BatchRows rows, Tensor weights, Tensor bias, Activation activation,
+                      Tensor preActivation, Tensor output);
+
+    /**
+     * dX = (dZ W) ⊙ f'(saved), where f is the activation of the layer below, so dX is that layer's dZ.
+     *
+     * @param gradient   dZ
+     * @param below      the activation to differentiate, {@link Activation#IDENTITY} for none
+     * @param saved      that activation's saved output or input ({@link Activation#saved}), or null for identity
+     * @param accumulate add to what {@code inputGradient} holds instead of overwriting it
+     */
+    void denseBackwardInput(Tensor gradient, Tensor weights, Activation below, Tensor saved, boolean accumulate,
+                            Tensor inputGradient);
+
+    /**
+     * dW = dZᵀ X, db = the column sums of dZ, and partial sums of squares of what was finally stored in both.
+     *
+     * @param gradient       dZ
+     * @param accumulate     add to what the gradients hold instead of overwriting them
+     * @param biasGradient   or null
+     * @param squarePartials FLOAT32 of exactly {@link #denseSquarePartials} elements, all overwritten; their sum, in
+     *                       order, is ‖dW‖² + ‖db‖². Or null
+     * @param workspace      FLOAT32 scratch of at least {@link #denseWorkspace} elements, or null if that is 0
+     */
+    void denseBackwardWeights(Tensor x, BatchRows rows, Tensor gradient, boolean accumulate, Tensor weightGradient,
+                              Tensor biasGradient, Tensor squarePartials, Tensor workspace);
+
+    /** Number of partial sums that {@link #denseBackwardWeights} writes for this shape. */
+    int denseSquarePartials(DenseShape shape);
+
+    /** Scratch elements that {@link #denseBackwardWeights} needs for this shape. */
+    long denseWorkspace(DenseShape shape);
+}

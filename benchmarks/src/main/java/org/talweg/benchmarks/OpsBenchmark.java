@@ -1,0 +1,126 @@
+package org.talweg.benchmarks;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+import org.talweg.ops.Activation;
+import org.talweg.ops.DenseShape;
+import org.talweg.ops.Device;
+import org.talweg.ops.Devices;
+import org.talweg.ops.StepState;
+import org.talweg.tensor.DType;
+import org.talweg.tensor.Shape;
+import org.talweg.tensor.Tensor;
+
+/** The dense products and the Adam update on one device; each call waits for its result. */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(1)
+public class OpsBenchmark {
+    @Param({"cpu"})
+    public String device;
+
+    /** batch, outputs, inputs. */
+    @Param({"64,128,64", "128,512,512"})
+    public String shape;
+
+    private Device opened;
+    private final List<Tensor> allocated = new ArrayList<>();
+    private Tensor x;
+    private Tensor weights;
+    private Tensor bias;
+    private Tensor gradient;
+    private Tensor output;
+    private Tensor inputGradient;
+    private Tensor weightGradient;
+    private Tensor biasGradient;
+    private Tensor squarePartials;
+    private Tensor workspace;
+    private Tensor firstMoment;
+    private Tensor secondMoment;
+    private StepState state;
+
+    @Setup(Level.Trial)
+    public void open() {
+        String[] parts = shape.split(",");
+        DenseShape dense = new DenseShape(Integer.parseInt(parts[0]), Integer.parseInt(parts[1]),
+            Integer.parseInt(parts[2]));
+        opened = Devices.open(device);
+        x = random(Shape.of(dense.batch(), dense.inputs()), 1);
+        weights = random(Shape.of(dense.outputs(), dense.inputs()), 2);
+        bias = random(Shape.of(dense.outputs()), 3);
+        gradient = random(Shape.of(dense.batch(), dense.outputs()), 4);
+        output = random(Shape.of(dense.batch(), dense.outputs()), 5);
+        inputGradient = random(Shape.of(dense.batch(), dense.inputs()), 6);
+        weightGradient = random(Shape.of(dense.outputs(), dense.inputs()), 7);
+        biasGradient = random(Shape.of(dense.outputs()), 8);
+        squarePartials = allocate(DType.FLOAT32, Shape.of(opened.ops().denseSquarePartials(dense)));
+        workspace = allocate(DType.FLOAT32,
+            Shape.of(Math.max(1, Math.toIntExact(opened.ops().denseWorkspace(dense)))));
+        firstMoment = allocate(DType.FLOAT32, weights.shape());
+        secondMoment = allocate(DType.FLOAT32, weights.shape());
+        state = new StepState(allocate(DType.INT32, Shape.of(StepState.COUNTERS)),
+            allocate(DType.FLOAT32, Shape.of(StepState.CONTROLS)), allocate(DType.FLOAT32, Shape.of(1)),
+            allocate(DType.FLOAT32, Shape.of(1, StepState.LOG_COLUMNS)));
+        opened.upload(new float[] {1e-3f, 1e-3f, 1, 1, 0, 0, 0, 0}, state.control());
+    }
+
+    @TearDown(Level.Trial)
+    public void close() {
+        allocated.forEach(tensor -> tensor.buffer().close());
+        opened.close();
+    }
+
+    @Benchmark
+    public void denseForward() {
+        opened.ops().denseForward(x, null, weights, bias, Activation.RELU, null, output);
+        opened.synchronize();
+    }
+
+    @Benchmark
+    public void denseBackwardInput() {
+        opened.ops().denseBackwardInput(gradient, weights, Activation.RELU, x, false, inputGradient);
+        opened.synchronize();
+    }
+
+    @Benchmark
+    public void denseBackwardWeights() {
+        opened.ops().denseBackwardWeights(x, null, gradient, false, weightGradient, biasGradient, squarePartials,
+            workspace);
+        opened.synchronize();
+    }
+
+    @Benchmark
+    public void adam() {
+        opened.ops().adam(weights, weightGradient, firstMoment, secondMoment, state, 0.9f, 0.999f, 1e-8f, 0, false);
+        opened.synchronize();
+    }
+
+    private Tensor random(Shape tensorShape, int stream) {
+        Tensor tensor = allocate(DType.FLOAT32, tensorShape);
+        opened.ops().fillUniform(tensor, 42, stream, -1, 1);
+        return tensor;
+    }
+
+    private Tensor allocate(DType dtype, Shape tensorShape) {
+        Tensor tensor = opened.allocate(dtype, tensorShape, "benchmark");
+        allocated.add(tensor);
+        return tensor;
+    }
+}

@@ -1,0 +1,55 @@
+package org.talweg.cuda;
+
+import org.talweg.tensor.Buffer;
+import org.talweg.tensor.DType;
+
+/** Device memory of one {@link CudaDevice}. */
+final class CudaBuffer implements Buffer {
+    private final CudaDevice device;
+    private final DeviceAddress memory;
+    private final DType dtype;
+    private final long length;
+    private final long ticket;
+    private boolean closed;
+
+    /**
+     * @param ticket this allocation's entry in the device's books
+     */
+    CudaBuffer(CudaDevice device, DeviceAddress memory, DType dtype, long length, long ticket) {
+        this.device = device;
+        this.memory = memory;
+        this.dtype = dtype;
+        this.length = length;
+        this.ticket = ticket;
+    }
+
+    @Override
+    public DType dtype() {
+        return dtype;
+    }
+
+    @Override
+    public long length() {
+        return length;
+    }
+
+    /** Address of the first element on the device. */
+    long address() {
+        if (closed) {
+            throw new IllegalStateException("this " + dtype + " buffer of " + length + " elements is closed");
+        }
+        return memory.address();
+    }
+
+    CudaDevice device() {
+        return device;
+    }
+
+    @Override
+    public void close() {
+        if (!closed) {
+            device.release(this, memory, ticket);
+            closed = true;
+        }
+    }
+}

@@ -1,0 +1,76 @@
+package org.talweg.cuda;
+
+import java.nio.ByteBuffer;
+import org.talweg.tensor.Tensor;
+
+/**
+ * The arguments of the next launch, in the kernel's order. A device has one of these and reuses it, so a launch
+ * allocates nothing: the driver copies the values before the launch call returns.
+ *
+ * <p>Pinned memory holds {@value #CAPACITY} pointers and behind them {@value #CAPACITY} eight-byte slots; pointer
+ * {@code i} always points to slot {@code i}. So the start of the memory is the {@code void**} that the driver wants.
+ */
+final class LaunchArguments {
+    private static final int CAPACITY = 48;
+    private static final int SLOT = Long.BYTES;
+
+    private final PinnedMemory memory;
+    private final ByteBuffer slots;
+    private int count;
+
+    LaunchArguments() {
+        memory = new PinnedMemory(2 * CAPACITY * SLOT);
+        slots = memory.bytes();
+        for (int i = 0; i < CAPACITY; i++) {
+            slots.putLong(i * SLOT, memory.address() + (CAPACITY + i) * SLOT);
+        }
+    }
+
+    LaunchArguments clear() {
+        count = 0;
+        return this;
+    }
+
+    /** The address of the tensor's first element; null passes a null pointer. */
+    LaunchArguments tensor(Tensor tensor) {
+        return address(tensor == null ? 0 : CudaDevice.address(tensor));
+    }
+
+    LaunchArguments address(long address) {
+        slots.putLong(next(), address);
+        return this;
+    }
+
+    /** For {@code int} and {@code unsigned}. */
+    LaunchArguments int32(int value) {
+        slots.putInt(next(), value);
+        return this;
+    }
+
+    /** For {@code long long} and {@code size_t}. */
+    LaunchArguments int64(long value) {
+        slots.putLong(next(), value);
+        return this;
+    }
+
+    LaunchArguments float32(float value) {
+        slots.putFloat(next(), value);
+        return this;
+    }
+
+    /** The {@code void**} of the launch call. */
+    PinnedMemory memory() {
+        return memory;
+    }
+
+    void close() {
+        memory.close();
+    }
+
+    private int next() {
+        if (count == CAPACITY) {
+            throw new IllegalStateException("a kernel takes at most " + CAPACITY + " arguments here");
+        }
+        return (CAPACITY + count++) * SLOT;
+    }
+}

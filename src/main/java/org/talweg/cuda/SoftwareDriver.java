@@ -1,0 +1,200 @@
+package org.talweg.cuda;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URL;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.talweg.ops.DeviceException;
+
+/**
+ * The software CUDA device: our own {@code libcuda.so.1}, which runs PTX on the CPU. Loading it before JCuda's driver
+ * class makes JCuda use it, for the rest of this JVM; a JVM holds either it or a real driver, never both.
+ *
+ * <p>Settings, counters and faults concern the whole library, and may be used from any thread.
+ */
+public final class SoftwareDriver {
+    private static final String LIBRARY = "native/linux-x86_64/libtalweg-software-cuda.so";
+
+    private static boolean loaded;
+
+    private SoftwareDriver() {
+    }
+
+    /**
+     * Totals since loading or {@link #resetCounters}.
+     *
+     * @param kernelLaunches   kernels run, each node of a replayed graph counted
+     * @param graphLaunches    calls of {@code cuGraphLaunch}
+     * @param synchronizations calls that wait for a stream, an event or a context
+     * @param hostCopies       copies between host and device
+     * @param warpInstructions instructions issued, one for each warp
+     * @param laneInstructions the same, one for each active lane
+     */
+    public record Counters(long kernelLaunches, long graphLaunches, long synchronizations, long hostCopies,
+                           long warpInstructions, long laneInstructions) {
+    }
+
+    /** What can be made to fail on demand. */
+    public enum Fault {
+        /** The next allocations; the failing one ends with CUDA_ERROR_OUT_OF_MEMORY. */
+        ALLOCATION,
+        /** Kernel launches, graph nodes included; CUDA_ERROR_LAUNCH_FAILED, and the context is lost. */
+        LAUNCH,
+        /** Copies between host and device; CUDA_ERROR_ILLEGAL_ADDRESS, and the context is lost. */
+        COPY
+    }
+
+    /**
+     * Loads the device, once; later calls do nothing.
+     *
+     * @throws DeviceException if it was not built, does not load, or this JVM already holds a real driver
+     */
+    public static synchronized void load() {
+        if (loaded) {
+            return;
+        }
+        String reason = unavailable();
+        if (reason != null) {
+            throw new DeviceException(reason);
+        }
+        try {
+            System.load(library().toString());
+        } catch (IOException | UnsatisfiedLinkError e) {
+            throw new DeviceException("the software device does not load: " + e.getMessage(), e);
+        }
+        loaded = true;
+    }
+
+    public static synchronized boolean isLoaded() {
+        return loaded;
+    }
+
+    /** Why {@link #load} would fail, with a remedy; null if nothing speaks against it. */
+    static synchronized String unavailable() {
+        if (loaded) {
+            return null;
+        }
+        if (SoftwareDriver.class.getResource(LIBRARY) == null) {
+            return "the software device was not built: it needs Linux on x86-64 and a C++ compiler (apt-get install"
+                + " g++) when the project is built";
+        }
+        String driver = mappedDriver();
+        if (driver != null) {
+            return "this JVM already uses the CUDA driver " + driver + "; ask for the software device in a JVM of its"
+                + " own, before any other CUDA call";
+        }
+        return null;
+    }
+
+    public static Counters counters() {
+        long[] values = new long[6];
+        load();
+        readCounters(values);
+        return new Counters(values[0], values[1], values[2], values[3], values[4], values[5]);
+    }
+
+    /** Launches since loading or {@link #resetCounters}, by kernel name. */
+    public static Map<String, Long> launchesByKernel() {
+        load();
+        Map<String, Long> launches = new TreeMap<>();
+        launchTable().lines().forEach(line -> {
+            int space = line.indexOf(' ');
+            launches.put(line.substring(space + 1), Long.parseLong(line.substring(0, space)));
+        });
+        return launches;
+    }
+
+    public static void resetCounters() {
+        load();
+        reset();
+    }
+
+    /**
+     * @param seed 0 runs blocks and warps in order; any other number shuffles and splits them, in an order of its own.
+     *             Kernels must give the same bits under every seed
+     */
+    public static void scheduleSeed(long seed) {
+        load();
+        setScheduleSeed(seed);
+    }
+
+    /**
+     * @param threads CPU threads that share the blocks of a launch; 0 for one for each CPU
+     */
+    public static void threads(int threads) {
+        if (threads < 0) {
+            throw new IllegalArgumentException("threads " + threads + " is negative; 0 means one for each CPU");
+        }
+        load();
+        setThreads(threads);
+    }
+
+    /** Whether each access is checked against the allocations; on unless switched off. */
+    public static void checkBounds(boolean on) {
+        load();
+        setCheckBounds(on);
+    }
+
+    /**
+     * Makes one call to come fail, once.
+     *
+     * @param nth 1 for the next call of that sort, 2 for the one after it; 0 takes the order back
+     */
+    public static void fail(Fault fault, int nth) {
+        if (nth < 0) {
+            throw new IllegalArgumentException("the " + nth + "-th call cannot fail; count from 1");
+        }
+        load();
+        setFault(fault.ordinal(), nth);
+    }
+
+    /** What the device had to say about its last error, and forgets; empty without the software device. */
+    static synchronized String takeReport() {
+        return loaded ? report() : "";
+    }
+
+    /** Straight from the build's output where that is a directory; out of a jar through a temporary file. */
+    private static Path library() throws IOException {
+        URL resource = SoftwareDriver.class.getResource(LIBRARY);
+        if (resource.getProtocol().equals("file")) {
+            return Path.of(resource.getPath());
+        }
+        Path copy = Files.createTempFile("talweg-software-cuda", ".so");
+        copy.toFile().deleteOnExit();
+        try (InputStream in = resource.openStream()) {
+            Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);
+        }
+        return copy;
+    }
+
+    /** The CUDA driver mapped into this process, or null. The dynamic linker would prefer it to ours. */
+    private static String mappedDriver() {
+        try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
+            return maps.filter(line -> line.contains("/libcuda.so")).findFirst()
+                .map(line -> line.substring(line.indexOf('/'))).orElse(null);
+        } catch (IOException e) {
+            return null;
+        }
+    }
+
+    private static native void readCounters(long[] values);
+
+    private static native String launchTable();
+
+    private static native void reset();
+
+    private static native void setScheduleSeed(long seed);
+
+    private static native void setThreads(int threads);
+
+    private static native void setCheckBounds(boolean on);
+
+    private static native void setFault(int fault, int nth);
+
+    private static native String report();
+}

@@ -4,7 +4,10 @@ package org.talweg.ops;
 public enum Activation {
     /** f(z) = z. */
     IDENTITY(Saved.NOTHING),
-    /** f(z) = max(z, 0), f'(0) = 0. NaN stays NaN. */
+    /**
+     * f(z) = max(z, 0), f'(0) = 0. NaN stays NaN. The derivative chooses rather than multiplies: where a > 0 the
+     * gradient, else 0, even for a gradient that is not finite.
+     */
     RELU(Saved.OUTPUT),
     /** f(z) = tanh z, f' = 1 − a². */
     TANH(Saved.OUTPUT),

@@ -19,7 +19,8 @@ public interface LossOps {
      * @param labels    INT32, class numbers in [0, classes); a label outside makes its row's loss and gradient NaN,
      *                  so that the step is skipped and reported, not silently wrong
      * @param rowLosses [batch]
-     * @param rowHits   [batch], 1 where the first largest logit is the label's, else 0; or null
+     * @param rowHits   [batch], 1 where the first largest logit is the label's, else 0; 0 in a row whose loss is NaN;
+     *                  or null
      */
     void softmaxCrossEntropy(Tensor logits, Tensor labels, BatchRows rows, float gradientScale, Tensor rowLosses,
                              Tensor rowHits, Tensor gradient);

@@ -24,8 +24,8 @@ public interface UpdateOps {
      *
      * <p>If the norm is finite: t = ++step; control = {η = learningRates[i], η / (1 − β₁ᵗ), √(1 − β₂ᵗ),
      * min(1, maxNorm / (norm + 1e-6)), skip 0, first step}. Powers by repeated squaring in double, so that they are
-     * the same bits everywhere. Otherwise skip = 1 and ++skipped. In both cases log row i is written, ++iteration,
-     * cursor += batch, where batch is the length of {@code rowLosses}.
+     * the same bits everywhere. Otherwise skip = 1 and ++skipped, and the other controls stay. In both cases log row
+     * i is written, ++iteration, cursor += batch, where batch is the length of {@code rowLosses}.
      *
      * @param rowHits        or null
      * @param squarePartials the gradients' partial sums of squares, of all layers

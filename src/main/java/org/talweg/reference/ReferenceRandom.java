@@ -1,0 +1,33 @@
+package org.talweg.reference;
+
+import org.talweg.ops.RandomOps;
+import org.talweg.tensor.Philox;
+import org.talweg.tensor.Tensor;
+
+/** Random fills, one element at a time; the logarithm and the angle in double. */
+final class ReferenceRandom implements RandomOps {
+
+    @Override
+    public void fillUniform(Tensor tensor, long seed, long stream, float low, float high) {
+        Values values = Values.of(tensor);
+        int[] words = new int[4];
+        for (long i = 0; i < values.length(); i++) {
+            Philox.words(seed, stream, i / 4, words);
+            values.set(i, Math.fma(high - low, Philox.uniform(words[(int) (i % 4)]), low));
+        }
+    }
+
+    @Override
+    public void fillNormal(Tensor tensor, long seed, long stream, float mean, float standardDeviation) {
+        Values values = Values.of(tensor);
+        int[] words = new int[4];
+        for (long i = 0; i < values.length(); i++) {
+            Philox.words(seed, stream, i / 4, words);
+            int pair = (int) (i % 4) / 2 * 2;
+            double radius = Math.sqrt(-2 * Math.log(Philox.uniformAboveZero(words[pair])));
+            double angle = 2 * Math.PI * Philox.uniform(words[pair + 1]);
+            double normal = radius * (i % 2 == 0 ? Math.cos(angle) : Math.sin(angle));
+            values.set(i, mean + standardDeviation * normal);
+        }
+    }
+}

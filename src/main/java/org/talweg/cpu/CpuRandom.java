@@ -1,0 +1,41 @@
+package org.talweg.cpu;
+
+import org.talweg.ops.RandomOps;
+import org.talweg.tensor.Philox;
+import org.talweg.tensor.Tensor;
+
+/** Random fills, four elements for each Philox block. */
+final class CpuRandom implements RandomOps {
+    private final int[] words = new int[4];
+
+    @Override
+    public void fillUniform(Tensor tensor, long seed, long stream, float low, float high) {
+        float[] values = Heap.floats(tensor);
+        int start = Heap.start(tensor);
+        int length = (int) tensor.elements();
+        for (int i = 0; i < length; i += 4) {
+            Philox.words(seed, stream, i / 4, words);
+            for (int j = 0; j < 4 && i + j < length; j++) {
+                values[start + i + j] = Math.fma(high - low, Philox.uniform(words[j]), low);
+            }
+        }
+    }
+
+    @Override
+    public void fillNormal(Tensor tensor, long seed, long stream, float mean, float standardDeviation) {
+        float[] values = Heap.floats(tensor);
+        int start = Heap.start(tensor);
+        int length = (int) tensor.elements();
+        for (int i = 0; i < length; i += 4) {
+            Philox.words(seed, stream, i / 4, words);
+            for (int j = 0; j < 4 && i + j < length; j += 2) {
+                double radius = Math.sqrt(-2 * Math.log(Philox.uniformAboveZero(words[j])));
+                double angle = 2 * Math.PI * Philox.uniform(words[j + 1]);
+                values[start + i + j] = (float) (mean + standardDeviation * (radius * Math.cos(angle)));
+                if (i + j + 1 < length) {
+                    values[start + i + j + 1] = (float) (mean + standardDeviation * (radius * Math.sin(angle)));
+                }
+            }
+        }
+    }
+}

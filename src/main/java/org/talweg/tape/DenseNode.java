@@ -1,0 +1,124 @@
+package org.talweg.tape;
+
+import org.talweg.ops.Activation;
+import org.talweg.ops.BatchRows;
+import org.talweg.ops.DenseShape;
+import org.talweg.ops.Ops;
+import org.talweg.tensor.Shape;
+import org.talweg.tensor.Tensor;
+
+/** A = f(X Wᵀ + b); dW = dZᵀ X, db = column sums of dZ, dX = dZ W. */
+final class DenseNode extends Node {
+    private final Value input;
+    private final Parameter weights;
+    private final Parameter bias;
+    private final Activation activation;
+
+    /** @param bias or null */
+    DenseNode(Value input, Parameter weights, Parameter bias, Activation activation) {
+        super(weights.name(), input);
+        this.input = input;
+        this.weights = weights;
+        this.bias = bias;
+        this.activation = activation;
+    }
+
+    Activation activation() {
+        return activation;
+    }
+
+    @Override
+    void forward(Pass pass, Value output) {
+        Tensor x = pass.value(input);
+        BatchRows rows = pass.rows(input);
+        Tensor w = pass.parameter(weights);
+        Tensor b = pass.parameter(bias);
+        Tensor z = pass.isTraining() ? preActivation(pass, output) : null;
+        Tensor a = pass.value(output);
+        pass.emit(ops -> ops.denseForward(x, rows, w, b, activation, z, a));
+    }
+
+    @Override
+    void backward(Pass pass, Value output) {
+        Tensor dz = pass.gradient(output);
+        if (output.foldedActivation() == Activation.IDENTITY && activation != Activation.IDENTITY) {
+            Tensor saved = saved(pass, output);
+            pass.emit(ops -> ops.activationBackward(dz, activation, saved, false, dz));
+        }
+        Tensor x = pass.value(input);
+        BatchRows rows = pass.rows(input);
+        Tensor dw = pass.parameterGradient(weights);
+        Tensor db = pass.parameterGradient(bias);
+        DenseShape shape = shape(pass.batch());
+        Tensor partials = pass.takeSquarePartials(squarePartials(pass.ops(), pass.batch()));
+        Tensor workspace = pass.scratch(pass.ops().denseWorkspace(shape));
+        pass.emit(ops -> ops.denseBackwardWeights(x, rows, dz, false, dw, db, partials, workspace));
+        if (input.needsGradient()) {
+            Tensor w = pass.parameter(weights);
+            Activation below = input.foldedActivation();
+            Tensor saved = below == Activation.IDENTITY ? null : ((DenseNode) input.producer()).saved(pass, input);
+            boolean accumulate = pass.contribute(input);
+            Tensor dx = pass.gradient(input);
+            pass.emit(ops -> ops.denseBackwardInput(dz, w, below, saved, accumulate, dx));
+        }
+    }
+
+    /** What the derivative of the activation is computed from. */
+    Tensor saved(Pass pass, Value output) {
+        return switch (activation.saved()) {
+            case NOTHING -> null;
+            case OUTPUT -> pass.value(output);
+            case INPUT -> preActivation(pass, output);
+        };
+    }
+
+    private Tensor preActivation(Pass pass, Value output) {
+        return activation.saved() == Activation.Saved.INPUT
+            ? pass.memory().tensor(name() + " pre-activation", output.id(), output.shape(), pass.batch()) : null;
+    }
+
+    private DenseShape shape(int batch) {
+        return new DenseShape(batch, weights.shape().dim(0), weights.shape().dim(1));
+    }
+
+    @Override
+    int squarePartials(Ops ops, int batch) {
+        return ops.denseSquarePartials(shape(batch));
+    }
+
+    @Override
+    boolean backwardReadsOutput() {
+        return activation.saved() == Activation.Saved.OUTPUT;
+    }
+
+    @Override
+    boolean foldsDerivative() {
+        return true;
+    }
+
+    @Override
+    boolean readsThroughRows() {
+        return true;
+    }
+
+    @Override
+    boolean needsGradient() {
+        return true;
+    }
+
+    static Shape outputRow(Value input, Parameter weights, Parameter bias) {
+        if (input.shape().rank() != 1) {
+            throw new IllegalArgumentException(weights.name() + ": a dense layer takes rows of rank 1, not "
+                + input.shape() + "; flatten them first");
+        }
+        if (weights.shape().rank() != 2 || weights.shape().dim(1) != input.shape().dim(0)) {
+            throw new IllegalArgumentException(weights.name() + " has shape " + weights.shape()
+                + ", expected [outputs×" + input.shape().dim(0) + "] for rows of " + input.shape());
+        }
+        Shape row = Shape.of(weights.shape().dim(0));
+        if (bias != null && !bias.shape().equals(row)) {
+            throw new IllegalArgumentException(bias.name() + " has shape " + bias.shape() + ", expected " + row);
+        }
+        return row;
+    }
+}

@@ -1,0 +1,30 @@
+package org.talweg.tape;
+
+import java.util.List;
+import org.talweg.tensor.Tensor;
+
+/** A forward pass over one batch, planned once, run many times. It reads the parameters as they then are. */
+public final class ForwardProgram {
+    private final List<Runnable> operations;
+    private final Tensor output;
+
+    /**
+     * @param parameters flat
+     * @param features   [batch×input row], read on every run
+     */
+    public ForwardProgram(Tape tape, ProgramMemory memory, Tensor parameters, Tensor features) {
+        Pass pass = new Pass(tape, memory, features.dim(0), parameters, null, features, null);
+        pass.forward();
+        operations = pass.operations();
+        output = pass.value(tape.output());
+    }
+
+    public void run() {
+        operations.forEach(Runnable::run);
+    }
+
+    /** [batch×output row]; overwritten by the next run of any program in the same memory. */
+    public Tensor output() {
+        return output;
+    }
+}

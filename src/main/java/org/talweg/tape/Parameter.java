@@ -1,0 +1,27 @@
+package org.talweg.tape;
+
+import org.talweg.tensor.Shape;
+import org.talweg.tensor.Tensor;
+
+/**
+ * A trainable tensor and its place in the flat buffers of a model. Parameters, gradients and optimizer state have the
+ * same layout, so that the same parameter is the same range of each.
+ *
+ * @param name        unique in the model: {@code dense_1.weight}
+ * @param index       its number in the model, and the random stream of its initial values
+ * @param offset      its first element in a flat buffer, a multiple of {@value #ALIGNMENT}
+ * @param initializer its first values
+ */
+public record Parameter(String name, int index, long offset, Shape shape, Initializer initializer) {
+    /** Elements to which offsets are rounded up, so that every parameter can be read 16 bytes at a time. */
+    public static final int ALIGNMENT = 4;
+
+    /** This parameter's part of a flat buffer. */
+    public Tensor in(Tensor flat) {
+        return flat.view(offset, shape);
+    }
+
+    static long align(long elements) {
+        return (elements + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
+}

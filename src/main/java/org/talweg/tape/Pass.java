@@ -1,0 +1,145 @@
+package org.talweg.tape;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.talweg.ops.BatchRows;
+import org.talweg.ops.Ops;
+import org.talweg.tensor.Shape;
+import org.talweg.tensor.Tensor;
+
+/**
+ * A pass over a tape while it is being planned, for one batch size: resolves values to tensors and collects the
+ * operations in order. The collected operations hold their tensors, so running them looks nothing up.
+ */
+final class Pass {
+    private final Tape tape;
+    private final ProgramMemory memory;
+    private final int batch;
+    private final Tensor parameters;
+    private final Tensor gradients;
+    private final Tensor input;
+    private final BatchRows inputRows;
+    private final List<Runnable> operations = new ArrayList<>();
+    private final Set<Value> contributed = new HashSet<>();
+    private Tensor squarePartials;
+    private int squarePartialsTaken;
+
+    /**
+     * @param gradients flat gradients, or null for a forward pass alone
+     * @param features  [batch×row], or a data set to be read through {@code rows}
+     */
+    Pass(Tape tape, ProgramMemory memory, int batch, Tensor parameters, Tensor gradients, Tensor features,
+         BatchRows rows) {
+        this.tape = tape;
+        this.memory = memory;
+        this.batch = batch;
+        this.parameters = parameters;
+        this.gradients = gradients;
+        boolean inPlace = tape.input().consumers().stream().allMatch(Node::readsThroughRows);
+        if (rows == null || inPlace) {
+            input = features;
+            inputRows = rows;
+        } else {
+            input = memory.tensor("gathered input", 0, tape.input().shape(), batch);
+            inputRows = null;
+            emit(ops -> ops.gatherRows(features, rows, input));
+        }
+    }
+
+    void forward() {
+        for (Value result : tape.results()) {
+            result.producer().forward(this, result);
+        }
+    }
+
+    /** To be called after the gradient of the tape's output was emitted. */
+    void backward() {
+        int partials = tape.results().stream().mapToInt(r -> r.producer().squarePartials(ops(), batch)).sum();
+        squarePartials = memory.own("squared gradient partials", partials);
+        for (int i = tape.results().size() - 1; i >= 0; i--) {
+            Value result = tape.results().get(i);
+            if (result.needsGradient()) {
+                result.producer().backward(this, result);
+            }
+        }
+    }
+
+    void emit(Consumer<Ops> operation) {
+        Ops ops = ops();
+        operations.add(() -> operation.accept(ops));
+    }
+
+    List<Runnable> operations() {
+        return operations;
+    }
+
+    Ops ops() {
+        return memory.device().ops();
+    }
+
+    ProgramMemory memory() {
+        return memory;
+    }
+
+    int batch() {
+        return batch;
+    }
+
+    boolean isTraining() {
+        return gradients != null;
+    }
+
+    Tensor value(Value value) {
+        return value == tape.input() ? input
+            : memory.tensor(value.producer().name() + " output", value.id(), value.shape(), batch);
+    }
+
+    /** The rows through which {@link #value} must be read, or null. */
+    BatchRows rows(Value value) {
+        return value == tape.input() ? inputRows : null;
+    }
+
+    /**
+     * The gradient of a result: of the pre-activation if its consumers fold the derivative in
+     * ({@link Value#foldedActivation}). The gradient of the output lies over the output itself where the backward pass
+     * has no more use for it.
+     */
+    Tensor gradient(Value value) {
+        if (value == tape.output() && !value.producer().backwardReadsOutput()) {
+            return value(value);
+        }
+        return memory.tensor(value.producer().name() + " gradient", value.id(), value.shape(), batch);
+    }
+
+    /** Announces a part of a value's gradient; whether it must be added to what is there. */
+    boolean contribute(Value value) {
+        return !contributed.add(value);
+    }
+
+    /** Null for null: layers without a bias. */
+    Tensor parameter(Parameter parameter) {
+        return parameter == null ? null : parameter.in(parameters);
+    }
+
+    Tensor parameterGradient(Parameter parameter) {
+        return parameter == null ? null : parameter.in(gradients);
+    }
+
+    Tensor takeSquarePartials(int count) {
+        Tensor part = squarePartials.view(squarePartialsTaken, Shape.of(count));
+        squarePartialsTaken += count;
+        return part;
+    }
+
+    /** Of all parameters' gradients; complete after {@link #backward}. */
+    Tensor squarePartials() {
+        return squarePartials;
+    }
+
+    Tensor scratch(long elements) {
+        return memory.scratch(elements);
+    }
+}

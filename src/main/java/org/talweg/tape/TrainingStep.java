@@ -1,0 +1,23 @@
+package org.talweg.tape;
+
+import org.talweg.ops.BatchRows;
+import org.talweg.ops.StepState;
+import org.talweg.tensor.Tensor;
+
+/**
+ * What a training step works on, whatever its batch size: programs for a full and for a partial batch share one.
+ *
+ * @param parameters flat
+ * @param gradients  flat, of the same layout, zero at first so that padding stays zero
+ * @param features   the whole data set [rows×input row]
+ * @param targets    the whole data set [rows×target row]
+ * @param order      INT32 [rows]: the epoch's permutation
+ * @param maxNorm    clip threshold for the global norm, infinite for none
+ */
+public record TrainingStep(Tensor parameters, Tensor gradients, Tensor features, Tensor targets, Tensor order,
+                           StepState state, Loss loss, Update update, float maxNorm) {
+
+    BatchRows rows() {
+        return new BatchRows(order, state.cursor());
+    }
+}

@@ -1,0 +1,139 @@
+package org.talweg.data;
+
+import java.util.List;
+import org.talweg.tensor.Philox;
+import org.talweg.tensor.Shape;
+
+/**
+ * Rows of features with a target each, in host memory. The target is either a class number per row
+ * ({@link #isClassification}) or numbers.
+ *
+ * @param features     row-major, rows × {@link #featureNames}
+ * @param labels       class number of each row, or null
+ * @param classNames   names by class number; empty without labels
+ * @param targets      row-major, rows × {@link #targetNames}; null with labels
+ * @param targetNames  names of the target columns
+ */
+public record Dataset(String name, List<String> featureNames, float[] features, List<String> targetNames,
+                      int[] labels, List<String> classNames, float[] targets) {
+    /** Keeps the draws of a shuffle apart from those of initialisers and epochs that have the same seed. */
+    private static final long SHUFFLE_STREAM = 1L << 33;
+
+    /**
+     * @throws IllegalArgumentException if lengths do not match or a label is no class; says which
+     */
+    public Dataset {
+        featureNames = List.copyOf(featureNames);
+        targetNames = List.copyOf(targetNames);
+        classNames = List.copyOf(classNames);
+        if (featureNames.isEmpty() || features.length % featureNames.size() != 0) {
+            throw new IllegalArgumentException(name + ": " + features.length + " values do not make rows of "
+                + featureNames.size() + " features");
+        }
+        int rows = features.length / featureNames.size();
+        if ((labels == null) == (targets == null)) {
+            throw new IllegalArgumentException(name + ": give either labels or targets");
+        }
+        if (labels != null && labels.length != rows || targets != null && targets.length != rows * targetNames.size()) {
+            throw new IllegalArgumentException(name + ": " + (labels != null ? labels.length + " labels"
+                : targets.length + " target values in columns " + targetNames) + " for " + rows + " rows");
+        }
+        for (int row = 0; labels != null && row < rows; row++) {
+            if (labels[row] < 0 || labels[row] >= classNames.size()) {
+                throw new IllegalArgumentException(name + ": label " + labels[row] + " in row " + row + "; classes are 0 to "
+                    + (classNames.size() - 1));
+            }
+        }
+    }
+
+    /** Rows with a class each. */
+    public static Dataset classification(String name, List<String> featureNames, float[] features, String targetName,
+                                         int[] labels, List<String> classNames) {
+        return new Dataset(name, featureNames, features, List.of(targetName), labels, classNames, null);
+    }
+
+    /** Rows with one or more numbers each. */
+    public static Dataset regression(String name, List<String> featureNames, float[] features,
+                                     List<String> targetNames, float[] targets) {
+        return new Dataset(name, featureNames, features, targetNames, null, List.of(), targets);
+    }
+
+    public int rows() {
+        return features.length / columns();
+    }
+
+    /** Number of features. */
+    public int columns() {
+        return featureNames.size();
+    }
+
+    /** Shape of one row, for the model's builder. */
+    public Shape inputShape() {
+        return Shape.of(columns());
+    }
+
+    public boolean isClassification() {
+        return labels != null;
+    }
+
+    /** Number of classes; 0 if targets are numbers. */
+    public int classes() {
+        return classNames.size();
+    }
+
+    /** The same rows in a seeded random order, the same on every machine. */
+    public Dataset shuffle(long seed) {
+        return select(Philox.permutation(rows(), seed, SHUFFLE_STREAM));
+    }
+
+    /** The given rows in the given order. */
+    public Dataset select(int... rows) {
+        return new Dataset(name, featureNames, gather(features, columns(), rows), targetNames,
+            labels == null ? null : gatherLabels(rows), classNames,
+            targets == null ? null : gather(targets, targetNames.size(), rows));
+    }
+
+    /** The same rows with other features, as many as before. */
+    Dataset withFeatures(float[] values) {
+        return new Dataset(name, featureNames, values, targetNames, labels, classNames, targets);
+    }
+
+    /** As {@link #split(double, double)} with nothing left for a test. */
+    public Split split(double train) {
+        return split(train, 1 - train);
+    }
+
+    /**
+     * Cuts the rows in their order; with classes, each class is cut in the same proportion. What is left is the test
+     * part. Shuffle first, unless the order is already random.
+     *
+     * @param train      share of the rows, above 0
+     * @param validation share of the rows
+     * @throws IllegalArgumentException if the shares are no shares or leave the training part empty
+     */
+    public Split split(double train, double validation) {
+        return Split.of(this, train, validation);
+    }
+
+    private int[] gatherLabels(int[] rows) {
+        int[] result = new int[rows.length];
+        for (int i = 0; i < rows.length; i++) {
+            result[i] = labels[rows[i]];
+        }
+        return result;
+    }
+
+    private static float[] gather(float[] source, int columns, int[] rows) {
+        float[] result = new float[rows.length * columns];
+        for (int i = 0; i < rows.length; i++) {
+            System.arraycopy(source, rows[i] * columns, result, i * columns, columns);
+        }
+        return result;
+    }
+
+    @Override
+    public String toString() {
+        return name + ": " + rows() + " rows, " + columns() + " features, "
+            + (isClassification() ? classes() + " classes" : "targets " + targetNames);
+    }
+}

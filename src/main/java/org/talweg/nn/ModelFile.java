@@ -1,0 +1,101 @@
+package org.talweg.nn;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.talweg.ops.Device;
+import org.talweg.tape.Parameter;
+import org.talweg.tensor.Shape;
+
+/** A model as a safetensors file, its layers described in the metadata under {@value #KEY}. */
+final class ModelFile {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String KEY = "talweg.model";
+    private static final String FORMAT = "talweg-model/1";
+
+    private ModelFile() {
+    }
+
+    static void save(Model model, Path path) throws IOException {
+        Map<String, Safetensors.Values> tensors = new LinkedHashMap<>();
+        for (Parameter parameter : model.tape().parameters()) {
+            tensors.put(parameter.name(),
+                new Safetensors.Values(parameter.shape(), model.parameterValues(parameter.name())));
+        }
+        Safetensors.write(path, new Safetensors.Content(Map.of(KEY, describe(model.description())), tensors));
+    }
+
+    static Model load(Path path, Device device) throws IOException {
+        Safetensors.Content content = Safetensors.read(path);
+        String description = content.metadata().get(KEY);
+        if (description == null) {
+            throw new IOException(path + " holds tensors but no model: its metadata has no '" + KEY + "', only "
+                + content.metadata().keySet());
+        }
+        Model model;
+        try {
+            model = new Model(device, parse(description));
+        } catch (IllegalArgumentException | JsonProcessingException e) {
+            throw new IOException(path + " describes a model that cannot be built: " + e.getMessage(), e);
+        }
+        try {
+            fill(model, path, content.tensors());
+            return model;
+        } catch (IOException | RuntimeException e) {
+            model.close();
+            throw e;
+        }
+    }
+
+    private static void fill(Model model, Path path, Map<String, Safetensors.Values> tensors) throws IOException {
+        if (!tensors.keySet().equals(Set.copyOf(model.parameterNames()))) {
+            throw new IOException(path + " holds the tensors " + tensors.keySet() + ", but its model has "
+                + model.parameterNames());
+        }
+        for (Parameter parameter : model.tape().parameters()) {
+            Safetensors.Values values = tensors.get(parameter.name());
+            if (!values.shape().equals(parameter.shape())) {
+                throw new IOException(path + ": tensor " + parameter.name() + " has shape " + values.shape()
+                    + ", expected " + parameter.shape());
+            }
+            model.setParameter(parameter.name(), values.data());
+        }
+    }
+
+    private static String describe(Sequential model) throws JsonProcessingException {
+        ObjectNode root = JSON.createObjectNode().put("format", FORMAT);
+        IntStream.of(model.inputShape().toArray()).forEach(root.putArray("input")::add);
+        root.put("seed", model.seed());
+        ArrayNode layers = root.putArray("layers");
+        for (Layer layer : model.layers()) {
+            layers.addObject().put("type", layer.type()).set("settings", JSON.valueToTree(layer.settings()));
+        }
+        return JSON.writeValueAsString(root);
+    }
+
+    private static Sequential parse(String description) throws JsonProcessingException {
+        JsonNode root = JSON.readTree(description);
+        if (!root.path("format").asText().equals(FORMAT)) {
+            throw new IllegalArgumentException("its format is '" + root.path("format").asText() + "', this version reads '"
+                + FORMAT + "'");
+        }
+        int[] input = IntStream.range(0, root.path("input").size()).map(i -> root.path("input").get(i).asInt()).toArray();
+        List<Layer> layers = new ArrayList<>();
+        for (JsonNode layer : root.path("layers")) {
+            Map<String, Object> settings = JSON.convertValue(layer.path("settings"), new TypeReference<>() { });
+            layers.add(Layers.of(layer.path("type").asText(), settings));
+        }
+        return new Sequential(Shape.of(input), root.path("seed").asLong(), layers);
+    }
+}

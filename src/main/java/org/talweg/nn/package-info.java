@@ -1,0 +1,2 @@
+/** Layers, initialisers, losses, and models made of them. */
+package org.talweg.nn;

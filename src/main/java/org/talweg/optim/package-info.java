@@ -1,0 +1,2 @@
+/** Optimizers, learning-rate schedules and clipping: immutable specifications, with separate state. */
+package org.talweg.optim;

@@ -1,0 +1,70 @@
+package org.talweg.train;
+
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * What one epoch showed. Values that do not exist are NaN: accuracies of a regression, validation without validation
+ * data.
+ *
+ * @param epoch            1 for the first
+ * @param loss             mean over the rows of the steps taken, each measured before its step; skipped steps are left
+ *                         out, and if all were skipped it is NaN
+ * @param accuracy         share of rows predicted right, measured likewise
+ * @param valLoss          mean over the validation rows, after the epoch
+ * @param gradientNorm     mean over the steps taken of the global norm before clipping
+ * @param learningRate     of the last step
+ * @param steps            including skipped ones
+ * @param skippedSteps     steps that changed nothing because the gradient norm was not finite
+ * @param samplesPerSecond training rows per second of the training part of the epoch
+ */
+public record EpochMetrics(int epoch, double loss, double accuracy, double valLoss, double valAccuracy,
+                           double gradientNorm, double learningRate, int steps, int skippedSteps,
+                           double samplesPerSecond) {
+
+    /** The values that exist, under Keras's names, in the order of this record. */
+    public Map<String, Double> values() {
+        Map<String, Double> values = new LinkedHashMap<>();
+        values.put("loss", loss);
+        values.put("accuracy", accuracy);
+        values.put("val_loss", valLoss);
+        values.put("val_accuracy", valAccuracy);
+        values.put("gradient_norm", gradientNorm);
+        values.put("learning_rate", learningRate);
+        values.put("steps", (double) steps);
+        values.put("skipped_steps", (double) skippedSteps);
+        values.put("samples_per_second", samplesPerSecond);
+        values.values().removeIf(value -> value.isNaN());
+        return values;
+    }
+
+    /**
+     * One value by Keras's name, NaN if this epoch has none.
+     *
+     * @throws IllegalArgumentException if no such name exists; lists those there are
+     */
+    public double get(String name) {
+        return switch (name) {
+            case "loss" -> loss;
+            case "accuracy" -> accuracy;
+            case "val_loss" -> valLoss;
+            case "val_accuracy" -> valAccuracy;
+            case "gradient_norm" -> gradientNorm;
+            case "learning_rate" -> learningRate;
+            case "steps" -> steps;
+            case "skipped_steps" -> skippedSteps;
+            case "samples_per_second" -> samplesPerSecond;
+            default -> throw new IllegalArgumentException("no metric '" + name + "'; there are loss, accuracy, val_loss, "
+                + "val_accuracy, gradient_norm, learning_rate, steps, skipped_steps, samples_per_second");
+        };
+    }
+
+    @Override
+    public String toString() {
+        return "epoch " + epoch + values().entrySet().stream()
+            .map(entry -> String.format(Locale.ROOT, " %s %.6g", entry.getKey(), entry.getValue()))
+            .collect(Collectors.joining());
+    }
+}

@@ -1,0 +1,140 @@
+package org.talweg.train;
+
+import java.util.List;
+import org.talweg.data.DataLoader;
+import org.talweg.nn.Model;
+import org.talweg.optim.Clip;
+import org.talweg.optim.Optimizer;
+import org.talweg.optim.Schedule;
+import org.talweg.optim.Schedules;
+import org.talweg.tape.Loss;
+
+/**
+ * Fits a model to data: {@code Trainer.builder(model).loss(Losses.softmaxCrossEntropy())
+ * .optimizer(Optimizers.adam()).build().fit(train, validation, 20)}.
+ */
+public final class Trainer {
+    private final Model model;
+    private final Loss loss;
+    private final Optimizer optimizer;
+    private final Schedule schedule;
+    private final Clip clip;
+    private final List<Listener> listeners;
+
+    private Trainer(Builder builder) {
+        model = builder.model;
+        loss = builder.loss;
+        optimizer = builder.optimizer;
+        schedule = builder.schedule != null ? builder.schedule : Schedules.constant(optimizer.learningRate());
+        clip = builder.clip;
+        listeners = builder.listeners;
+    }
+
+    public static Builder builder(Model model) {
+        return new Builder(model);
+    }
+
+    public Model model() {
+        return model;
+    }
+
+    public Loss loss() {
+        return loss;
+    }
+
+    public Optimizer optimizer() {
+        return optimizer;
+    }
+
+    public Schedule schedule() {
+        return schedule;
+    }
+
+    public Clip clip() {
+        return clip;
+    }
+
+    List<Listener> listeners() {
+        return listeners;
+    }
+
+    /** As {@link #fit(DataLoader, DataLoader, int)} without validation. */
+    public TrainingResult fit(DataLoader train, int epochs) {
+        return fit(train, null, epochs);
+    }
+
+    /**
+     * Trains for a number of epochs, each over all rows. The optimizer starts afresh; the model goes on from the
+     * parameters it has. Device memory for gradients, optimizer and data is allocated at the start and freed at the end,
+     * come what may. Ends early after an epoch in which every step was skipped for gradients that are not finite.
+     *
+     * @param validation evaluated after each epoch, or null
+     * @throws IllegalArgumentException if model, loss and data do not fit together, or {@code epochs} is below 1
+     */
+    public TrainingResult fit(DataLoader train, DataLoader validation, int epochs) {
+        if (epochs < 1) {
+            throw new IllegalArgumentException(epochs + " epochs; at least 1 is needed");
+        }
+        try (TrainingRun run = new TrainingRun(this, train, validation, epochs)) {
+            return run.fit();
+        }
+    }
+
+    /** How well the model predicts these rows now. */
+    public Evaluation evaluate(DataLoader loader) {
+        return Evaluation.of(model, loss, loader);
+    }
+
+    /** Collects settings; loss and optimizer are required. */
+    public static final class Builder {
+        private final Model model;
+        private Loss loss;
+        private Optimizer optimizer;
+        private Schedule schedule;
+        private Clip clip = Clip.none();
+        private List<Listener> listeners = List.of();
+
+        private Builder(Model model) {
+            this.model = model;
+        }
+
+        public Builder loss(Loss value) {
+            loss = value;
+            return this;
+        }
+
+        public Builder optimizer(Optimizer value) {
+            optimizer = value;
+            return this;
+        }
+
+        /** Overrides the optimizer's learning rate, which is otherwise constant. */
+        public Builder schedule(Schedule value) {
+            schedule = value;
+            return this;
+        }
+
+        public Builder clip(Clip value) {
+            clip = value;
+            return this;
+        }
+
+        public Builder listeners(Listener... values) {
+            listeners = List.of(values);
+            return this;
+        }
+
+        /**
+         * @throws IllegalStateException if loss or optimizer is missing
+         */
+        public Trainer build() {
+            if (loss == null) {
+                throw new IllegalStateException("no loss; call loss(Losses.softmaxCrossEntropy()) or another");
+            }
+            if (optimizer == null) {
+                throw new IllegalStateException("no optimizer; call optimizer(Optimizers.adam()) or another");
+            }
+            return new Trainer(this);
+        }
+    }
+}

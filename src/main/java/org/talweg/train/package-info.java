@@ -1,0 +1,2 @@
+/** Fits models to data: the training loop, what it reports, and who listens. */
+package org.talweg.train;

@@ -21,7 +21,7 @@ import java.util.stream.Stream;
  * what changed is compiled again. Without a C++ compiler it says so and the build goes on, for nothing but the
  * software device needs the library; a compile error fails the build.
  */
-final class BuildNative {
+public final class BuildNative {
     private static final String LIBRARY = "libtalweg-software-cuda.so";
 
     private final String compiler;

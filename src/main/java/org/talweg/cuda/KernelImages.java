@@ -91,9 +91,23 @@ final class KernelImages {
             taken.add(what);
             return module;
         }
+        if (!blamesImage(result)) {
+            throw Cuda.failure(result, "loading kernel image " + family + suffix);
+        }
         reasons.add(family + suffix + ": " + CUresult.stringFor(result) + " "
             + GpuProbe.text(options.getBytes(CUjit_option.CU_JIT_ERROR_LOG_BUFFER)));
         return null;
+    }
+
+    /** Whether another image of the same kernels may do better. */
+    private static boolean blamesImage(int result) {
+        return switch (result) {
+            case CUresult.CUDA_ERROR_INVALID_IMAGE, CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU,
+                CUresult.CUDA_ERROR_INVALID_PTX, CUresult.CUDA_ERROR_UNSUPPORTED_PTX_VERSION,
+                CUresult.CUDA_ERROR_JIT_COMPILER_NOT_FOUND, CUresult.CUDA_ERROR_JIT_COMPILATION_DISABLED,
+                CUresult.CUDA_ERROR_INVALID_SOURCE -> true;
+            default -> false;
+        };
     }
 
     private static byte[] read(String resource) {

@@ -45,7 +45,7 @@ public final class SoftwareDriver {
         ALLOCATION,
         /** Kernel launches, graph nodes included; CUDA_ERROR_LAUNCH_FAILED, and the context is lost. */
         LAUNCH,
-        /** Copies between host and device; CUDA_ERROR_ILLEGAL_ADDRESS, and the context is lost. */
+        /** Copies, graph nodes included; CUDA_ERROR_ECC_UNCORRECTABLE, and the context is lost. */
         COPY
     }
 
@@ -140,6 +140,21 @@ public final class SoftwareDriver {
         setCheckBounds(on);
     }
 
+    /** Bytes of memory of devices opened from now on; the environment's TALWEG_SOFTWARE_MEMORY, or else 4 GiB. */
+    public static void memory(long bytes) {
+        if (bytes <= 0) {
+            throw new IllegalArgumentException("a device with " + bytes + " bytes of memory");
+        }
+        load();
+        setMemory(bytes);
+    }
+
+    /** What {@link #memory(long)} set. */
+    public static long memory() {
+        load();
+        return memoryBytes();
+    }
+
     /**
      * Makes one call to come fail, once.
      *
@@ -193,6 +208,10 @@ public final class SoftwareDriver {
     private static native void setThreads(int threads);
 
     private static native void setCheckBounds(boolean on);
+
+    private static native void setMemory(long bytes);
+
+    private static native long memoryBytes();
 
     private static native void setFault(int fault, int nth);
 

@@ -1,0 +1,24 @@
+package org.talweg.testing;
+
+import org.junit.jupiter.api.Assertions;
+import org.junit.jupiter.api.Assumptions;
+import org.talweg.cuda.SoftwareDriver;
+import org.talweg.ops.DeviceException;
+
+/** The one place that decides what a test does where the software device was not built. */
+public final class SoftwareDevice {
+    private SoftwareDevice() {
+    }
+
+    /** Loads it. Where it is missing the test fails under CI, and is skipped with the reason elsewhere. */
+    public static void require() {
+        try {
+            SoftwareDriver.load();
+        } catch (DeviceException e) {
+            if ("true".equals(System.getenv("CI"))) {
+                Assertions.fail(e.getMessage(), e);
+            }
+            Assumptions.abort(e.getMessage());
+        }
+    }
+}

@@ -1,9 +1,232 @@
 package org.talweg.build;
 
-final class BuildKernels {
-    private BuildKernels() {
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import jcuda.nvrtc.JNvrtc;
+import jcuda.nvrtc.nvrtcProgram;
+import jcuda.nvrtc.nvrtcResult;
+
+/**
+ * Compiles every {@code kernels/*.cu} with NVRTC: to a cubin for each architecture of the CUDA 12 line and to PTX for
+ * everything newer and for the software device. Arguments: the folder of the kernels and Maven's target folder.
+ * Recompiles only when a source, an option or this NVRTC version changed. Without NVRTC it says so and the build goes
+ * on: the library then runs on the CPU.
+ */
+public final class BuildKernels {
+    private static final List<String> ARCHITECTURES =
+        List.of("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120");
+    private static final String PTX_ARCHITECTURE = "compute_75";
+    /** No contraction: what is to be fused is written as fmaf, so that the reference can compute the same bits. */
+    private static final List<String> OPTIONS =
+        List.of("--std=c++17", "-lineinfo", "--fmad=false", "--ptxas-options=-v");
+    /** The builtins first: NVRTC opens them by name when it compiles. */
+    private static final List<String> LIBRARIES = List.of("libnvrtc-builtins.so.12.9", "libnvrtc.so.12");
+    private static final String LIBRARY_FOLDER = "org/bytedeco/cuda/linux-x86_64/";
+
+    private static final Pattern ASSEMBLER_REPORT = Pattern.compile("entry function '(\\w+)' for '\\w+'"
+        + "(?s:.*?)(\\d+) bytes spill stores(?s:.*?)Used (\\d+) registers(?:[^\\n]*?, (\\d+) bytes smem)?");
+
+    private final List<Path> headers;
+    private final Path output;
+    /** By source and architecture: what the assembler said of each kernel. */
+    private final Map<String, List<String>> resources = new ConcurrentSkipListMap<>();
+
+    private BuildKernels(List<Path> headers, Path output) {
+        this.headers = headers;
+        this.output = output;
     }
 
-    public static void main(String[] args) {
+    public static void main(String[] args) throws Exception {
+        Path kernels = Path.of(args[0]);
+        Path target = Path.of(args[1]);
+        Path output = Files.createDirectories(target.resolve("classes/org/talweg/cuda/kernels"));
+        List<Path> sources = files(kernels, ".cu");
+        List<Path> headers = files(kernels, ".cuh");
+
+        Path stampFile = target.resolve("kernels.sha256");
+        String stamp = stamp(sources, headers);
+        if (Files.exists(stampFile) && Files.readString(stampFile).equals(stamp) && complete(sources, output)) {
+            return;
+        }
+        String missing = loadNvrtc(target.resolve("nvrtc"));
+        if (missing != null) {
+            System.out.println("[talweg] kernels not compiled: " + missing + "; the library will run on the CPU only");
+            return;
+        }
+        new BuildKernels(headers, output).compileAll(sources);
+        Files.writeString(stampFile, stamp);
+    }
+
+    private void compileAll(List<Path> sources) throws IOException, InterruptedException {
+        List<String> architectures = new ArrayList<>(ARCHITECTURES);
+        architectures.add(PTX_ARCHITECTURE);
+        ExecutorService workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
+        try {
+            List<Future<?>> tasks = new ArrayList<>();
+            for (Path source : sources) {
+                for (String architecture : architectures) {
+                    tasks.add(workers.submit(() -> compile(source, architecture)));
+                }
+            }
+            for (Future<?> task : tasks) {
+                task.get();
+            }
+        } catch (ExecutionException e) {
+            throw new IllegalStateException(e.getCause().getMessage(), e.getCause());
+        } finally {
+            workers.shutdownNow();
+        }
+        writeResources();
+        System.out.println("[talweg] compiled " + sources.size() + " kernel families for "
+            + String.join(", ", architectures));
+    }
+
+    private void compile(Path source, String architecture) {
+        String name = source.getFileName().toString();
+        try {
+            nvrtcProgram program = new nvrtcProgram();
+            String[] texts = new String[headers.size()];
+            String[] names = new String[headers.size()];
+            for (int i = 0; i < texts.length; i++) {
+                texts[i] = Files.readString(headers.get(i));
+                names[i] = headers.get(i).getFileName().toString();
+            }
+            check(JNvrtc.nvrtcCreateProgram(program, Files.readString(source), name, texts.length, texts, names), name);
+            List<String> options = new ArrayList<>(OPTIONS);
+            options.add("-arch=" + architecture);
+            int result = JNvrtc.nvrtcCompileProgram(program, options.size(), options.toArray(String[]::new));
+            String[] log = new String[1];
+            JNvrtc.nvrtcGetProgramLog(program, log);
+            log[0] = log[0].replace("\0", "");
+            if (result != nvrtcResult.NVRTC_SUCCESS) {
+                throw new IllegalStateException("kernels/" + name + " does not compile for " + architecture + ":\n"
+                    + log[0]);
+            }
+            resources.put(name + " " + architecture, resources(log[0]));
+            boolean ptx = architecture.equals(PTX_ARCHITECTURE);
+            write(image(name, architecture), ptx ? ptx(program, name) : cubin(program, name));
+            JNvrtc.nvrtcDestroyProgram(program);
+        } catch (IOException e) {
+            throw new UncheckedIOException("kernels/" + name + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** The assembler's report as lines "kernel registers shared spills", in bytes but for the registers. */
+    private static List<String> resources(String log) {
+        return ASSEMBLER_REPORT.matcher(log).results().map(match -> String.join("\t", match.group(1), match.group(3),
+            match.group(4) == null ? "0" : match.group(4), match.group(2))).sorted().toList();
+    }
+
+    private void writeResources() throws IOException {
+        StringBuilder table = new StringBuilder("architecture\tkernel\tregisters\tshared bytes\tspilled bytes\n");
+        resources.forEach((key, lines) -> lines.forEach(line ->
+            table.append(key.substring(key.indexOf(' ') + 1)).append('\t').append(line).append('\n')));
+        write(output.resolve("resources.tsv"), table.toString().getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static byte[] ptx(nvrtcProgram program, String name) {
+        String[] text = new String[1];
+        check(JNvrtc.nvrtcGetPTX(program, text), name);
+        return text[0].replace("\0", "").getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static byte[] cubin(nvrtcProgram program, String name) {
+        long[] size = new long[1];
+        check(JNvrtc.nvrtcGetCUBINSize(program, size), name);
+        byte[] image = new byte[Math.toIntExact(size[0])];
+        check(JNvrtc.nvrtcGetCUBIN(program, image), name);
+        return image;
+    }
+
+    /** A file appears whole or not at all. */
+    private void write(Path file, byte[] bytes) throws IOException {
+        Path temporary = output.resolve(file.getFileName() + ".tmp");
+        Files.write(temporary, bytes);
+        Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    private Path image(String source, String architecture) {
+        return image(output, source, architecture);
+    }
+
+    private static Path image(Path output, String source, String architecture) {
+        String family = source.substring(0, source.length() - ".cu".length());
+        return output.resolve(family + (architecture.equals(PTX_ARCHITECTURE) ? ".ptx" : "." + architecture + ".cubin"));
+    }
+
+    private static boolean complete(List<Path> sources, Path output) {
+        return sources.stream().map(source -> source.getFileName().toString()).allMatch(name ->
+            Stream.concat(ARCHITECTURES.stream(), Stream.of(PTX_ARCHITECTURE))
+                .allMatch(architecture -> Files.exists(image(output, name, architecture))));
+    }
+
+    /** Null, or why there is no NVRTC. */
+    private static String loadNvrtc(Path folder) throws IOException {
+        for (String library : LIBRARIES) {
+            Path file = folder.resolve(library);
+            if (!Files.exists(file)) {
+                try (InputStream in = BuildKernels.class.getClassLoader().getResourceAsStream(LIBRARY_FOLDER + library)) {
+                    if (in == null) {
+                        return "no NVRTC for this platform on the build's class path";
+                    }
+                    Files.createDirectories(folder);
+                    Path temporary = folder.resolve(library + ".tmp");
+                    Files.copy(in, temporary, StandardCopyOption.REPLACE_EXISTING);
+                    Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+                }
+            }
+        }
+        try {
+            for (String library : LIBRARIES) {
+                System.load(folder.resolve(library).toAbsolutePath().toString());
+            }
+            JNvrtc.nvrtcVersion(new int[1], new int[1]);
+            return null;
+        } catch (UnsatisfiedLinkError e) {
+            return "NVRTC does not load: " + e.getMessage();
+        }
+    }
+
+    private static String stamp(List<Path> sources, List<Path> headers) throws IOException, NoSuchAlgorithmException {
+        MessageDigest digest = MessageDigest.getInstance("SHA-256");
+        digest.update((OPTIONS + "" + ARCHITECTURES + PTX_ARCHITECTURE + LIBRARIES).getBytes(StandardCharsets.UTF_8));
+        for (List<Path> list : Arrays.asList(sources, headers)) {
+            for (Path file : list) {
+                digest.update(file.getFileName().toString().getBytes(StandardCharsets.UTF_8));
+                digest.update(Files.readAllBytes(file));
+            }
+        }
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    private static List<Path> files(Path folder, String suffix) throws IOException {
+        try (Stream<Path> list = Files.list(folder)) {
+            return list.filter(path -> path.toString().endsWith(suffix)).sorted().toList();
+        }
+    }
+
+    private static void check(int result, String name) {
+        if (result != nvrtcResult.NVRTC_SUCCESS) {
+            throw new IllegalStateException("NVRTC on kernels/" + name + ": " + nvrtcResult.stringFor(result));
+        }
     }
 }

@@ -1,0 +1,31 @@
+package org.talweg.cuda;
+
+import org.talweg.ops.RandomOps;
+import org.talweg.tensor.Tensor;
+
+/** Launches {@code kernels/random.cu}. */
+final class CudaRandom implements RandomOps {
+    private static final String FAMILY = "random";
+
+    private final CudaDevice device;
+
+    CudaRandom(CudaDevice device) {
+        this.device = device;
+    }
+
+    @Override
+    public void fillUniform(Tensor tensor, long seed, long stream, float low, float high) {
+        launch("fill_uniform", tensor, seed, stream, low, high - low);
+    }
+
+    @Override
+    public void fillNormal(Tensor tensor, long seed, long stream, float mean, float standardDeviation) {
+        launch("fill_normal", tensor, seed, stream, mean, standardDeviation);
+    }
+
+    private void launch(String kernel, Tensor tensor, long seed, long stream, float first, float second) {
+        CudaElementwise.expectFloats("random fill", tensor);
+        CudaElementwise.launch(device, device.kernel(FAMILY, kernel), tensor.elements(), device.arguments()
+            .tensor(tensor).int64(tensor.elements()).int64(seed).int64(stream).float32(first).float32(second));
+    }
+}

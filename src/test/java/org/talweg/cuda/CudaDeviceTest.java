@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -22,6 +24,7 @@ import org.talweg.testing.SoftwareDevice;
 /** The host layer without any of the library's own kernels. */
 class CudaDeviceTest {
     private CudaDevice device;
+    private final List<Buffer> owned = new ArrayList<>();
 
     @BeforeEach
     void open() {
@@ -32,12 +35,18 @@ class CudaDeviceTest {
     @AfterEach
     void close() {
         if (device != null) {
+            owned.forEach(Buffer::close);
             device.close();
         }
     }
 
+    private Buffer own(Buffer buffer) {
+        owned.add(buffer);
+        return buffer;
+    }
+
     private Tensor ints(int count) {
-        return device.allocate(DType.INT32, Shape.of(count), "test");
+        return Tensor.of(own(device.allocate(DType.INT32, count, "test")));
     }
 
     private int[] read(Tensor tensor) {
@@ -60,7 +69,7 @@ class CudaDeviceTest {
     @Test
     void valuesSurviveTheRoundTripAlsoWhenTheyNeedSeveralPieces() {
         for (int count : new int[] {1, 7, 1 << 18, (1 << 19) + 13}) {
-            Tensor tensor = device.allocate(DType.FLOAT32, Shape.of(count), "test");
+            Tensor tensor = Tensor.of(own(device.allocate(DType.FLOAT32, count, "test")));
             float[] sent = new float[count];
             for (int i = 0; i < count; i++) {
                 sent[i] = i * 0.5f;
@@ -138,7 +147,7 @@ class CudaDeviceTest {
     @Test
     void aRecordingRefusesWhatItCannotHold() {
         Tensor data = ints(4);
-        Buffer spare = device.allocate(DType.INT32, 4, "spare");
+        Buffer spare = own(device.allocate(DType.INT32, 4, "spare"));
         for (Runnable forbidden : new Runnable[] {
             () -> ints(1), () -> read(data), () -> device.upload(new int[4], data), device::synchronize,
             spare::close, () -> device.record(() -> { })}) {
@@ -188,7 +197,7 @@ class CudaDeviceTest {
 
     @Test
     void openBuffersAreInTheBooks() {
-        device.allocate(DType.FLOAT32, 10, "weights");
+        own(device.allocate(DType.FLOAT32, 10, "weights"));
         Buffer scratch = device.allocate(DType.FLOAT32, 3, "scratch");
         assertEquals(52, device.bytesAllocated());
         scratch.close();
@@ -218,7 +227,7 @@ class CudaDeviceTest {
             for (int i = 0; i < 10; i++) {
                 device.allocate(DType.INT32, 200_000, "most of it").close();
             }
-            device.allocate(DType.INT32, 200_000, "most of it");
+            own(device.allocate(DType.INT32, 200_000, "most of it"));
             assertThrows(DeviceException.class, () -> device.allocate(DType.INT32, 200_000, "too much"));
         } finally {
             SoftwareDriver.memory(memory);
@@ -253,7 +262,7 @@ class CudaDeviceTest {
     void twoDevicesCanBeUsedInTurn() {
         try (CudaDevice other = new CudaDevice("software", 0, self -> null)) {
             Tensor here = ints(2);
-            Tensor there = other.allocate(DType.INT32, Shape.of(2), "test");
+            Tensor there = Tensor.of(own(other.allocate(DType.INT32, 2, "test")));
             for (int i = 1; i <= 3; i++) {
                 launch("add_to", here, 1);
                 other.upload(new int[] {i, i}, there);
@@ -262,6 +271,7 @@ class CudaDeviceTest {
             int[] values = new int[2];
             other.download(there, values);
             assertArrayEquals(new int[] {3, 3}, values);
+            there.buffer().close();
         }
     }
 
@@ -290,7 +300,7 @@ class CudaDeviceTest {
 
     @Test
     void closingTwiceIsHarmlessAndUsingItAfterwardsIsNot() {
-        Buffer buffer = device.allocate(DType.INT32, 1, "test");
+        Buffer buffer = device.allocate(DType.INT32, 1, "forgotten on purpose");
         device.close();
         device.close();
         buffer.close();

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import jcuda.driver.CUresult;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -33,7 +34,10 @@ class SoftwareDriverTest {
     @AfterEach
     void close() {
         if (device != null) {
+            data.buffer().close();
             device.close();
+        }
+        if (SoftwareDriver.isLoaded()) {
             for (Fault fault : Fault.values()) {
                 SoftwareDriver.fail(fault, 0);
             }
@@ -61,6 +65,7 @@ class SoftwareDriverTest {
             () -> device.allocate(DType.INT32, 1, "test")}) {
             assertEquals(result, assertThrows(CudaException.class, call::run).result());
         }
+        data.buffer().close();
         device.close();
         device = new CudaDevice("software", 0, self -> null);
         data = device.allocate(DType.INT32, Shape.of(16), "data");
@@ -100,8 +105,9 @@ class SoftwareDriverTest {
 
     @Test
     void aRecordingOverFreedMemoryIsCaughtWhenReplayed() {
-        try (Recording recording = device.record(() -> device.zero(data))) {
-            data.buffer().close();
+        Buffer target = device.allocate(DType.INT32, 4, "target");
+        try (Recording recording = device.record(() -> device.zero(Tensor.of(target)))) {
+            target.close();
             CudaException illegal = assertThrows(CudaException.class, recording::replay);
             assertTrue(illegal.getMessage().contains("freed"), illegal.getMessage());
         }
@@ -111,10 +117,11 @@ class SoftwareDriverTest {
     @Test
     void theOrderedAllocationFailsAndNoOther() {
         SoftwareDriver.fail(Fault.ALLOCATION, 2);
-        device.allocate(DType.INT32, 1, "first");
+        Buffer first = device.allocate(DType.INT32, 1, "first");
         CudaException second = assertThrows(CudaException.class, () -> device.allocate(DType.INT32, 1, "second"));
         assertTrue(second.getMessage().contains("second"), second.getMessage());
-        device.allocate(DType.INT32, 1, "third");
+        first.close();
+        device.allocate(DType.INT32, 1, "third").close();
         add();
         assertEquals(1, read()[0]);
     }
@@ -141,8 +148,6 @@ class SoftwareDriverTest {
 
     @Test
     void everyAllocationOfOpeningADeviceMayFail() {
-        device.close();
-        device = null;
         int failures = 0;
         for (int nth = 1; ; nth++) {
             SoftwareDriver.fail(Fault.ALLOCATION, nth);
@@ -208,7 +213,7 @@ class SoftwareDriverTest {
                     device.zero(data);
                     add();
                     int[] ones = new int[16];
-                    java.util.Arrays.fill(ones, 1);
+                    Arrays.fill(ones, 1);
                     assertArrayEquals(ones, read());
                 }
             }

@@ -1,0 +1,73 @@
+package org.talweg.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.talweg.data.Dataset;
+import org.talweg.data.Split;
+import org.talweg.nn.Model;
+import org.talweg.ops.Devices;
+import org.talweg.train.EpochMetrics;
+import org.talweg.train.Evaluation;
+import org.talweg.train.TrainingResult;
+
+/** One JSON object a line: the run, each epoch, and last the final figures. */
+final class JsonProgress implements Progress {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final PrintWriter out;
+    private final Map<String, Object> run = new LinkedHashMap<>();
+
+    JsonProgress(PrintWriter out) {
+        this.out = out;
+    }
+
+    @Override
+    public void begin(Devices.Choice choice, Dataset data, Split split, Model model) {
+        run.put("data", data.name());
+        run.put("device", choice.device().name());
+        run.put("reason", choice.reason());
+        run.put("train_rows", split.train().rows());
+        run.put("val_rows", split.validation().rows());
+        run.put("test_rows", split.test().rows());
+        run.put("parameters", model.parameterCount());
+        print(run);
+    }
+
+    @Override
+    public void onEpochEnd(EpochMetrics metrics) {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("epoch", metrics.epoch());
+        line.putAll(metrics.values());
+        print(line);
+    }
+
+    @Override
+    public void end(TrainingResult result, Evaluation test, Path folder) {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("test_loss", test.loss());
+        if (!Double.isNaN(test.accuracy())) {
+            line.put("test_accuracy", test.accuracy());
+        }
+        line.putAll(result.last().values());
+        line.put("epochs", result.history().size());
+        line.put("skipped_steps", result.skippedSteps());
+        line.put("stop_reason", result.stopReason());
+        line.put("data", run.get("data"));
+        line.put("device", run.get("device"));
+        line.put("parameters", run.get("parameters"));
+        line.put("out", folder.toString());
+        print(line);
+    }
+
+    private void print(Map<String, Object> line) {
+        try {
+            out.println(JSON.writeValueAsString(line));
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

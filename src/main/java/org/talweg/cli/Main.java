@@ -1,0 +1,69 @@
+package org.talweg.cli;
+
+import java.io.PrintWriter;
+import org.talweg.ops.DeviceException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The command line. Bad input is one line on standard error and exit code 2; a stack trace would be our own mistake. */
+@Command(name = "talweg", mixinStandardHelpOptions = true, versionProvider = Main.Version.class,
+    description = "Gradient descent on NVIDIA GPUs, and without one.",
+    subcommands = {TrainCommand.class, DevicesCommand.class},
+    footer = {"", "Start with:  ./talweg train digits"})
+public final class Main implements Runnable {
+    @Spec
+    private CommandSpec spec;
+
+    public static void main(String[] args) {
+        System.exit(run(new PrintWriter(System.out, true), new PrintWriter(System.err, true), args));
+    }
+
+    /** Runs one command and returns its exit code: 0 done, 1 failed, 2 bad input. */
+    public static int run(PrintWriter out, PrintWriter err, String... args) {
+        return new CommandLine(new Main())
+            .setOut(out)
+            .setErr(err)
+            .setCaseInsensitiveEnumValuesAllowed(true)
+            .setParameterExceptionHandler(Main::badInput)
+            .setExecutionExceptionHandler(Main::failed)
+            .execute(args);
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "no command given; there are "
+            + String.join(", ", spec.subcommands().keySet()));
+    }
+
+    private static int badInput(ParameterException e, String[] args) {
+        CommandLine command = e.getCommandLine();
+        command.getErr().println("talweg: " + oneLine(e.getMessage()) + " (see "
+            + command.getCommandSpec().qualifiedName() + " --help)");
+        return CommandLine.ExitCode.USAGE;
+    }
+
+    private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) throws Exception {
+        if (e instanceof DeviceException || e instanceof IllegalArgumentException
+            || e instanceof java.io.IOException || e instanceof java.io.UncheckedIOException) {
+            command.getErr().println("talweg: " + oneLine(e.getMessage()));
+            return CommandLine.ExitCode.USAGE;
+        }
+        throw e;
+    }
+
+    private static String oneLine(String message) {
+        return message == null ? "no reason given" : message.strip().replaceAll("\\s*\\R\\s*", "; ");
+    }
+
+    /** The version in the jar's manifest. */
+    static final class Version implements CommandLine.IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = Main.class.getPackage().getImplementationVersion();
+            return new String[] {"talweg " + (version == null ? "development build" : version)};
+        }
+    }
+}

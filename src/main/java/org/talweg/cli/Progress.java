@@ -1,0 +1,37 @@
+package org.talweg.cli;
+
+import java.io.Console;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import org.talweg.data.Dataset;
+import org.talweg.data.Split;
+import org.talweg.nn.Model;
+import org.talweg.ops.Devices;
+import org.talweg.train.Evaluation;
+import org.talweg.train.Listener;
+import org.talweg.train.TrainingResult;
+
+/** Shows a training run: with a bar on a terminal, as plain lines elsewhere, or as JSON lines for machines. */
+interface Progress extends Listener {
+
+    static Progress of(PrintWriter out, boolean json) {
+        return json ? new JsonProgress(out) : new TextProgress(out, isTerminal());
+    }
+
+    void begin(Devices.Choice choice, Dataset data, Split split, Model model);
+
+    void end(TrainingResult result, Evaluation test, Path folder);
+
+    /** Since Java 22 there is a console even where there is no terminal, and a method that tells. */
+    private static boolean isTerminal() {
+        Console console = System.console();
+        if (console == null) {
+            return false;
+        }
+        try {
+            return (boolean) Console.class.getMethod("isTerminal").invoke(console);
+        } catch (ReflectiveOperationException e) {
+            return true;
+        }
+    }
+}

@@ -1,0 +1,122 @@
+package org.talweg.cli;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import org.talweg.data.Dataset;
+import org.talweg.data.Split;
+import org.talweg.nn.Model;
+import org.talweg.ops.Devices;
+import org.talweg.train.EpochMetrics;
+import org.talweg.train.Evaluation;
+import org.talweg.train.StepMetrics;
+import org.talweg.train.Trainer;
+import org.talweg.train.TrainingResult;
+
+/** Text for people; on a terminal a bar moves below the finished epochs. */
+final class TextProgress implements Progress {
+    private static final int BAR_REFRESH_MILLISECONDS = 100;
+
+    private final PrintWriter out;
+    private final boolean terminal;
+    private int epochs;
+    private ProgressBar bar;
+    private long epochBegan;
+    private long epochRows;
+
+    TextProgress(PrintWriter out, boolean terminal) {
+        this.out = out;
+        this.terminal = terminal;
+    }
+
+    @Override
+    public void begin(Devices.Choice choice, Dataset data, Split split, Model model) {
+        out.println("device  " + choice.device().name() + ": " + choice.device().description());
+        out.println("        " + choice.reason());
+        print("data    %s: %,d rows of %d features, %s; %,d to train, %,d to validate, %,d to test%n", data.name(),
+            data.rows(), data.columns(), data.isClassification() ? data.classes() + " classes" : "a number to predict",
+            split.train().rows(), split.validation().rows(), split.test().rows());
+        out.println();
+        out.println(model.summary().stripTrailing());
+        out.println();
+        out.flush();
+    }
+
+    @Override
+    public void onTrainBegin(Trainer trainer, int allEpochs, int stepsPerEpoch) {
+        epochs = allEpochs;
+        epochBegan = System.nanoTime();
+        if (terminal) {
+            bar = new ProgressBarBuilder().setTaskName("training").setInitialMax((long) allEpochs * stepsPerEpoch)
+                .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(BAR_REFRESH_MILLISECONDS).clearDisplayOnFinish()
+                .build();
+        }
+    }
+
+    @Override
+    public void onSteps(List<StepMetrics> steps) {
+        if (bar == null) {
+            return;
+        }
+        StepMetrics last = steps.get(steps.size() - 1);
+        epochRows += steps.stream().mapToInt(StepMetrics::rows).sum();
+        double seconds = (System.nanoTime() - epochBegan) / 1e9;
+        bar.stepBy(steps.size());
+        bar.setExtraMessage(String.format(Locale.ROOT, " loss %.4f, %,.0f samples/s", last.loss(),
+            epochRows / seconds));
+    }
+
+    @Override
+    public void onEpochEnd(EpochMetrics metrics) {
+        StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "epoch %" + String.valueOf(epochs).length()
+            + "d/%d  loss %.4f", metrics.epoch(), epochs, metrics.loss()));
+        append(line, "accuracy", metrics.accuracy());
+        append(line, "val_loss", metrics.valLoss());
+        append(line, "val_accuracy", metrics.valAccuracy());
+        line.append(String.format(Locale.ROOT, "  %,.0f samples/s", metrics.samplesPerSecond()));
+        if (metrics.skippedSteps() > 0) {
+            line.append("  ").append(metrics.skippedSteps()).append(" steps skipped: gradients not finite");
+        }
+        if (bar != null) {
+            // The bar's own line is rewritten at the next refresh.
+            out.print("\r\u001b[K");
+        }
+        out.println(line);
+        out.flush();
+        epochBegan = System.nanoTime();
+        epochRows = 0;
+    }
+
+    @Override
+    public void onTrainEnd(TrainingResult result) {
+        if (bar != null) {
+            bar.close();
+            bar = null;
+        }
+    }
+
+    @Override
+    public void end(TrainingResult result, Evaluation test, Path folder) {
+        out.println();
+        StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "test    loss %.4f", test.loss()));
+        append(line, "accuracy", test.accuracy());
+        out.println(line.append(" on ").append(test.rows()).append(" rows never seen in training"));
+        out.println("stopped " + result.stopReason());
+        out.println("saved   " + folder.resolve("model.safetensors") + ", " + folder.resolve("metrics.jsonl"));
+        out.flush();
+    }
+
+    private void print(String format, Object... values) {
+        out.print(String.format(Locale.ROOT, format, values));
+    }
+
+    private static void append(StringBuilder line, String name, double value) {
+        if (!Double.isNaN(value)) {
+            line.append(String.format(Locale.ROOT, "  %s %.4f", name, value));
+        }
+    }
+}

@@ -64,8 +64,8 @@ public final class Initializers {
 
     private static Tensor matrix(Tensor weights) {
         if (weights.shape().rank() != 2) {
-            throw new IllegalArgumentException("fan-in and fan-out are those of a weight matrix [outputs×inputs], not of "
-                + weights.shape() + "; use zeros() or constant(value) here");
+            throw new IllegalArgumentException("fan-in and fan-out are those of a weight matrix [outputs×inputs], not "
+                + "of " + weights.shape() + "; use zeros() or constant(value) here");
         }
         return weights;
     }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.talweg.ops.Device;
 import org.talweg.tape.ForwardProgram;
@@ -218,15 +219,16 @@ public final class Model implements AutoCloseable {
     public String summary() {
         StringBuilder table = new StringBuilder();
         String line = "%-16s %-12s %-14s %12s%n";
-        table.append(String.format(line, "layer", "type", "output", "parameters"));
-        table.append(String.format(line, "input", "", inputShape(), ""));
+        table.append(String.format(Locale.ROOT, line, "layer", "type", "output", "parameters"));
+        table.append(String.format(Locale.ROOT, line, "input", "", inputShape(), ""));
         Map<String, Layer> layers = description.namedLayers();
         layerOutputs.forEach((name, output) -> {
             long count = tape.parameters().stream().filter(parameter -> parameter.name().startsWith(name + "."))
                 .mapToLong(parameter -> parameter.shape().elements()).sum();
-            table.append(String.format(line, name, layers.get(name).type(), output.shape(), String.format("%,d", count)));
+            table.append(String.format(Locale.ROOT, line, name, layers.get(name).type(), output.shape(),
+                String.format(Locale.ROOT, "%,d", count)));
         });
-        table.append(String.format("%,d parameters, %,d bytes on %s%n", parameterCount(),
+        table.append(String.format(Locale.ROOT, "%,d parameters, %,d bytes on %s%n", parameterCount(),
             flat.elements() * flat.dtype().bytes(), device.name()));
         return table.toString();
     }

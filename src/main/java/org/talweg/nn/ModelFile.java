@@ -87,10 +87,11 @@ final class ModelFile {
     private static Sequential parse(String description) throws JsonProcessingException {
         JsonNode root = JSON.readTree(description);
         if (!root.path("format").asText().equals(FORMAT)) {
-            throw new IllegalArgumentException("its format is '" + root.path("format").asText() + "', this version reads '"
-                + FORMAT + "'");
+            throw new IllegalArgumentException("its format is '" + root.path("format").asText() + "', this "
+                + "version reads '" + FORMAT + "'");
         }
-        int[] input = IntStream.range(0, root.path("input").size()).map(i -> root.path("input").get(i).asInt()).toArray();
+        JsonNode shape = root.path("input");
+        int[] input = IntStream.range(0, shape.size()).map(i -> shape.get(i).asInt()).toArray();
         List<Layer> layers = new ArrayList<>();
         for (JsonNode layer : root.path("layers")) {
             Map<String, Object> settings = JSON.convertValue(layer.path("settings"), new TypeReference<>() { });

@@ -1,5 +1,6 @@
 package org.talweg.tape;
 
+import java.util.Locale;
 import org.talweg.ops.Activation;
 import org.talweg.tensor.Tensor;
 
@@ -9,7 +10,7 @@ final class ActivationNode extends Node {
     private final Activation activation;
 
     ActivationNode(Value input, Activation activation) {
-        super(activation.name().toLowerCase(), input);
+        super(activation.name().toLowerCase(Locale.ROOT), input);
         this.input = input;
         this.activation = activation;
     }

@@ -56,8 +56,8 @@ public record EpochMetrics(int epoch, double loss, double accuracy, double valLo
             case "steps" -> steps;
             case "skipped_steps" -> skippedSteps;
             case "samples_per_second" -> samplesPerSecond;
-            default -> throw new IllegalArgumentException("no metric '" + name + "'; there are loss, accuracy, val_loss, "
-                + "val_accuracy, gradient_norm, learning_rate, steps, skipped_steps, samples_per_second");
+            default -> throw new IllegalArgumentException("no metric '" + name + "'; there are loss, accuracy, "
+                + "val_loss, val_accuracy, gradient_norm, learning_rate, steps, skipped_steps, samples_per_second");
         };
     }
 

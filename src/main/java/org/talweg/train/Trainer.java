@@ -65,8 +65,8 @@ public final class Trainer {
 
     /**
      * Trains for a number of epochs, each over all rows. The optimizer starts afresh; the model goes on from the
-     * parameters it has. Device memory for gradients, optimizer and data is allocated at the start and freed at the end,
-     * come what may. Ends early after an epoch in which every step was skipped for gradients that are not finite.
+     * parameters it has. Device memory for gradients, optimizer and data is allocated at the start and freed at the
+     * end, come what may. Ends early after an epoch in which every step was skipped for gradients that are not finite.
      *
      * @param validation evaluated after each epoch, or null
      * @throws IllegalArgumentException if model, loss and data do not fit together, or {@code epochs} is below 1

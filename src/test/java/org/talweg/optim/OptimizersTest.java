@@ -1,0 +1,87 @@
+package org.talweg.optim;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+import org.talweg.ops.Device;
+import org.talweg.ops.Devices;
+
+/** Specifications: defaults, what they refuse, and the state they make. Their arithmetic is tested in training. */
+class OptimizersTest {
+
+    @Test
+    void defaultsArePyTorchs() {
+        assertEquals(new Sgd(0.001f, 0, 0, false, 0), Optimizers.sgd());
+        assertEquals(new Adam(0.001f, 0.9f, 0.999f, 1e-8f, 0, false), Optimizers.adam());
+        assertEquals(new Adam(0.001f, 0.9f, 0.999f, 1e-8f, 0.01f, true), Optimizers.adamW());
+    }
+
+    @Test
+    void settingsMakeNewSpecifications() {
+        Sgd plain = Optimizers.sgd();
+        assertEquals(new Sgd(0.5f, 0.9f, 0.25f, true, 0.125f),
+            plain.learningRate(0.5f).momentum(0.9f).dampening(0.25f).nesterov(true).weightDecay(0.125f));
+        assertEquals(Optimizers.sgd(), plain);
+        assertEquals(new Adam(0.5f, 0.75f, 0.875f, 0.25f, 0.125f, false),
+            Optimizers.adam().learningRate(0.5f).betas(0.75f, 0.875f).epsilon(0.25f).weightDecay(0.125f));
+    }
+
+    @Test
+    void impossibleSettingsAreRefused() {
+        assertMessage("learning rate is -1.0; it must be at least 0", () -> Optimizers.sgd().learningRate(-1));
+        assertMessage("learning rate is NaN", () -> Optimizers.adam().learningRate(Float.NaN));
+        assertMessage("momentum is -0.5", () -> Optimizers.sgd().momentum(-0.5f));
+        assertMessage("dampening is Infinity", () -> Optimizers.sgd().dampening(Float.POSITIVE_INFINITY));
+        assertMessage("weight decay is -1.0", () -> Optimizers.adamW().weightDecay(-1));
+        assertMessage("beta1 is 1.0; it must be at least 0 and below 1", () -> Optimizers.adam().betas(1, 0.9f));
+        assertMessage("beta2 is -0.1", () -> Optimizers.adam().betas(0, -0.1f));
+        assertMessage("epsilon is -1.0", () -> Optimizers.adam().epsilon(-1));
+        assertMessage("clip norm is 0.0; it must be above 0", () -> Clip.byGlobalNorm(0));
+        assertMessage("peak learning rate is -1.0", () -> Schedules.cosine(-1));
+        assertMessage("a warm-up of -1 steps", () -> Schedules.warmup(-1, Schedules.constant(1)));
+        try (Device device = Devices.open("reference")) {
+            assertMessage("Nesterov momentum needs a momentum above 0",
+                () -> Optimizers.sgd().nesterov(true).newState(device, 4));
+            assertMessage("no dampening, not 0.9 and 0.5",
+                () -> Optimizers.sgd().momentum(0.9f).dampening(0.5f).nesterov(true).newState(device, 4));
+        }
+    }
+
+    private static void assertMessage(String part, Runnable action) {
+        String message = assertThrows(IllegalArgumentException.class, action::run).getMessage();
+        assertTrue(message.contains(part), message);
+    }
+
+    @Test
+    void stateTakesABufferPerMomentAndGivesItBack() {
+        try (Device device = Devices.open("reference")) {
+            assertEquals(0, bytes(device, Optimizers.sgd()));
+            assertEquals(4 * 12, bytes(device, Optimizers.sgd().momentum(0.9f)));
+            assertEquals(4 * 12 * 2, bytes(device, Optimizers.adam()));
+            assertEquals(0, device.bytesAllocated());
+        }
+    }
+
+    private static long bytes(Device device, Optimizer optimizer) {
+        try (Optimizer.State state = optimizer.newState(device, 12)) {
+            assertEquals(optimizer instanceof Adam ? 0.9f : 0, state.beta1());
+            return device.bytesAllocated();
+        }
+    }
+
+    @Test
+    void schedules() {
+        assertEquals(0.5, Schedules.constant(0.5).rate(7, 10));
+        Schedule cosine = Schedules.cosine(2, 1);
+        assertEquals(2, cosine.rate(0, 10));
+        assertEquals(1.5, cosine.rate(5, 10), 1e-15);
+        assertEquals(1, cosine.rate(10, 10), 1e-15);
+        Schedule warm = Schedules.warmup(4, Schedules.cosine(1));
+        assertEquals(0.2, warm.rate(0, 14), 1e-15);
+        assertEquals(0.8, warm.rate(3, 14), 1e-15);
+        assertEquals(1, warm.rate(4, 14), 1e-15);
+        assertEquals(0.5, warm.rate(9, 14), 1e-15);
+    }
+}

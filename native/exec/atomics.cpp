@@ -1,0 +1,155 @@
+// atom and red (PTX ISA, "Parallel Synchronization and Communication Instructions"), on real atomics of the host.
+#include "float_rules.hpp"
+#include "memory_ops.hpp"
+#include "types.hpp"
+
+namespace talweg::exec {
+namespace {
+
+enum class Op { kAdd, kMin, kMax, kAnd, kOr, kXor, kExch, kCas, kInc, kDec };
+
+template <class T, Op kOp>
+T combine(T old, T b) {
+  if constexpr (kOp == Op::kMin) return b < old ? b : old;
+  else if constexpr (kOp == Op::kMax) return old < b ? b : old;
+  else if constexpr (kOp == Op::kInc) return old >= b ? T{0} : static_cast<T>(old + 1);
+  else if constexpr (kOp == Op::kDec) return old == 0 || old > b ? b : static_cast<T>(old - 1);
+  else return b;
+}
+
+template <class T, Op kOp>
+T integer_atomic(T* memory, T b, T c) {
+  constexpr int kOrder = __ATOMIC_SEQ_CST;
+  if constexpr (kOp == Op::kAdd) return __atomic_fetch_add(memory, b, kOrder);
+  else if constexpr (kOp == Op::kAnd) return __atomic_fetch_and(memory, b, kOrder);
+  else if constexpr (kOp == Op::kOr) return __atomic_fetch_or(memory, b, kOrder);
+  else if constexpr (kOp == Op::kXor) return __atomic_fetch_xor(memory, b, kOrder);
+  else if constexpr (kOp == Op::kExch) return __atomic_exchange_n(memory, b, kOrder);
+  else if constexpr (kOp == Op::kCas) {
+    T expected = b;
+    __atomic_compare_exchange_n(memory, &expected, c, false, kOrder, kOrder);
+    return expected;
+  } else {
+    T old = __atomic_load_n(memory, kOrder);
+    while (!__atomic_compare_exchange_n(memory, &old, combine<T, kOp>(old, b), false, kOrder, kOrder)) {
+    }
+    return old;
+  }
+}
+
+template <class F>
+F float_add(F* memory, F b) {
+  using W = Word<F>;
+  W* words = reinterpret_cast<W*>(memory);
+  W old = __atomic_load_n(words, __ATOMIC_SEQ_CST);
+  for (;;) {
+    const W sum = bit_cast<W>(canonical(bit_cast<F>(old) + b));
+    if (__atomic_compare_exchange_n(words, &old, sum, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return bit_cast<F>(old);
+  }
+}
+
+template <class T, Op kOp>
+T apply(std::byte* host, T b, T c) {
+  if constexpr (std::is_floating_point_v<T>) return float_add(reinterpret_cast<T*>(host), b);
+  else return integer_atomic<T, kOp>(reinterpret_cast<T*>(host), b, c);
+}
+
+template <class T, Op kOp>
+const Instr* atomic(Warp& warp, const Instr& in) {
+  const uint32_t active = active_lanes(warp, in);
+  if (active == 0) return &in + 1;
+  Located located;
+  locate(warp, in, in.kind, active, sizeof(T), Access::kAtomic, located);
+  if (located.shape == Shape::kFault) return stop();
+  using W = Word<T>;
+  W* d = slot<W>(warp, in.dst);
+  W b[kLanes], c[kLanes];  // copies: the destination may be one of the sources
+  std::memcpy(b, slot<W>(warp, in.b), sizeof b);
+  std::memcpy(c, slot<W>(warp, in.c), sizeof c);
+  for_each_lane(active, [&](int i) {
+    std::byte* host = located.shape == Shape::kSpread       ? located.host[i]
+                      : located.shape == Shape::kContiguous ? located.host[0] + static_cast<size_t>(i) * sizeof(T)
+                                                            : located.host[0];
+    d[i] = to_word<T>(apply<T, kOp>(host, from_word<T>(b[i]), from_word<T>(c[i])));
+  });
+  if constexpr (kOp == Op::kCas || kOp == Op::kExch) warp.likely_spin();
+  return &in + 1;
+}
+
+template <Op kOp>
+Handler integer_handler_for(Decoder& d, Type type) {
+  constexpr bool kOrdered = kOp == Op::kMin || kOp == Op::kMax;
+  switch (type) {
+    case Type::kU32:
+    case Type::kB32: return &atomic<uint32_t, kOp>;
+    case Type::kU64:
+    case Type::kB64: return &atomic<uint64_t, kOp>;
+    case Type::kS32:
+      if constexpr (kOrdered) return &atomic<int32_t, kOp>;
+      else return &atomic<uint32_t, kOp>;
+    case Type::kS64:
+      if constexpr (kOrdered) return &atomic<int64_t, kOp>;
+      else return &atomic<uint64_t, kOp>;
+    case Type::kB16:
+      if constexpr (kOp == Op::kCas) return &atomic<uint16_t, kOp>;
+      break;
+    default: break;
+  }
+  d.fail("'" + std::string(d.opcode()) + "' knows no such type");
+}
+
+Handler take_operation(Decoder& d, bool& compares) {
+  const int operation =
+      d.take_one_of({".add", ".min", ".max", ".and", ".or", ".xor", ".exch", ".cas", ".inc", ".dec"});
+  const Type type = d.take_type();
+  compares = operation == static_cast<int>(Op::kCas);
+  switch (operation) {
+    case 0:
+      if (type == Type::kF32) return &atomic<float, Op::kAdd>;
+      if (type == Type::kF64) return &atomic<double, Op::kAdd>;
+      return integer_handler_for<Op::kAdd>(d, type);
+    case 1: return integer_handler_for<Op::kMin>(d, type);
+    case 2: return integer_handler_for<Op::kMax>(d, type);
+    case 3: return integer_handler_for<Op::kAnd>(d, type);
+    case 4: return integer_handler_for<Op::kOr>(d, type);
+    case 5: return integer_handler_for<Op::kXor>(d, type);
+    case 6: return integer_handler_for<Op::kExch>(d, type);
+    case 7: return integer_handler_for<Op::kCas>(d, type);
+    case 8: return integer_handler_for<Op::kInc>(d, type);
+    case 9: return integer_handler_for<Op::kDec>(d, type);
+    default: d.fail("'" + std::string(d.opcode()) + "' lacks an operation");
+  }
+}
+
+void decode_atomic(Decoder& d, bool returns) {
+  const size_t at = returns ? 1 : 0;
+  const Operand& address = d.operand(at);
+  if (address.kind != Operand::Kind::kAddress) d.fail("'" + std::string(d.opcode()) + "' needs an address in brackets");
+  d.take_one_of({".relaxed", ".acquire", ".release", ".acq_rel"});
+  d.take_one_of({".cta", ".cluster", ".gpu", ".sys"});
+  const AddressKind kind = take_address_kind(d, address);
+  Type type = Type::kNone;
+  for (std::string_view modifier : d.instruction().modifiers) {
+    if (ptx::type_from(modifier) != Type::kNone) type = ptx::type_from(modifier);
+  }
+  bool compares = false;
+  const Handler handler = take_operation(d, compares);
+  d.expect_operands(at + (compares ? 3 : 2));
+  uint64_t offset = 0;
+  const Slot base = address_slot(d, address, kind, offset);
+  const Slot dst = returns ? d.write(0, type) : d.scratch(type);
+  const Slot b = d.read(at + 1, type), c = compares ? d.read(at + 2, type) : b;
+  Instr& instr = d.emit(handler, dst, base, b, c);
+  instr.imm = offset;
+  instr.kind = kind;
+  instr.jump = d.remember_allocation();
+}
+
+void decode_atom(Decoder& d) { decode_atomic(d, true); }
+void decode_red(Decoder& d) { decode_atomic(d, false); }
+
+}  // namespace
+
+const OpcodeTable kAtomicOpcodes = {{"atom", decode_atom}, {"red", decode_red}};
+
+}  // namespace talweg::exec

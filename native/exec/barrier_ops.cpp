@@ -1,0 +1,81 @@
+// bar, barrier, membar and fence (PTX ISA, "Parallel Synchronization and Communication Instructions").
+#include <atomic>
+
+#include "block.hpp"
+#include "decode.hpp"
+#include "lanes.hpp"
+#include "sync_ops.hpp"
+
+namespace talweg::exec {
+namespace {
+
+// a: barrier, b: threads or 0, c: predicate of a reduction (flags: negated); imm: the reduction.
+template <bool kWaits>
+const Instr* barrier(Warp& warp, const Instr& in) {
+  const uint32_t active = active_lanes(warp, in);
+  if (active == 0) return &in + 1;
+  const int lane = __builtin_ctz(active);
+  const uint32_t index = slot<uint32_t>(warp, in.a)[lane], expected = slot<uint32_t>(warp, in.b)[lane];
+  if (index > 15 || expected % 32 != 0) {
+    return warp.block->fault(warp, in, lane, Status::kLaunchFailed,
+                             "barrier " + std::to_string(index) + " for " + std::to_string(expected) +
+                                 " threads: barriers are 0 to 15, and counts are multiples of 32");
+  }
+  const uint32_t holds = predicate(warp, in.c) ^ (in.flags != 0 ? kAllLanes : 0);
+  if (kWaits) {
+    warp.park(active, &in + 1, warp.depth(), Group::State::kBarrier, static_cast<uint8_t>(index));
+    warp.go_on(&in + 1);
+  }
+  warp.block->arrive(static_cast<int>(index), warp, active, expected, holds);
+  return kWaits ? stop() : &in + 1;
+}
+
+const Instr* fence(Warp&, const Instr& in) {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return &in + 1;
+}
+
+void emit_barrier(Decoder& d, bool waits, Slot index, Slot threads) {
+  d.emit(waits ? &barrier<true> : &barrier<false>, 0, index, threads, d.constants().all_lanes());
+}
+
+void decode_bar(Decoder& d) {
+  if (d.take(".warp")) return decode_warp_barrier(d);
+  d.ignore({".cta", ".aligned"});
+  const Slot zero = d.constant(Type::kU32, 0);
+  if (d.take(".red")) {
+    const int fold = d.take_one_of({".popc", ".and", ".or"});
+    if (fold < 0) d.fail("'bar.red' needs .popc, .and or .or");
+    const Type type = d.take_type();
+    d.expect_operands(3, 4);
+    const Operand& value = d.operand(d.operand_count() - 1);
+    const Slot threads = d.operand_count() == 4 ? d.read(2, Type::kU32) : zero;
+    Instr& instr = d.emit(&barrier<true>, d.write(0, type), d.read(1, Type::kU32), threads, d.read_predicate(value));
+    instr.flags = value.negated;
+    instr.imm = static_cast<uint64_t>(fold == 0 ? Reduction::kCount : fold == 1 ? Reduction::kAll : Reduction::kAny);
+    return;
+  }
+  const int form = d.take_one_of({".sync", ".arrive"});
+  if (form < 0) d.fail("'" + std::string(d.opcode()) + "' needs .sync, .arrive, .red or .warp.sync");
+  d.expect_operands(1, 2);
+  emit_barrier(d, form == 0, d.read(0, Type::kU32), d.operand_count() == 2 ? d.read(1, Type::kU32) : zero);
+}
+
+void decode_membar(Decoder& d) {
+  if (d.take_one_of({".cta", ".gl", ".sys", ".gpu"}) < 0) d.fail("'membar' needs a scope");
+  d.emit(&fence);
+}
+
+void decode_fence(Decoder& d) {
+  d.take_one_of({".sc", ".acq_rel", ".acquire", ".release"});
+  if (d.take_one_of({".cta", ".cluster", ".gpu", ".sys"}) < 0) d.fail("'fence' needs a scope");
+  d.emit(&fence);
+}
+
+}  // namespace
+
+const OpcodeTable kBarrierOpcodes = {
+    {"bar", decode_bar}, {"barrier", decode_bar}, {"membar", decode_membar}, {"fence", decode_fence},
+};
+
+}  // namespace talweg::exec

@@ -1,0 +1,267 @@
+// Runs the warps of a block in turn, keeps its barriers, and says what a stuck or faulty thread was doing.
+#include "block.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <numeric>
+#include <sstream>
+
+#include "lanes.hpp"
+
+namespace talweg::exec {
+namespace {
+
+constexpr int kRoundsBeforeYield = 64;  // of slices of all warps
+constexpr uint8_t kSharedPoison = 0xcd;
+
+void fill(std::byte* specials, Special special, uint32_t value) {
+  uint32_t* words = reinterpret_cast<uint32_t*>(specials + special * kSlotBytes32);
+  std::fill(words, words + kLanes, value);
+}
+
+// The result of bar.red, for the lanes of a group that waited for it.
+void write_reduction(Warp& warp, const Group& group, uint32_t count, bool all) {
+  const Instr& in = group.pc[-1];
+  const Reduction reduction = static_cast<Reduction>(in.imm);
+  if (reduction == Reduction::kNone) return;
+  std::byte* running = warp.bases[kFrame];
+  warp.bases[kFrame] = warp.frame(group.depth);
+  if (reduction == Reduction::kCount) {
+    uint32_t* d = slot<uint32_t>(warp, in.dst);
+    for_each_lane(group.mask, [&](int lane) { d[lane] = count; });
+  } else {
+    const bool value = reduction == Reduction::kAll ? all : count != 0;
+    write_predicate(warp, in.dst, group.mask, value ? kAllLanes : 0);
+  }
+  warp.bases[kFrame] = running;
+}
+
+}  // namespace
+
+void Launch::fail(Status status, std::string report) {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (failed) return;
+  result.status = status;
+  result.report = std::move(report);
+  failed = true;
+}
+
+Block::Block(Launch& launch) : launch_(launch) {
+  const LaunchRequest& request = launch.request;
+  const uint32_t threads = launch.threads_per_block;
+  const uint32_t warps = (threads + kLanes - 1) / kLanes;
+  const size_t frame_bytes = launch.program.frame_bytes;
+  const size_t special_bytes = kSpecialCount * kSlotBytes32;
+  const size_t local_bytes = static_cast<size_t>(launch.function.stack_bytes) * kLanes;
+  memory_ = AlignedBuffer(warps * (frame_bytes + special_bytes) + launch.shared_bytes);
+  local_ = AlignedBuffer(warps * local_bytes);
+  shared_ = memory_.data() + warps * (frame_bytes + special_bytes);
+  warps_.resize(warps);
+  for (uint32_t w = 0; w < warps; w++) {
+    std::byte* registers = memory_.data() + w * (frame_bytes + special_bytes);
+    std::byte* specials = registers + frame_bytes;
+    warps_[w].prepare(*this, w, registers, specials, local_.data() + w * local_bytes);
+    for (int d = 0; d < 3; d++) {
+      fill(specials, static_cast<Special>(kNtidX + d), request.block[d]);
+      fill(specials, static_cast<Special>(kNctaidX + d), request.grid[d]);
+    }
+    fill(specials, kWarpId, w);
+    fill(specials, kNwarpId, warps);
+    fill(specials, kNsmId, 1);
+    fill(specials, kTotalSharedBytes, launch.shared_bytes);
+    fill(specials, kDynamicSharedBytes, request.dynamic_shared_bytes);
+    for (uint32_t lane = 0; lane < kLanes; lane++) {
+      const uint32_t thread = w * kLanes + lane;
+      const uint32_t values[][2] = {
+          {kTidX, thread % request.block[0]},
+          {kTidY, thread / request.block[0] % request.block[1]},
+          {kTidZ, thread / request.block[0] / request.block[1]},
+          {kLaneId, lane},
+          {kLanemaskEq, 1u << lane},
+          {kLanemaskLt, (1u << lane) - 1},
+          {kLanemaskLe, (2u << lane) - 1},
+          {kLanemaskGt, ~((2u << lane) - 1)},
+          {kLanemaskGe, ~((1u << lane) - 1)},
+      };
+      for (const auto& value : values) {
+        reinterpret_cast<uint32_t*>(specials + value[0] * kSlotBytes32)[lane] = value[1];
+      }
+    }
+  }
+}
+
+void Block::start(uint64_t index) {
+  const LaunchRequest& request = launch_.request;
+  ctaid_[0] = static_cast<uint32_t>(index % request.grid[0]);
+  ctaid_[1] = static_cast<uint32_t>(index / request.grid[0] % request.grid[1]);
+  ctaid_[2] = static_cast<uint32_t>(index / request.grid[0] / request.grid[1]);
+  if (seeded()) random_.seed(launch_.seed * 0x9e3779b97f4a7c15u + index);
+  std::memset(shared_, kSharedPoison, launch_.shared_bytes);
+  barriers_ = {};
+  const Instr* entry = launch_.program.code.data() + launch_.function.first;
+  for (Warp& warp : warps_) {
+    for (int d = 0; d < 3; d++) fill(warp.bases[kSpecials], static_cast<Special>(kCtaidX + d), ctaid_[d]);
+    const uint32_t threads = launch_.threads_per_block - warp.index() * kLanes;
+    warp.start(threads >= kLanes ? kAllLanes : (1u << threads) - 1, entry);
+  }
+}
+
+Block::Outcome Block::run(std::vector<Remembered>& remembered) {
+  remembered_ = &remembered;
+  warp_instructions_ = lane_instructions_ = 0;
+  std::vector<uint32_t> order;
+  if (seeded()) {
+    order.resize(warps_.size());
+    std::iota(order.begin(), order.end(), 0u);
+  }
+  Outcome outcome = Outcome::kYielded;
+  for (int round = 0; round < kRoundsBeforeYield; round++) {
+    bool progress = false, finished = true, only_spinning = true;
+    if (seeded()) std::shuffle(order.begin(), order.end(), random_);
+    for (size_t i = 0; i < warps_.size(); i++) {
+      Warp& warp = warps_[seeded() ? order[i] : i];
+      if (warp.ready()) {
+        progress = true;
+        warp.run();
+        if (launch_.failed.load(std::memory_order_relaxed)) break;
+        if (warp.ready() && !warp.spinning()) only_spinning = false;
+        if (!warp.ready()) only_spinning = only_spinning && warp.alive() != 0;
+      }
+      finished = finished && warp.alive() == 0;
+    }
+    if (launch_.failed.load(std::memory_order_relaxed)) {
+      outcome = Outcome::kFailed;
+      break;
+    }
+    if (finished) {
+      outcome = Outcome::kFinished;
+      break;
+    }
+    if (!progress) {
+      report_deadlock();
+      outcome = Outcome::kFailed;
+      break;
+    }
+    const bool any_ready = std::any_of(warps_.begin(), warps_.end(), [](const Warp& warp) { return warp.ready(); });
+    if (any_ready && only_spinning) break;
+  }
+  counters().warp_instructions.fetch_add(warp_instructions_, std::memory_order_relaxed);
+  counters().lane_instructions.fetch_add(lane_instructions_, std::memory_order_relaxed);
+  return outcome;
+}
+
+void Block::arrive(int index, Warp& warp, uint32_t lanes, uint32_t expected, uint32_t true_lanes) {
+  Barrier& barrier = barriers_[static_cast<size_t>(index)];
+  barrier.in_use = true;
+  barrier.expected = expected;
+  barrier.arrived[warp.index()] |= lanes;
+  barrier.true_count += static_cast<uint32_t>(__builtin_popcount(true_lanes & lanes));
+  barrier.false_count += static_cast<uint32_t>(__builtin_popcount(~true_lanes & lanes));
+  complete_if_full(index);
+}
+
+void Block::lanes_exited() {
+  for (int i = 0; i < 16; i++) {
+    if (barriers_[static_cast<size_t>(i)].in_use) complete_if_full(i);
+  }
+}
+
+// A count is in whole warps: lanes that do not exist or have exited count as arrived with the rest of their warp.
+void Block::complete_if_full(int index) {
+  Barrier& barrier = barriers_[static_cast<size_t>(index)];
+  uint32_t count = 0;
+  for (const Warp& warp : warps_) {
+    const uint32_t arrived = barrier.arrived[warp.index()];
+    if (barrier.expected == 0) {
+      if ((warp.alive() & ~arrived) != 0) return;
+    } else if (arrived != 0) {
+      count += static_cast<uint32_t>(__builtin_popcount(arrived | ~warp.alive()));
+    }
+  }
+  if (count < barrier.expected) return;
+  const uint32_t popc = barrier.true_count;
+  const bool all = barrier.false_count == 0;
+  barrier = {};
+  for (Warp& warp : warps_) {
+    warp.for_each_group([&](Group& group) {
+      if (group.state != Group::State::kBarrier || group.barrier != index) return;
+      group.state = Group::State::kReady;
+      write_reduction(warp, group, popc, all);
+    });
+  }
+}
+
+std::string Block::where(const Instr& instr) const {
+  const SourcePlace place = launch_.program.place(instr);
+  std::ostringstream out;
+  if (place.line > 0) {
+    out << place.file << ':' << place.line;
+    if (place.caller_line > 0) out << " (inlined at " << place.caller_file << ':' << place.caller_line << ')';
+  } else {
+    out << "PTX line " << place.ptx_line;
+  }
+  return out.str();
+}
+
+std::string Block::block_name() const {
+  std::ostringstream out;
+  out << "block (" << ctaid_[0] << ',' << ctaid_[1] << ',' << ctaid_[2] << ')';
+  return out.str();
+}
+
+std::string Block::thread_name(const Warp& warp, int lane) const {
+  const uint32_t* size = launch_.request.block;
+  const uint32_t thread = warp.index() * kLanes + static_cast<uint32_t>(lane);
+  std::ostringstream out;
+  out << "thread (" << thread % size[0] << ',' << thread / size[0] % size[1] << ',' << thread / size[0] / size[1]
+      << ')';
+  return out.str();
+}
+
+const Instr* Block::fault(Warp& warp, const Instr& instr, int lane, Status status, const std::string& what) {
+  launch_.fail(status, "kernel '" + launch_.function.name + "' at " + where(instr) + ": " + block_name() + ", " +
+                           thread_name(warp, lane) + ": " + what);
+  return stop();
+}
+
+void Block::report_deadlock() {
+  // The first thread that waits for lanes of its own warp, else the first at a barrier; and one that waits elsewhere.
+  struct Waiting {
+    Warp* warp = nullptr;
+    const Instr* instr = nullptr;
+    uint32_t mask = 0;
+    Group::State state = Group::State::kReady;
+    int barrier = 0;
+  };
+  std::vector<Waiting> waiting;
+  for (Warp& warp : warps_) {
+    warp.for_each_group([&](Group& group) {
+      const bool barrier = group.state == Group::State::kBarrier;
+      waiting.push_back({&warp, barrier ? group.pc - 1 : group.pc, group.mask, group.state, group.barrier});
+    });
+  }
+  std::stable_sort(waiting.begin(), waiting.end(), [](const Waiting& a, const Waiting& b) {
+    return (a.state == Group::State::kSync) > (b.state == Group::State::kSync);
+  });
+  const Waiting& first = waiting.front();
+  std::ostringstream what;
+  uint32_t together = 0;
+  const Waiting* elsewhere = nullptr;
+  for (const Waiting& other : waiting) {
+    if (other.instr == first.instr) together += static_cast<uint32_t>(__builtin_popcount(other.mask));
+    else if (elsewhere == nullptr || (elsewhere->warp != first.warp && other.warp == first.warp)) elsewhere = &other;
+  }
+  if (first.state == Group::State::kSync) {
+    what << "divergent warp sync: lanes of its mask never arrive";
+  } else {
+    what << "barrier " << first.barrier << " never completes: " << together << " of " << launch_.threads_per_block
+         << " threads wait here";
+  }
+  if (elsewhere != nullptr) {
+    what << "; " << thread_name(*elsewhere->warp, __builtin_ctz(elsewhere->mask)) << " waits at "
+         << where(*elsewhere->instr);
+  }
+  fault(*first.warp, *first.instr, __builtin_ctz(first.mask), Status::kLaunchFailed, what.str());
+}
+
+}  // namespace talweg::exec

@@ -1,0 +1,104 @@
+// One block: its warps, its shared memory and its barriers. It can be left and resumed whenever all warps wait.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "launch.hpp"
+#include "program.hpp"
+#include "warp.hpp"
+
+namespace talweg::exec {
+
+// What all blocks of one launch share.
+struct Launch {
+  Launch(const LaunchRequest& r, DeviceMemory& m)
+      : request(r), memory(m), function(*r.kernel->code), program(*function.program) {}
+
+  const LaunchRequest& request;
+  DeviceMemory& memory;
+  const ptx::DecodedFunction& function;
+  const Program& program;
+  uint32_t shared_bytes = 0;
+  uint32_t threads_per_block = 0;
+  uint64_t seed = 0;
+  bool check_bounds = true;
+
+  std::atomic<bool> failed{false};
+  std::mutex mutex;
+  LaunchResult result;
+
+  void fail(Status status, std::string report);  // the first failure counts
+};
+
+// The bounds of the allocation that a memory instruction last touched.
+struct Remembered {
+  uint64_t base = 0, end = 0;
+};
+
+// What bar.red folds over the threads at the barrier; Instr::imm of barrier instructions.
+enum class Reduction : uint64_t { kNone, kCount, kAll, kAny };
+
+class Block {
+ public:
+  enum class Outcome { kFinished, kYielded, kFailed };
+
+  explicit Block(Launch& launch);
+  void start(uint64_t index);
+  // `remembered` belongs to the thread that runs the block.
+  Outcome run(std::vector<Remembered>& remembered);
+
+  Launch& launch() { return launch_; }
+  const Launch& launch() const { return launch_; }
+  std::byte* shared() const { return shared_; }
+  uint32_t shared_bytes() const { return launch_.shared_bytes; }
+  const uint8_t* parameters() const { return launch_.request.parameters; }
+  Remembered& remembered(int32_t index) { return (*remembered_)[static_cast<size_t>(index)]; }
+  std::mt19937_64& random() { return random_; }
+  bool seeded() const { return launch_.seed != 0; }
+
+  void count(uint64_t instructions, uint64_t lanes) {
+    warp_instructions_ += instructions;
+    lane_instructions_ += instructions * lanes;
+  }
+
+  // Barriers. `expected` threads complete it, 0 meaning all that live. The lanes are parked already unless they only
+  // arrive. Values are folded for bar.red.
+  void arrive(int barrier, Warp& warp, uint32_t lanes, uint32_t expected, uint32_t true_lanes);
+  void lanes_exited();
+
+  // Ends the launch with a report that names kernel, source line, block and thread.
+  const Instr* fault(Warp& warp, const Instr& instr, int lane, Status status, const std::string& what);
+  std::string where(const Instr& instr) const;
+  std::string thread_name(const Warp& warp, int lane) const;
+
+ private:
+  struct Barrier {
+    std::array<uint32_t, 32> arrived{};
+    uint32_t expected = 0;
+    bool in_use = false;
+    uint32_t true_count = 0, false_count = 0;
+  };
+
+  void complete_if_full(int index);
+  void report_deadlock();
+  std::string block_name() const;
+
+  Launch& launch_;
+  AlignedBuffer memory_;
+  AlignedBuffer local_;
+  std::byte* shared_ = nullptr;
+  std::vector<Warp> warps_;
+  std::array<Barrier, 16> barriers_;
+  std::vector<Remembered>* remembered_ = nullptr;
+  std::mt19937_64 random_;
+  uint32_t ctaid_[3] = {};
+  uint64_t warp_instructions_ = 0, lane_instructions_ = 0;
+};
+
+}  // namespace talweg::exec

@@ -1,0 +1,125 @@
+// Device-side printf and assert. What they print goes to standard output at once.
+#include "builtins.hpp"
+
+#include <cstdio>
+
+#include "block.hpp"
+#include "lanes.hpp"
+#include "memory_access.hpp"
+
+namespace talweg::exec {
+namespace {
+
+template <class T>
+T argument(Warp& warp, const Instr& in, int lane, size_t index) {
+  const Call& call = warp.block->launch().program.calls[in.imm];
+  T value;
+  std::memcpy(&value, warp.local_memory(lane) + warp.local_base(lane) + call.arguments[index], sizeof value);
+  return value;
+}
+
+// A NUL-terminated string in device memory; empty where there is none.
+std::string text_at(Warp& warp, int lane, uint64_t address) {
+  std::string text;
+  for (;; address++) {
+    const std::byte* host = host_address(warp, lane, address, 1);
+    if (host == nullptr || *host == std::byte{0}) return text;
+    text.push_back(static_cast<char>(*host));
+  }
+}
+
+// One conversion of a format, from '%' on. `values` is the address of the argument and is moved behind it.
+std::string convert(Warp& warp, int lane, std::string spec, bool wide, uint64_t& values) {
+  const char kind = spec.back();
+  const bool eight = wide || kind == 'p' || kind == 's' || std::string("aAeEfFgG").find(kind) != std::string::npos;
+  const uint64_t size = eight ? 8 : 4;
+  values = (values + size - 1) / size * size;
+  const std::byte* host = host_address(warp, lane, values, size);
+  values += size;
+  if (host == nullptr) return "(unreadable argument)";
+  uint64_t bits = 0;
+  std::memcpy(&bits, host, size);
+  char buffer[512];
+  if (kind == 's') {
+    const std::string text = text_at(warp, lane, bits);
+    std::snprintf(buffer, sizeof buffer, spec.c_str(), text.c_str());
+  } else if (kind == 'c') {
+    std::snprintf(buffer, sizeof buffer, spec.c_str(), static_cast<int>(bits));
+  } else if (kind == 'p') {
+    std::snprintf(buffer, sizeof buffer, spec.c_str(), reinterpret_cast<void*>(bits));
+  } else if (eight && !wide) {
+    std::snprintf(buffer, sizeof buffer, spec.c_str(), bit_cast<double>(bits));
+  } else if (wide) {
+    spec.insert(spec.size() - 1, "ll");
+    std::snprintf(buffer, sizeof buffer, spec.c_str(), static_cast<long long>(bits));
+  } else {
+    std::snprintf(buffer, sizeof buffer, spec.c_str(), static_cast<int>(bits));
+  }
+  return buffer;
+}
+
+std::string format(Warp& warp, int lane, const std::string& pattern, uint64_t values) {
+  std::string out;
+  for (size_t i = 0; i < pattern.size(); i++) {
+    if (pattern[i] != '%') {
+      out.push_back(pattern[i]);
+      continue;
+    }
+    std::string spec = "%";
+    int longs = 0;
+    for (i++; i < pattern.size(); i++) {
+      const char c = pattern[i];
+      if (c == 'l') {
+        longs++;
+      } else if (c == '*') {
+        const std::byte* host = host_address(warp, lane, (values + 3) / 4 * 4, 4);
+        int width = 0;
+        if (host != nullptr) std::memcpy(&width, host, 4);
+        values = (values + 3) / 4 * 4 + 4;
+        spec += std::to_string(width);
+      } else if (c != 'h') {
+        spec.push_back(c);
+        if (std::string("diouxXcsaAeEfFgGp%").find(c) != std::string::npos) break;
+      }
+    }
+    out += spec == "%%" ? "%" : convert(warp, lane, spec, longs > 0, values);
+  }
+  return out;
+}
+
+const Instr* vprintf(Warp& warp, const Instr& in) {
+  const Call& call = warp.block->launch().program.calls[in.imm];
+  for_each_lane(active_lanes(warp, in), [&](int lane) {
+    const std::string pattern = text_at(warp, lane, argument<uint64_t>(warp, in, lane, 0));
+    const std::string text = format(warp, lane, pattern, argument<uint64_t>(warp, in, lane, 1));
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    const int32_t written = static_cast<int32_t>(text.size());
+    if (!call.results.empty()) {
+      std::memcpy(warp.local_memory(lane) + warp.local_base(lane) + call.results[0], &written, 4);
+    }
+  });
+  std::fflush(stdout);
+  return &in + 1;
+}
+
+// __assertfail(message, file, line, function, character size)
+const Instr* assert_failed(Warp& warp, const Instr& in) {
+  const uint32_t lanes = active_lanes(warp, in);
+  if (lanes == 0) return &in + 1;
+  const int lane = __builtin_ctz(lanes);
+  const std::string what = text_at(warp, lane, argument<uint64_t>(warp, in, lane, 1)) + ":" +
+                           std::to_string(argument<uint32_t>(warp, in, lane, 2)) + ": " +
+                           text_at(warp, lane, argument<uint64_t>(warp, in, lane, 3)) + ": assertion '" +
+                           text_at(warp, lane, argument<uint64_t>(warp, in, lane, 0)) + "' failed";
+  return warp.block->fault(warp, in, lane, Status::kAssert, what);
+}
+
+}  // namespace
+
+Handler builtin(const std::string& name) {
+  if (name == "vprintf") return &vprintf;
+  if (name == "__assertfail") return &assert_failed;
+  return nullptr;
+}
+
+}  // namespace talweg::exec

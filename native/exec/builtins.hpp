@@ -1,0 +1,13 @@
+// Functions that every CUDA program may call and no module defines: vprintf and __assertfail.
+#pragma once
+
+#include <string>
+
+#include "program.hpp"
+
+namespace talweg::exec {
+
+// The handler of a call to it, or null if there is no such function.
+Handler builtin(const std::string& name);
+
+}  // namespace talweg::exec

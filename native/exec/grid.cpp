@@ -1,0 +1,171 @@
+// Spreads the blocks of a grid over the CPU's threads. A block that only spins gives its thread to another one.
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <thread>
+
+#include "block.hpp"
+
+namespace talweg::exec {
+namespace {
+
+constexpr size_t kResidentBlocks = 512;  // begun and not finished, unless the launch is cooperative
+
+// One launch on its way. Helper threads may look at it after the launch has ended, hence shared ownership.
+class GridRun {
+ public:
+  GridRun(Launch& launch, uint64_t blocks) : launch_(launch), blocks_(blocks) {
+    if (launch.seed == 0) return;
+    // An affine permutation shuffles any number of blocks without a table.
+    std::mt19937_64 random(launch.seed);
+    offset_ = random() % blocks;
+    do step_ = random() % blocks + 1;
+    while (std::gcd(step_, blocks) != 1);
+  }
+
+  void work() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (over()) return;
+    workers_++;
+    std::vector<Remembered> remembered(launch_.program.remembered_allocations);
+    std::unique_ptr<Block> spare;
+    while (std::unique_ptr<Block> block = take(lock, spare)) {
+      lock.unlock();
+      const Block::Outcome outcome = block->run(remembered);
+      lock.lock();
+      running_--;
+      if (outcome == Block::Outcome::kYielded) {
+        yielded_.push_back(std::move(block));
+      } else {
+        resident_--;
+        if (outcome == Block::Outcome::kFinished) finished_++;
+        spare = std::move(block);
+      }
+      changed_.notify_all();
+    }
+    workers_--;
+    changed_.notify_all();
+  }
+
+  // After the caller's own work(): until the helpers have let go of the launch.
+  void wait() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return workers_ == 0; });
+    closed_ = true;
+  }
+
+ private:
+  bool over() const { return closed_ || finished_ == blocks_ || (launch_.failed && running_ == 0); }
+
+  std::unique_ptr<Block> take(std::unique_lock<std::mutex>& lock, std::unique_ptr<Block>& spare) {
+    for (;;) {
+      if (over() || launch_.failed) return nullptr;
+      if (next_ < blocks_ && (resident_ < kResidentBlocks || launch_.request.cooperative)) {
+        const uint64_t index = (next_++ * step_ + offset_) % blocks_;
+        resident_++;
+        running_++;
+        std::unique_ptr<Block> block = std::move(spare);
+        lock.unlock();
+        if (block == nullptr) block = std::make_unique<Block>(launch_);
+        block->start(index);
+        lock.lock();
+        return block;
+      }
+      if (!yielded_.empty()) {
+        std::unique_ptr<Block> block = std::move(yielded_.front());
+        yielded_.pop_front();
+        running_++;
+        return block;
+      }
+      changed_.wait(lock);
+    }
+  }
+
+  Launch& launch_;
+  const uint64_t blocks_;
+  uint64_t step_ = 1, offset_ = 0;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  uint64_t next_ = 0, finished_ = 0;
+  size_t resident_ = 0;
+  int running_ = 0, workers_ = 0;
+  bool closed_ = false;
+  std::deque<std::unique_ptr<Block>> yielded_;
+};
+
+// Threads that help with launches; made when first needed, asleep in between, never joined.
+class Helpers {
+ public:
+  static Helpers& instance() {
+    static Helpers& helpers = *new Helpers;
+    return helpers;
+  }
+
+  void help(const std::shared_ptr<GridRun>& run, int count) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    while (threads_ < count) {
+      std::thread([this] { serve(); }).detach();
+      threads_++;
+    }
+    for (int i = 0; i < count; i++) waiting_.push_back(run);
+    wake_.notify_all();
+  }
+
+ private:
+  void serve() {
+    for (;;) {
+      std::shared_ptr<GridRun> run;
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        wake_.wait(lock, [this] { return !waiting_.empty(); });
+        run = std::move(waiting_.front());
+        waiting_.pop_front();
+      }
+      run->work();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::shared_ptr<GridRun>> waiting_;
+  int threads_ = 0;
+};
+
+LaunchResult refuse(Status status, const std::string& report) { return {status, report}; }
+
+}  // namespace
+
+LaunchResult launch(const LaunchRequest& request, DeviceMemory& memory) {
+  const ptx::DecodedFunction& function = *request.kernel->code;
+  uint64_t blocks = 1, threads = 1;
+  for (int d = 0; d < 3; d++) {
+    blocks *= request.grid[d];
+    threads *= request.block[d];
+  }
+  if (blocks == 0 || threads == 0) return refuse(Status::kInvalidValue, "a launch needs at least one block and thread");
+  if (threads > static_cast<uint64_t>(request.kernel->max_threads)) {
+    return refuse(Status::kInvalidValue, "kernel '" + function.name + "' allows " +
+                                             std::to_string(request.kernel->max_threads) + " threads a block, not " +
+                                             std::to_string(threads));
+  }
+  Launch state(request, memory);
+  state.shared_bytes = function.static_shared_bytes + request.dynamic_shared_bytes;
+  state.threads_per_block = static_cast<uint32_t>(threads);
+  state.seed = settings().schedule_seed;
+  state.check_bounds = settings().check_bounds;
+  counters().launches.fetch_add(1, std::memory_order_relaxed);
+
+  int workers = settings().threads;
+  if (workers <= 0) workers = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  workers = static_cast<int>(std::min<uint64_t>(static_cast<uint64_t>(workers), blocks));
+  auto run = std::make_shared<GridRun>(state, blocks);
+  if (workers > 1) Helpers::instance().help(run, workers - 1);
+  run->work();
+  run->wait();
+  return state.result;
+}
+
+}  // namespace talweg::exec

@@ -1,0 +1,34 @@
+// From the addresses a warp holds to host memory, with every access checked against the object it must stay in.
+#pragma once
+
+#include "block.hpp"
+#include "lanes.hpp"
+
+namespace talweg::exec {
+
+enum class Access : uint8_t { kRead, kWrite, kAtomic };
+
+// How the lanes' accesses lie in memory.
+enum class Shape : uint8_t {
+  kFault,       // reported already
+  kContiguous,  // all 32 lanes, one behind the other from host[0]
+  kUniform,     // all active lanes at host[0]
+  kSpread,      // each active lane at its host[lane]
+};
+
+struct Located {
+  Shape shape;
+  std::byte* host[32];
+};
+
+// `bytes` is what each lane reads or writes; the address must be a multiple of `align`. Addresses come from slot
+// Instr::a plus Instr::imm; Instr::jump names the remembered allocation.
+void locate_global(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access, Located& located);
+void locate_shared(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access, Located& located);
+void locate(Warp& warp, const Instr& in, AddressKind kind, uint32_t active, uint32_t bytes, Access access,
+            Located& located);
+
+// A generic address of one lane, or null if it is out of bounds.
+std::byte* host_address(Warp& warp, int lane, uint64_t address, uint64_t bytes);
+
+}  // namespace talweg::exec

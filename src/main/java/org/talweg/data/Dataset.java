@@ -40,7 +40,7 @@ public record Dataset(String name, List<String> featureNames, float[] features, 
         }
         for (int row = 0; labels != null && row < rows; row++) {
             if (labels[row] < 0 || labels[row] >= classNames.size()) {
-                throw new IllegalArgumentException(name + ": label " + labels[row] + " in row " + row + 
+                throw new IllegalArgumentException(name + ": label " + labels[row] + " in row " + row
                     + "; classes are 0 to " + (classNames.size() - 1));
             }
         }

@@ -1,0 +1,44 @@
+// The native methods of org.talweg.cuda.SoftwareDriver.
+#include <jni.h>
+
+#include "../exec/launch.hpp"
+#include "monitor.hpp"
+
+using namespace talweg::driver;
+
+#define TALWEG_JAVA(type, method) \
+  extern "C" JNIEXPORT type JNICALL Java_org_talweg_cuda_SoftwareDriver_##method
+
+TALWEG_JAVA(void, readCounters)(JNIEnv* env, jclass, jlongArray values) {
+  const Counters& driver = driver_counters();
+  const talweg::exec::Counters& exec = talweg::exec::counters();
+  const jlong totals[] = {
+      static_cast<jlong>(driver.kernel_launches), static_cast<jlong>(driver.graph_launches),
+      static_cast<jlong>(driver.synchronizations), static_cast<jlong>(driver.host_copies),
+      static_cast<jlong>(exec.warp_instructions), static_cast<jlong>(exec.lane_instructions)};
+  env->SetLongArrayRegion(values, 0, sizeof totals / sizeof totals[0], totals);
+}
+
+TALWEG_JAVA(jstring, launchTable)(JNIEnv* env, jclass) { return env->NewStringUTF(launch_table().c_str()); }
+
+TALWEG_JAVA(void, reset)(JNIEnv*, jclass) {
+  reset_driver_counters();
+  talweg::exec::Counters& exec = talweg::exec::counters();
+  exec.launches = exec.warp_instructions = exec.lane_instructions = 0;
+}
+
+TALWEG_JAVA(void, setScheduleSeed)(JNIEnv*, jclass, jlong seed) {
+  talweg::exec::settings().schedule_seed = static_cast<uint64_t>(seed);
+}
+
+TALWEG_JAVA(void, setThreads)(JNIEnv*, jclass, jint threads) { talweg::exec::settings().threads = threads; }
+
+TALWEG_JAVA(void, setCheckBounds)(JNIEnv*, jclass, jboolean on) { talweg::exec::settings().check_bounds = on != 0; }
+
+TALWEG_JAVA(void, setMemory)(JNIEnv*, jclass, jlong bytes) { set_memory_capacity(static_cast<uint64_t>(bytes)); }
+
+TALWEG_JAVA(jlong, memoryBytes)(JNIEnv*, jclass) { return static_cast<jlong>(memory_capacity()); }
+
+TALWEG_JAVA(void, setFault)(JNIEnv*, jclass, jint fault, jint nth) { order_fault(static_cast<Fault>(fault), nth); }
+
+TALWEG_JAVA(jstring, report)(JNIEnv* env, jclass) { return env->NewStringUTF(take_report().c_str()); }

@@ -3,6 +3,7 @@
 
 #include "../exec/launch.hpp"
 #include "monitor.hpp"
+#include "objects.hpp"
 
 using namespace talweg::driver;
 
@@ -42,3 +43,14 @@ TALWEG_JAVA(jlong, memoryBytes)(JNIEnv*, jclass) { return static_cast<jlong>(mem
 TALWEG_JAVA(void, setFault)(JNIEnv*, jclass, jint fault, jint nth) { order_fault(static_cast<Fault>(fault), nth); }
 
 TALWEG_JAVA(jstring, report)(JNIEnv* env, jclass) { return env->NewStringUTF(take_report().c_str()); }
+
+TALWEG_JAVA(jintArray, parameterBytes)(JNIEnv* env, jclass, jlong handle) {
+  const auto function = functions.find(reinterpret_cast<CUfunction>(handle));
+  std::vector<jint> bytes;
+  if (function != nullptr) {
+    for (const auto& parameter : function->kernel->parameters) bytes.push_back(static_cast<jint>(parameter.size));
+  }
+  const jintArray result = env->NewIntArray(static_cast<jsize>(bytes.size()));
+  if (result != nullptr) env->SetIntArrayRegion(result, 0, static_cast<jsize>(bytes.size()), bytes.data());
+  return result;
+}

@@ -237,6 +237,7 @@ public final class CudaDevice implements Device {
     void launch(CudaKernel kernel, int gridX, int gridY, int gridZ, int blockX, int dynamicSharedBytes,
                 LaunchArguments launchArguments) {
         check();
+        kernel.checkArguments(launchArguments);
         kernel.allowSharedBytes(dynamicSharedBytes);
         int result = JCudaDriver.cuLaunchKernel(kernel.function(), gridX, gridY, gridZ, blockX, 1, 1,
             dynamicSharedBytes, stream, launchArguments.memory(), null);

@@ -2,18 +2,30 @@ package org.talweg.cuda;
 
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUfunction_attribute;
+import jcuda.driver.CUmodule;
 import jcuda.driver.JCudaDriver;
 
 /** A kernel of a loaded image: found once by name through {@link CudaDevice#kernel}, launched many times. */
 final class CudaKernel {
+    /** A function handle whose value can be read, which JCuda keeps to itself. */
+    private static final class Handle extends CUfunction {
+        long value() {
+            return getNativePointer();
+        }
+    }
+
     private final String name;
-    private final CUfunction function;
+    private final Handle function = new Handle();
+    /** Size of each parameter, where the driver tells; a GPU's does not before CUDA 12.4, and JCuda not at all. */
+    private final int[] parameterBytes;
     /** Dynamic shared memory above this many bytes must be asked for before the launch. */
     private int allowedSharedBytes;
 
-    CudaKernel(String name, CUfunction function) {
+    CudaKernel(CUmodule module, String family, String name) {
         this.name = name;
-        this.function = function;
+        Cuda.check(JCudaDriver.cuModuleGetFunction(function, module, name),
+            "looking up kernel " + name + " of family " + family);
+        this.parameterBytes = SoftwareDriver.isLoaded() ? SoftwareDriver.parameterBytes(function.value()) : null;
         this.allowedSharedBytes = 48 * 1024 - attribute(CUfunction_attribute.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES);
     }
 
@@ -24,6 +36,26 @@ final class CudaKernel {
 
     CUfunction function() {
         return function;
+    }
+
+    /**
+     * The driver copies as many bytes as the kernel declares from wherever the arguments point to, so a forgotten
+     * argument, or an {@code int} for a {@code long long}, would go unnoticed and compute nonsense.
+     */
+    void checkArguments(LaunchArguments arguments) {
+        if (parameterBytes == null) {
+            return;
+        }
+        if (arguments.count() != parameterBytes.length) {
+            throw new IllegalArgumentException("kernel " + name + " takes " + parameterBytes.length
+                + " arguments, not " + arguments.count());
+        }
+        for (int i = 0; i < parameterBytes.length; i++) {
+            if (arguments.bytes(i) != parameterBytes[i]) {
+                throw new IllegalArgumentException("argument " + i + " of kernel " + name + " has "
+                    + parameterBytes[i] + " bytes, and " + arguments.bytes(i) + " were given");
+            }
+        }
     }
 
     /** The driver keeps more than 48 KiB of shared memory a block behind a switch of each kernel. */

@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import jcuda.Pointer;
-import jcuda.driver.CUfunction;
 import jcuda.driver.CUjit_option;
 import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
@@ -48,10 +47,7 @@ final class KernelImages {
             module = load(family);
             modules.put(family, module);
         }
-        CUfunction function = new CUfunction();
-        Cuda.check(JCudaDriver.cuModuleGetFunction(function, module, name),
-            "looking up kernel " + name + " of family " + family);
-        return new CudaKernel(name, function);
+        return new CudaKernel(module, family, name);
     }
 
     void close() {

@@ -16,6 +16,7 @@ final class LaunchArguments {
 
     private final PinnedMemory memory;
     private final ByteBuffer slots;
+    private final int[] bytes = new int[CAPACITY];
     private int count;
 
     LaunchArguments() {
@@ -37,24 +38,24 @@ final class LaunchArguments {
     }
 
     LaunchArguments address(long address) {
-        slots.putLong(next(), address);
+        slots.putLong(next(Long.BYTES), address);
         return this;
     }
 
     /** For {@code int} and {@code unsigned}. */
     LaunchArguments int32(int value) {
-        slots.putInt(next(), value);
+        slots.putInt(next(Integer.BYTES), value);
         return this;
     }
 
     /** For {@code long long} and {@code size_t}. */
     LaunchArguments int64(long value) {
-        slots.putLong(next(), value);
+        slots.putLong(next(Long.BYTES), value);
         return this;
     }
 
     LaunchArguments float32(float value) {
-        slots.putFloat(next(), value);
+        slots.putFloat(next(Float.BYTES), value);
         return this;
     }
 
@@ -67,10 +68,20 @@ final class LaunchArguments {
         memory.close();
     }
 
-    private int next() {
+    int count() {
+        return count;
+    }
+
+    /** Size of the value that argument {@code i} was given. */
+    int bytes(int i) {
+        return bytes[i];
+    }
+
+    private int next(int size) {
         if (count == CAPACITY) {
             throw new IllegalStateException("a kernel takes at most " + CAPACITY + " arguments here");
         }
+        bytes[count] = size;
         return (CAPACITY + count++) * SLOT;
     }
 }

@@ -83,6 +83,9 @@ public final class SoftwareDriver {
             return "the software device was not built: it needs Linux on x86-64 and a C++ compiler (apt-get install"
                 + " g++) when the project is built";
         }
+        if (firstLine("/proc/cpuinfo", " avx2") == null) {
+            return "the software device needs a CPU with AVX2, as of 2013 and later";
+        }
         String driver = mappedDriver();
         if (driver != null) {
             return "this JVM already uses the CUDA driver " + driver + "; ask for the software device in a JVM of its"
@@ -173,6 +176,9 @@ public final class SoftwareDriver {
         return loaded ? report() : "";
     }
 
+    /** Size of each parameter of a kernel, by its function handle. */
+    static native int[] parameterBytes(long function);
+
     /** Straight from the build's output where that is a directory; out of a jar through a temporary file. */
     private static Path library() throws IOException {
         URL resource = SoftwareDriver.class.getResource(LIBRARY);
@@ -189,9 +195,13 @@ public final class SoftwareDriver {
 
     /** The CUDA driver mapped into this process, or null. The dynamic linker would prefer it to ours. */
     private static String mappedDriver() {
-        try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
-            return maps.filter(line -> line.contains("/libcuda.so")).findFirst()
-                .map(line -> line.substring(line.indexOf('/'))).orElse(null);
+        String line = firstLine("/proc/self/maps", "/libcuda.so");
+        return line == null ? null : line.substring(line.indexOf('/'));
+    }
+
+    private static String firstLine(String file, String text) {
+        try (Stream<String> lines = Files.lines(Path.of(file))) {
+            return lines.filter(line -> line.contains(text)).findFirst().orElse(null);
         } catch (IOException e) {
             return null;
         }

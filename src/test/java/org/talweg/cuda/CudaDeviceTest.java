@@ -124,6 +124,18 @@ class CudaDeviceTest {
     }
 
     @Test
+    void argumentsThatDoNotFitTheKernelAreRefused() {
+        Tensor data = ints(4);
+        CudaKernel kernel = device.kernel("driver_test", "add_to");
+        IllegalArgumentException few = assertThrows(IllegalArgumentException.class,
+            () -> device.launch(kernel, 1, 32, device.arguments().tensor(data).int32(1)));
+        assertEquals("kernel add_to takes 3 arguments, not 2", few.getMessage());
+        IllegalArgumentException wide = assertThrows(IllegalArgumentException.class,
+            () -> device.launch(kernel, 1, 32, device.arguments().tensor(data).int32(1).int64(4)));
+        assertEquals("argument 2 of kernel add_to has 4 bytes, and 8 were given", wide.getMessage());
+    }
+
+    @Test
     void aRecordingRunsOnlyWhenReplayed() {
         Tensor data = ints(100);
         try (Recording recording = device.record(() -> {

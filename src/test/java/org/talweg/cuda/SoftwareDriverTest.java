@@ -170,8 +170,10 @@ class SoftwareDriverTest {
             device.arguments().tensor(data).int32(1).int32(16)));
         assertEquals(CUresult.CUDA_ERROR_INVALID_VALUE, refused.result());
         assertTrue(refused.getMessage().contains("block.x is 2048"), refused.getMessage());
-        assertThrows(CudaException.class, () -> device.launch(kernel, 0, 32, device.arguments()));
-        assertThrows(CudaException.class, () -> device.launch(kernel, 1, 1, 1, 32, 1 << 20, device.arguments()));
+        assertThrows(CudaException.class, () -> device.launch(kernel, 0, 32,
+            device.arguments().tensor(data).int32(1).int32(16)));
+        assertThrows(CudaException.class, () -> device.launch(kernel, 1, 1, 1, 32, 1 << 20,
+            device.arguments().tensor(data).int32(1).int32(16)));
         add();
         assertEquals(1, read()[0]);
     }

@@ -42,6 +42,7 @@ import picocli.CommandLine.Spec;
     description = "Trains a multi-layer perceptron on a data set and tests it on rows it never saw.",
     footer = {"", "Example:  ./talweg train digits --hidden 128,64 --optimizer adam --epochs 30"})
 final class TrainCommand implements Callable<Integer> {
+    /** Of all rows; what neither takes is the test part. */
     private static final double TRAIN_SHARE = 0.7;
     private static final double VALIDATION_SHARE = 0.15;
     private static final int EVALUATION_BATCH = 1024;
@@ -69,7 +70,7 @@ final class TrainCommand implements Callable<Integer> {
     private OptimizerName optimizer;
 
     @Option(names = "--lr", paramLabel = "RATE", showDefaultValue = Visibility.NEVER,
-        description = "Learning rate (default: 0.1 for sgd, 0.01 with momentum, 0.002 for adam and adamw).")
+        description = "Learning rate (default: 0.1 for sgd, 0.01 with momentum, 0.003 for adam and adamw).")
     private Float learningRate;
 
     @Option(names = "--schedule", paramLabel = "NAME", defaultValue = "cosine",
@@ -80,7 +81,7 @@ final class TrainCommand implements Callable<Integer> {
         description = "Decoupled for adamw (default 0.01), L2 for the others (default 0).")
     private Float weightDecay;
 
-    @Option(names = "--batch", paramLabel = "ROWS", defaultValue = "64", description = "Rows of a step.")
+    @Option(names = "--batch", paramLabel = "ROWS", defaultValue = "32", description = "Rows of a step.")
     private int batch;
 
     @Option(names = "--epochs", paramLabel = "N", defaultValue = "30", description = "Passes over the training rows.")
@@ -90,7 +91,7 @@ final class TrainCommand implements Callable<Integer> {
         description = "Clips the gradients to this global norm (default: no clipping).")
     private Float clip;
 
-    @Option(names = "--scale", paramLabel = "NAME", defaultValue = "standard",
+    @Option(names = "--scale", paramLabel = "NAME", defaultValue = "minmax",
         description = "Of the features, fitted on the training rows: standard, minmax or none.")
     private ScalerName scale;
 
@@ -169,8 +170,8 @@ final class TrainCommand implements Callable<Integer> {
                 .weightDecay(decay);
             case NESTEROV -> Optimizers.sgd().learningRate(rate(0.01f)).momentum(0.9f).nesterov(true)
                 .weightDecay(decay);
-            case ADAM -> Optimizers.adam().learningRate(rate(0.002f)).weightDecay(decay);
-            case ADAMW -> Optimizers.adamW().learningRate(rate(0.002f)).weightDecay(decay);
+            case ADAM -> Optimizers.adam().learningRate(rate(0.003f)).weightDecay(decay);
+            case ADAMW -> Optimizers.adamW().learningRate(rate(0.003f)).weightDecay(decay);
         };
     }
 

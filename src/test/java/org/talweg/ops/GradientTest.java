@@ -1,0 +1,191 @@
+package org.talweg.ops;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.DoubleSupplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.talweg.reference.ReferenceDevices;
+import org.talweg.tensor.DType;
+import org.talweg.tensor.HostBuffer;
+import org.talweg.tensor.Shape;
+import org.talweg.tensor.Tensor;
+import org.talweg.testing.Draw;
+
+/** The oracle's gradients against central differences, everything in double. */
+class GradientTest {
+    private static final double STEP = 1e-6;
+    private static final double TOLERANCE = 1e-7;
+
+    private final Device device = ReferenceDevices.float64();
+    private final Ops ops = device.ops();
+    private final List<Tensor> live = new ArrayList<>();
+
+    @AfterEach
+    void close() {
+        live.forEach(tensor -> tensor.buffer().close());
+        device.close();
+    }
+
+    /** Two layers and a weighted sum of their output; each gradient of the contract's three products is used. */
+    @Test
+    void denseAndActivations() {
+        Draw draw = new Draw(81);
+        for (Activation inner : Activation.values()) {
+            for (Activation outer : Activation.values()) {
+                int[] extents = {1 + draw.below(5), 1 + draw.below(7), 1 + draw.below(6), 1 + draw.below(5)};
+                new TwoLayers(draw, extents, inner, outer).check(inner + " then " + outer);
+            }
+        }
+    }
+
+    private final class TwoLayers {
+        private final Activation inner;
+        private final Activation outer;
+        private final Tensor x;
+        private final Tensor w1;
+        private final Tensor b1;
+        private final Tensor w2;
+        private final Tensor b2;
+        private final Tensor z1;
+        private final Tensor a1;
+        private final Tensor z2;
+        private final Tensor a2;
+        private final Tensor upstream;
+        private final List<Tensor> gradients = new ArrayList<>();
+        private final List<Tensor> variables;
+
+        TwoLayers(Draw draw, int[] e, Activation inner, Activation outer) {
+            this.inner = inner;
+            this.outer = outer;
+            x = random(draw, e[0], e[1]);
+            w1 = random(draw, e[2], e[1]);
+            b1 = random(draw, e[2]);
+            w2 = random(draw, e[3], e[2]);
+            b2 = random(draw, e[3]);
+            upstream = random(draw, e[0], e[3]);
+            z1 = random(draw, e[0], e[2]);
+            a1 = random(draw, e[0], e[2]);
+            z2 = random(draw, e[0], e[3]);
+            a2 = random(draw, e[0], e[3]);
+            variables = List.of(x, w1, b1, w2, b2);
+            for (Tensor variable : variables) {
+                gradients.add(tensor(DType.FLOAT32, variable.shape()));
+            }
+            backward();
+        }
+
+        private double loss() {
+            ops.denseForward(x, null, w1, b1, inner, z1, a1);
+            ops.denseForward(a1, null, w2, b2, outer, z2, a2);
+            double sum = 0;
+            for (int i = 0; i < a2.elements(); i++) {
+                sum += host(upstream).get(i) * host(a2).get(i);
+            }
+            return sum;
+        }
+
+        private void backward() {
+            loss();
+            Tensor dz2 = tensor(DType.FLOAT32, a2.shape());
+            Tensor dz1 = tensor(DType.FLOAT32, a1.shape());
+            ops.activationBackward(upstream, outer, saved(outer, z2, a2), false, dz2);
+            ops.denseBackwardWeights(a1, null, dz2, false, gradients.get(3), gradients.get(4), null, null);
+            ops.denseBackwardInput(dz2, w2, inner, saved(inner, z1, a1), false, dz1);
+            ops.denseBackwardWeights(x, null, dz1, false, gradients.get(1), gradients.get(2), null, null);
+            ops.denseBackwardInput(dz1, w1, Activation.IDENTITY, null, false, gradients.get(0));
+        }
+
+        void check(String label) {
+            for (int v = 0; v < variables.size(); v++) {
+                compare(label + ", variable " + v, variables.get(v), gradients.get(v), this::loss);
+            }
+        }
+    }
+
+    @Test
+    void losses() {
+        Draw draw = new Draw(82);
+        for (int round = 0; round < 12; round++) {
+            int batch = 1 + draw.below(5);
+            int columns = 1 + draw.below(6);
+            Tensor p = random(draw, batch, columns);
+            Tensor t = random(draw, batch, columns);
+            Tensor probabilities = tensor(DType.FLOAT32, Shape.of(batch, columns));
+            for (int i = 0; i < batch * columns; i++) {
+                host(probabilities).set(i, draw.below(101) / 100.0);
+            }
+            Tensor labels = tensor(DType.INT32, Shape.of(batch));
+            device.upload(draw.indices(batch, columns), labels);
+            Tensor losses = tensor(DType.FLOAT32, Shape.of(batch));
+            Tensor gradient = tensor(DType.FLOAT32, p.shape());
+            float scale = 0.5f + draw.below(4);
+            String label = batch + "×" + columns;
+
+            ops.softmaxCrossEntropy(p, labels, null, scale, losses, null, gradient);
+            compare("softmax cross-entropy " + label, p, gradient, () -> {
+                ops.softmaxCrossEntropy(p, labels, null, scale, losses, null, null);
+                return scale * sum(losses);
+            });
+            ops.squaredError(p, t, null, scale, losses, gradient);
+            compare("squared error " + label, p, gradient, () -> {
+                ops.squaredError(p, t, null, scale, losses, null);
+                return scale * sum(losses);
+            });
+            ops.binaryCrossEntropyWithLogits(p, probabilities, null, scale, losses, null, gradient);
+            compare("binary cross-entropy " + label, p, gradient, () -> {
+                ops.binaryCrossEntropyWithLogits(p, probabilities, null, scale, losses, null, null);
+                return scale * sum(losses);
+            });
+        }
+    }
+
+    private static void compare(String label, Tensor variable, Tensor gradient, DoubleSupplier loss) {
+        HostBuffer values = host(variable);
+        for (int i = 0; i < variable.elements(); i++) {
+            double value = values.get(i);
+            values.set(i, value + STEP);
+            double above = loss.getAsDouble();
+            values.set(i, value - STEP);
+            double below = loss.getAsDouble();
+            values.set(i, value);
+            double difference = (above - below) / (2 * STEP);
+            double analytic = host(gradient).get(i);
+            assertEquals(difference, analytic, TOLERANCE * (1 + Math.abs(difference)), label + ", element " + i);
+        }
+    }
+
+    private static Tensor saved(Activation f, Tensor z, Tensor a) {
+        return switch (f.saved()) {
+            case NOTHING -> null;
+            case INPUT -> z;
+            case OUTPUT -> a;
+        };
+    }
+
+    private Tensor tensor(DType dtype, Shape shape) {
+        Tensor tensor = device.allocate(dtype, shape, "test");
+        live.add(tensor);
+        return tensor;
+    }
+
+    private Tensor random(Draw draw, int... dims) {
+        Tensor tensor = tensor(DType.FLOAT32, Shape.of(dims));
+        device.upload(draw.reals((int) tensor.elements(), 1), tensor);
+        return tensor;
+    }
+
+    private static double sum(Tensor tensor) {
+        double sum = 0;
+        for (int i = 0; i < tensor.elements(); i++) {
+            sum += host(tensor).get(i);
+        }
+        return sum;
+    }
+
+    private static HostBuffer host(Tensor tensor) {
+        return (HostBuffer) tensor.buffer();
+    }
+}

@@ -1,0 +1,91 @@
+package org.talweg.testing;
+
+import static org.junit.jupiter.api.Assertions.fail;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Assumptions;
+import org.talweg.ops.Device;
+import org.talweg.ops.DeviceProvider.Candidate;
+import org.talweg.ops.Devices;
+import org.talweg.reference.ReferenceDevices;
+
+/**
+ * A backend under test, opened at first use and kept for the life of the JVM: the reference itself (which checks the
+ * tests), the CPU, and a GPU or the software device that stands in for one, as {@code -Dtalweg.device} says.
+ *
+ * <p>A software device that was not built skips its tests with the reason; under CI=true it fails them. A GPU that was
+ * asked for and is missing always fails.
+ */
+public final class TestDevice {
+    private static final Map<String, TestDevice> KNOWN = new LinkedHashMap<>();
+    private static final Device REFERENCE = ReferenceDevices.float32();
+
+    private final String name;
+    private Device device;
+
+    private TestDevice(String name) {
+        this.name = name;
+    }
+
+    /** Every backend under test. */
+    public static List<TestDevice> all() {
+        return List.of(named("reference"), named("cpu"), accelerator());
+    }
+
+    /** The device that runs the kernels: {@code software}, or {@code cuda}. */
+    public static TestDevice accelerator() {
+        String asked = System.getProperty("talweg.device", "software");
+        if (asked.equals("auto")) {
+            boolean gpu = Devices.list().stream().anyMatch(c -> c.available() && c.name().startsWith("cuda"));
+            asked = gpu ? "cuda" : "software";
+        }
+        return named(asked);
+    }
+
+    public static TestDevice named(String name) {
+        return KNOWN.computeIfAbsent(name, TestDevice::new);
+    }
+
+    /** The oracle that every backend is compared with. */
+    public static Device oracle() {
+        REFERENCE.adopt();
+        return REFERENCE;
+    }
+
+    /** Whether this is the software device, whose schedule can be shuffled. */
+    public boolean isSoftware() {
+        return name.equals("software");
+    }
+
+    /** Opens the device, or skips or fails the calling test. */
+    public Device device() {
+        if (device == null) {
+            String reason = name.equals("software") ? softwareUnavailable() : null;
+            if (reason != null) {
+                if ("true".equals(System.getenv("CI"))) {
+                    fail("under CI the kernels must be tested: " + reason);
+                }
+                Assumptions.abort(reason);
+            }
+            device = Devices.open(name);
+        }
+        device.adopt();
+        return device;
+    }
+
+    private static String softwareUnavailable() {
+        for (Candidate candidate : Devices.list()) {
+            if (candidate.name().equals("software")) {
+                return candidate.available() ? null : candidate.description();
+            }
+        }
+        return "there is no software device here";
+    }
+
+    @Override
+    public String toString() {
+        return name;
+    }
+}

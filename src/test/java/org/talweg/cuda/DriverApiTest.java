@@ -31,6 +31,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.IntBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.atomic.AtomicReference;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
@@ -195,19 +196,33 @@ class DriverApiTest {
         expect(CUDA_ERROR_NOT_SUPPORTED, cuProfilerStart());
     }
 
+    /** In a thread of its own, whose stack of contexts is empty: what other tests left beneath does not count. */
+    private static void inNewThread(Runnable body) throws InterruptedException {
+        AtomicReference<Throwable> failure = new AtomicReference<>();
+        Thread thread = new Thread(body);
+        thread.setUncaughtExceptionHandler((self, thrown) -> failure.set(thrown));
+        thread.start();
+        thread.join();
+        if (failure.get() != null) {
+            throw new AssertionError(failure.get());
+        }
+    }
+
     @Test
-    void memoryEndsWithItsContext() {
-        DeviceAddress memory = memory(4);
-        ok(cuCtxDestroy(context));
-        expect(CUDA_ERROR_INVALID_CONTEXT, cuMemFree(memory));
-        expect(CUDA_ERROR_INVALID_CONTEXT, cuCtxSetCurrent(context));
+    void memoryEndsWithItsContext() throws InterruptedException {
+        inNewThread(() -> {
+            CUcontext own = new CUcontext();
+            ok(cuCtxCreate(own, 0, device));
+            DeviceAddress memory = memory(4);
+            ok(cuCtxDestroy(own));
+            expect(CUDA_ERROR_INVALID_CONTEXT, cuMemFree(memory));
+            expect(CUDA_ERROR_INVALID_CONTEXT, cuCtxSetCurrent(own));
+        });
     }
 
     @Test
     void aContextDestroyedByAnotherThreadIsFoundOut() throws InterruptedException {
-        Thread thread = new Thread(() -> cuCtxDestroy(context));
-        thread.start();
-        thread.join();
+        inNewThread(() -> ok(cuCtxDestroy(context)));
         expect(CUDA_ERROR_CONTEXT_IS_DESTROYED, cuCtxSynchronize());
         ok(cuCtxPopCurrent(new CUcontext()));
     }

@@ -20,6 +20,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jcuda.nvrtc.JNvrtc;
 import jcuda.nvrtc.nvrtcProgram;
@@ -28,7 +29,7 @@ import jcuda.nvrtc.nvrtcResult;
 /**
  * Compiles every {@code kernels/*.cu} with NVRTC: to a cubin for each architecture of the CUDA 12 line and to PTX for
  * everything newer and for the software device. Arguments: the folder of the kernels and Maven's target folder.
- * Recompiles only when a source, an option or this NVRTC version changed. Without NVRTC it says so and the build goes
+ * Recompiles a family only when its source, a header, an option or this NVRTC version changed. Without NVRTC it says so and the build goes
  * on: the library then runs on the CPU.
  */
 public final class BuildKernels {
@@ -47,12 +48,15 @@ public final class BuildKernels {
 
     private final List<Path> headers;
     private final Path output;
+    /** Per family, what it was compiled from and what the assembler said. */
+    private final Path records;
     /** By source and architecture: what the assembler said of each kernel. */
     private final Map<String, List<String>> resources = new ConcurrentSkipListMap<>();
 
-    private BuildKernels(List<Path> headers, Path output) {
+    private BuildKernels(List<Path> headers, Path output, Path records) {
         this.headers = headers;
         this.output = output;
+        this.records = records;
     }
 
     public static void main(String[] args) throws Exception {
@@ -62,21 +66,32 @@ public final class BuildKernels {
         List<Path> sources = files(kernels, ".cu");
         List<Path> headers = files(kernels, ".cuh");
 
-        Path stampFile = target.resolve("kernels.sha256");
-        String stamp = stamp(sources, headers);
-        if (Files.exists(stampFile) && Files.readString(stampFile).equals(stamp) && complete(sources, output)) {
-            return;
+        BuildKernels build = new BuildKernels(headers, output, Files.createDirectories(target.resolve("kernels")));
+        List<Path> stale = new ArrayList<>();
+        for (Path source : sources) {
+            if (!build.isCurrent(source)) {
+                stale.add(source);
+            }
         }
-        String missing = loadNvrtc(target.resolve("nvrtc"));
-        if (missing != null) {
-            System.out.println("[talweg] kernels not compiled: " + missing + "; the library will run on the CPU only");
-            return;
+        if (!stale.isEmpty()) {
+            String missing = loadNvrtc(target.resolve("nvrtc"));
+            if (missing != null) {
+                System.out.println("[talweg] kernels not compiled: " + missing
+                    + "; the library will run on the CPU only");
+                return;
+            }
+            build.compileAll(stale);
         }
-        new BuildKernels(headers, output).compileAll(sources);
-        Files.writeString(stampFile, stamp);
+        build.writeResources(sources);
     }
 
-    private void compileAll(List<Path> sources) throws IOException, InterruptedException {
+    private boolean isCurrent(Path source) throws IOException, NoSuchAlgorithmException {
+        Path stamp = record(source, "sha256");
+        return Files.exists(stamp) && Files.readString(stamp).equals(stamp(source)) && complete(source);
+    }
+
+    private void compileAll(List<Path> sources)
+        throws IOException, InterruptedException, NoSuchAlgorithmException {
         List<String> architectures = new ArrayList<>(ARCHITECTURES);
         architectures.add(PTX_ARCHITECTURE);
         ExecutorService workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
@@ -95,8 +110,11 @@ public final class BuildKernels {
         } finally {
             workers.shutdownNow();
         }
-        writeResources();
-        System.out.println("[talweg] compiled " + sources.size() + " kernel families for "
+        for (Path source : sources) {
+            writeRecord(source);
+        }
+        System.out.println("[talweg] compiled the kernels of " + sources.stream().map(source -> source.getFileName().toString())
+            .collect(Collectors.joining(", ")) + " for "
             + String.join(", ", architectures));
     }
 
@@ -136,11 +154,31 @@ public final class BuildKernels {
             match.group(4) == null ? "0" : match.group(4), match.group(2))).sorted().toList();
     }
 
-    private void writeResources() throws IOException {
+    /** The stamp last: without it the family is compiled again. */
+    private void writeRecord(Path source) throws IOException, NoSuchAlgorithmException {
+        StringBuilder lines = new StringBuilder();
+        for (String architecture : ARCHITECTURES) {
+            resources.get(source.getFileName() + " " + architecture).forEach(line ->
+                lines.append(architecture).append('\t').append(line).append('\n'));
+        }
+        write(record(source, "tsv"), lines.toString().getBytes(StandardCharsets.UTF_8));
+        write(record(source, "sha256"), stamp(source).getBytes(StandardCharsets.UTF_8));
+    }
+
+    private void writeResources(List<Path> sources) throws IOException {
         StringBuilder table = new StringBuilder("architecture\tkernel\tregisters\tshared bytes\tspilled bytes\n");
-        resources.forEach((key, lines) -> lines.forEach(line ->
-            table.append(key.substring(key.indexOf(' ') + 1)).append('\t').append(line).append('\n')));
-        write(output.resolve("resources.tsv"), table.toString().getBytes(StandardCharsets.UTF_8));
+        for (Path source : sources) {
+            table.append(Files.readString(record(source, "tsv")));
+        }
+        byte[] bytes = table.toString().getBytes(StandardCharsets.UTF_8);
+        Path file = output.resolve("resources.tsv");
+        if (!Files.exists(file) || !Arrays.equals(Files.readAllBytes(file), bytes)) {
+            write(file, bytes);
+        }
+    }
+
+    private Path record(Path source, String kind) {
+        return records.resolve(source.getFileName() + "." + kind);
     }
 
     private static byte[] ptx(nvrtcProgram program, String name) {
@@ -158,25 +196,20 @@ public final class BuildKernels {
     }
 
     /** A file appears whole or not at all. */
-    private void write(Path file, byte[] bytes) throws IOException {
-        Path temporary = output.resolve(file.getFileName() + ".tmp");
+    private static void write(Path file, byte[] bytes) throws IOException {
+        Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
         Files.write(temporary, bytes);
         Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     }
 
     private Path image(String source, String architecture) {
-        return image(output, source, architecture);
-    }
-
-    private static Path image(Path output, String source, String architecture) {
         String family = source.substring(0, source.length() - ".cu".length());
         return output.resolve(family + (architecture.equals(PTX_ARCHITECTURE) ? ".ptx" : "." + architecture + ".cubin"));
     }
 
-    private static boolean complete(List<Path> sources, Path output) {
-        return sources.stream().map(source -> source.getFileName().toString()).allMatch(name ->
-            Stream.concat(ARCHITECTURES.stream(), Stream.of(PTX_ARCHITECTURE))
-                .allMatch(architecture -> Files.exists(image(output, name, architecture))));
+    private boolean complete(Path source) {
+        return Stream.concat(ARCHITECTURES.stream(), Stream.of(PTX_ARCHITECTURE))
+            .allMatch(architecture -> Files.exists(image(source.getFileName().toString(), architecture)));
     }
 
     /** Null, or why there is no NVRTC. */
@@ -206,14 +239,13 @@ public final class BuildKernels {
         }
     }
 
-    private static String stamp(List<Path> sources, List<Path> headers) throws IOException, NoSuchAlgorithmException {
+    private String stamp(Path source) throws IOException, NoSuchAlgorithmException {
         MessageDigest digest = MessageDigest.getInstance("SHA-256");
         digest.update((OPTIONS + "" + ARCHITECTURES + PTX_ARCHITECTURE + LIBRARIES).getBytes(StandardCharsets.UTF_8));
-        for (List<Path> list : Arrays.asList(sources, headers)) {
-            for (Path file : list) {
-                digest.update(file.getFileName().toString().getBytes(StandardCharsets.UTF_8));
-                digest.update(Files.readAllBytes(file));
-            }
+        digest.update(Files.readAllBytes(source));
+        for (Path header : headers) {
+            digest.update(header.getFileName().toString().getBytes(StandardCharsets.UTF_8));
+            digest.update(Files.readAllBytes(header));
         }
         return HexFormat.of().formatHex(digest.digest());
     }

@@ -11,14 +11,14 @@ final class CpuActivation implements ActivationOps {
     private static final double SMALL_TANH = 1e-3;
 
     @Override
-    public void activationForward(Tensor input, Activation activation, Tensor output) {
+    public void forward(Tensor input, Activation activation, Tensor output) {
         Shapes.expectSameLength("activation output", input, output);
         forward(activation, Heap.floats(input), Heap.start(input), Heap.floats(output), Heap.start(output),
             (int) input.elements());
     }
 
     @Override
-    public void activationBackward(Tensor gradient, Activation activation, Tensor saved, boolean accumulate,
+    public void backward(Tensor gradient, Activation activation, Tensor saved, boolean accumulate,
                                    Tensor inputGradient) {
         Shapes.expectSameLength("input gradient or saved activation", gradient, saved, inputGradient);
         Tensor s = activation.saved() == Activation.Saved.NOTHING ? gradient : saved;

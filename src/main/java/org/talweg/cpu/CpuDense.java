@@ -118,7 +118,7 @@ final class CpuDense implements DenseOps {
     }
 
     @Override
-    public void denseForward(Tensor x, BatchRows rows, Tensor weights, Tensor bias, Activation activation,
+    public void forward(Tensor x, BatchRows rows, Tensor weights, Tensor bias, Activation activation,
                              Tensor preActivation, Tensor output) {
         DenseShape shape = DenseShape.forward(x, rows, weights, bias, activation, preActivation, output);
         Forward p = forward;
@@ -138,7 +138,7 @@ final class CpuDense implements DenseOps {
     }
 
     @Override
-    public void denseBackwardInput(Tensor gradient, Tensor weights, Activation below, Tensor saved,
+    public void backwardInput(Tensor gradient, Tensor weights, Activation below, Tensor saved,
                                    boolean accumulate, Tensor inputGradient) {
         DenseShape shape = DenseShape.backwardInput(gradient, weights, below, saved, inputGradient);
         BackwardInput p = backwardInput;
@@ -163,12 +163,12 @@ final class CpuDense implements DenseOps {
     }
 
     @Override
-    public void denseBackwardWeights(Tensor x, BatchRows rows, Tensor gradient, boolean accumulate,
+    public void backwardWeights(Tensor x, BatchRows rows, Tensor gradient, boolean accumulate,
                                      Tensor weightGradient, Tensor biasGradient, Tensor squarePartials,
                                      Tensor workspace) {
         DenseShape shape = DenseShape.backwardWeights(x, rows, gradient, weightGradient, biasGradient);
         if (squarePartials != null) {
-            Shapes.expect("square partials", squarePartials, Shape.of(denseSquarePartials(shape)));
+            Shapes.expect("square partials", squarePartials, Shape.of(squarePartials(shape)));
         }
         BackwardWeights p = backwardWeights;
         p.resize(shape.outputs(), shape.inputs(), shape.batch());
@@ -187,12 +187,12 @@ final class CpuDense implements DenseOps {
     }
 
     @Override
-    public int denseSquarePartials(DenseShape shape) {
+    public int squarePartials(DenseShape shape) {
         return shape.outputs();
     }
 
     @Override
-    public long denseWorkspace(DenseShape shape) {
+    public long workspace(DenseShape shape) {
         return 0;
     }
 

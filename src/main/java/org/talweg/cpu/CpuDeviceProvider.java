@@ -30,7 +30,7 @@ public final class CpuDeviceProvider implements DeviceProvider {
         if (index != 0) {
             throw new DeviceException("there is one cpu device, not number " + index + "; write cpu");
         }
-        return new HostDevice(kind(), description(), new CpuOps(cores()), DType.FLOAT32);
+        return new HostDevice(kind(), description(), CpuOps.create(cores()), DType.FLOAT32);
     }
 
     private static String description() {

@@ -16,7 +16,7 @@ final class CudaActivation implements ActivationOps {
     }
 
     @Override
-    public void activationForward(Tensor input, Activation activation, Tensor output) {
+    public void forward(Tensor input, Activation activation, Tensor output) {
         Shapes.expectSameLength("activation output", input, output);
         CudaElementwise.expectFloats("activation", input, output);
         CudaElementwise.launch(device, device.kernel(FAMILY, "activation_forward"), input.elements(),
@@ -24,7 +24,7 @@ final class CudaActivation implements ActivationOps {
     }
 
     @Override
-    public void activationBackward(Tensor gradient, Activation activation, Tensor saved, boolean accumulate,
+    public void backward(Tensor gradient, Activation activation, Tensor saved, boolean accumulate,
                                    Tensor inputGradient) {
         Shapes.expectSameLength("input gradient or saved activation", gradient, saved, inputGradient);
         CudaElementwise.expectFloats("activation gradient", gradient, saved, inputGradient);

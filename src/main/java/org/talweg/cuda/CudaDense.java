@@ -34,7 +34,7 @@ final class CudaDense implements DenseOps {
     }
 
     @Override
-    public void denseForward(Tensor x, BatchRows rows, Tensor weights, Tensor bias, Activation activation,
+    public void forward(Tensor x, BatchRows rows, Tensor weights, Tensor bias, Activation activation,
                              Tensor preActivation, Tensor output) {
         DenseShape shape = DenseShape.forward(x, rows, weights, bias, activation, preActivation, output);
         int tiling = tiling(shape.batch(), shape.outputs());
@@ -44,7 +44,7 @@ final class CudaDense implements DenseOps {
     }
 
     @Override
-    public void denseBackwardInput(Tensor gradient, Tensor weights, Activation below, Tensor saved, boolean accumulate,
+    public void backwardInput(Tensor gradient, Tensor weights, Activation below, Tensor saved, boolean accumulate,
                                    Tensor inputGradient) {
         DenseShape shape = DenseShape.backwardInput(gradient, weights, below, saved, inputGradient);
         int tiling = tiling(shape.batch(), shape.inputs());
@@ -55,14 +55,14 @@ final class CudaDense implements DenseOps {
     }
 
     @Override
-    public void denseBackwardWeights(Tensor x, BatchRows rows, Tensor gradient, boolean accumulate,
+    public void backwardWeights(Tensor x, BatchRows rows, Tensor gradient, boolean accumulate,
                                      Tensor weightGradient, Tensor biasGradient, Tensor squarePartials,
                                      Tensor workspace) {
         DenseShape shape = DenseShape.backwardWeights(x, rows, gradient, weightGradient, biasGradient);
         if (squarePartials != null) {
-            Shapes.expect("square partials", squarePartials, Shape.of(denseSquarePartials(shape)));
+            Shapes.expect("square partials", squarePartials, Shape.of(squarePartials(shape)));
         }
-        long needed = denseWorkspace(shape);
+        long needed = workspace(shape);
         if (needed > 0 && (workspace == null || workspace.elements() < needed)) {
             throw new IllegalArgumentException("the weight gradient of " + shape + " needs a workspace of " + needed
                 + " elements, not " + (workspace == null ? 0 : workspace.elements()));
@@ -76,12 +76,12 @@ final class CudaDense implements DenseOps {
     }
 
     @Override
-    public int denseSquarePartials(DenseShape shape) {
+    public int squarePartials(DenseShape shape) {
         return tiles(shape);
     }
 
     @Override
-    public long denseWorkspace(DenseShape shape) {
+    public long workspace(DenseShape shape) {
         int splits = splits(shape);
         long tile = TILES[tiling(shape.outputs(), shape.inputs())];
         return splits == 1 ? 0 : splits * tiles(shape) * (tile * tile + tile);

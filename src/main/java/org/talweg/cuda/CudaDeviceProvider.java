@@ -34,6 +34,6 @@ public final class CudaDeviceProvider implements DeviceProvider {
         if (!candidate.available()) {
             throw new DeviceException(candidate.description());
         }
-        return new CudaDevice("cuda:" + index, index, CudaOps::new);
+        return new CudaDevice("cuda:" + index, index, CudaOps::create);
     }
 }

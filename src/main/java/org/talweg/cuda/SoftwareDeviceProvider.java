@@ -31,6 +31,6 @@ public final class SoftwareDeviceProvider implements DeviceProvider {
             throw new DeviceException("there is one software device, not software:" + index);
         }
         SoftwareDriver.load();
-        return new CudaDevice("software", 0, CudaOps::new);
+        return new CudaDevice("software", 0, CudaOps::create);
     }
 }

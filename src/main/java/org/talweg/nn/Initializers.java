@@ -36,22 +36,22 @@ public final class Initializers {
     }
 
     public static Initializer zeros() {
-        return (ops, parameter, seed, stream) -> ops.zero(parameter);
+        return (ops, parameter, seed, stream) -> ops.data().zero(parameter);
     }
 
     public static Initializer constant(float value) {
         // Uniform in an interval of width zero is its lower end, exactly.
-        return (ops, parameter, seed, stream) -> ops.fillUniform(parameter, seed, stream, value, value);
+        return (ops, parameter, seed, stream) -> ops.random().fillUniform(parameter, seed, stream, value, value);
     }
 
     private static Initializer uniform(double limit) {
         return (ops, parameter, seed, stream) ->
-            ops.fillUniform(parameter, seed, stream, (float) -limit, (float) limit);
+            ops.random().fillUniform(parameter, seed, stream, (float) -limit, (float) limit);
     }
 
     private static Initializer normal(double standardDeviation) {
         return (ops, parameter, seed, stream) ->
-            ops.fillNormal(parameter, seed, stream, 0, (float) standardDeviation);
+            ops.random().fillNormal(parameter, seed, stream, 0, (float) standardDeviation);
     }
 
     private static int fanIn(Tensor weights) {

@@ -55,7 +55,7 @@ public final class Losses {
         @Override
         public void apply(Ops ops, Tensor prediction, Tensor target, BatchRows rows, float gradientScale,
                           Tensor rowLosses, Tensor rowHits, Tensor gradient) {
-            ops.softmaxCrossEntropy(prediction, target, rows, gradientScale, rowLosses, rowHits, gradient);
+            ops.loss().softmaxCrossEntropy(prediction, target, rows, gradientScale, rowLosses, rowHits, gradient);
         }
     }
 
@@ -83,7 +83,7 @@ public final class Losses {
         @Override
         public void apply(Ops ops, Tensor prediction, Tensor target, BatchRows rows, float gradientScale,
                           Tensor rowLosses, Tensor rowHits, Tensor gradient) {
-            ops.squaredError(prediction, target, rows, gradientScale, rowLosses, gradient);
+            ops.loss().squaredError(prediction, target, rows, gradientScale, rowLosses, gradient);
         }
     }
 
@@ -111,7 +111,7 @@ public final class Losses {
         @Override
         public void apply(Ops ops, Tensor prediction, Tensor target, BatchRows rows, float gradientScale,
                           Tensor rowLosses, Tensor rowHits, Tensor gradient) {
-            ops.binaryCrossEntropyWithLogits(prediction, target, rows, gradientScale, rowLosses, rowHits, gradient);
+            ops.loss().binaryCrossEntropyWithLogits(prediction, target, rows, gradientScale, rowLosses, rowHits, gradient);
         }
     }
 }

@@ -6,7 +6,7 @@ import org.talweg.tensor.Tensor;
 public interface ActivationOps {
 
     /** output = f(input), elementwise; {@code output} may be {@code input}. */
-    void activationForward(Tensor input, Activation activation, Tensor output);
+    void forward(Tensor input, Activation activation, Tensor output);
 
     /**
      * inputGradient = gradient ⊙ f'(saved), elementwise; {@code inputGradient} may be {@code gradient}.
@@ -14,6 +14,6 @@ public interface ActivationOps {
      * @param saved      the activation's output or input, as {@link Activation#saved} says; null for identity
      * @param accumulate add to what {@code inputGradient} holds instead of overwriting it
      */
-    void activationBackward(Tensor gradient, Activation activation, Tensor saved, boolean accumulate,
+    void backward(Tensor gradient, Activation activation, Tensor saved, boolean accumulate,
                             Tensor inputGradient);
 }

@@ -19,7 +19,7 @@ public interface DenseOps {
      * @param bias          or null
      * @param preActivation receives Z = X Wᵀ + b for activations that save their input (GELU), or null
      */
-    void denseForward(Tensor x, BatchRows rows, Tensor weights, Tensor bias, Activation activation,
+    void forward(Tensor x, BatchRows rows, Tensor weights, Tensor bias, Activation activation,
                       Tensor preActivation, Tensor output);
 
     /**
@@ -30,7 +30,7 @@ public interface DenseOps {
      * @param saved      that activation's saved output or input ({@link Activation#saved}), or null for identity
      * @param accumulate add to what {@code inputGradient} holds instead of overwriting it
      */
-    void denseBackwardInput(Tensor gradient, Tensor weights, Activation below, Tensor saved, boolean accumulate,
+    void backwardInput(Tensor gradient, Tensor weights, Activation below, Tensor saved, boolean accumulate,
                             Tensor inputGradient);
 
     /**
@@ -39,16 +39,16 @@ public interface DenseOps {
      * @param gradient       dZ
      * @param accumulate     add to what the gradients hold instead of overwriting them
      * @param biasGradient   or null
-     * @param squarePartials FLOAT32 of exactly {@link #denseSquarePartials} elements, all overwritten; their sum, in
+     * @param squarePartials FLOAT32 of exactly {@link #squarePartials} elements, all overwritten; their sum, in
      *                       order, is ‖dW‖² + ‖db‖². Or null
-     * @param workspace      FLOAT32 scratch of at least {@link #denseWorkspace} elements, or null if that is 0
+     * @param workspace      FLOAT32 scratch of at least {@link #workspace} elements, or null if that is 0
      */
-    void denseBackwardWeights(Tensor x, BatchRows rows, Tensor gradient, boolean accumulate, Tensor weightGradient,
+    void backwardWeights(Tensor x, BatchRows rows, Tensor gradient, boolean accumulate, Tensor weightGradient,
                               Tensor biasGradient, Tensor squarePartials, Tensor workspace);
 
-    /** Number of partial sums that {@link #denseBackwardWeights} writes for this shape. */
-    int denseSquarePartials(DenseShape shape);
+    /** Number of partial sums that {@link #backwardWeights} writes for this shape. */
+    int squarePartials(DenseShape shape);
 
-    /** Scratch elements that {@link #denseBackwardWeights} needs for this shape. */
-    long denseWorkspace(DenseShape shape);
+    /** Scratch elements that {@link #backwardWeights} needs for this shape. */
+    long workspace(DenseShape shape);
 }

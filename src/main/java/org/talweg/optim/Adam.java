@@ -71,7 +71,7 @@ public record Adam(float learningRate, float beta1, float beta2, float epsilon, 
 
         @Override
         public void apply(Ops ops, Tensor parameters, Tensor gradients, StepState state) {
-            ops.adam(parameters, gradients, firstMoment, secondMoment, state, settings.beta1, settings.beta2,
+            ops.update().adam(parameters, gradients, firstMoment, secondMoment, state, settings.beta1, settings.beta2,
                 settings.epsilon, settings.weightDecay, settings.decoupled);
         }
 

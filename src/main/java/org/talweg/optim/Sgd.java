@@ -75,7 +75,7 @@ public record Sgd(float learningRate, float momentum, float dampening, boolean n
 
         @Override
         public void apply(Ops ops, Tensor parameters, Tensor gradients, StepState state) {
-            ops.sgd(parameters, gradients, momentumBuffer, state, settings.momentum, settings.dampening,
+            ops.update().sgd(parameters, gradients, momentumBuffer, state, settings.momentum, settings.dampening,
                 settings.nesterov, settings.weightDecay);
         }
 

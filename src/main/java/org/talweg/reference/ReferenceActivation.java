@@ -11,7 +11,7 @@ final class ReferenceActivation implements ActivationOps {
     private static final double ONE_OVER_SQRT_TWO_PI = 1 / Math.sqrt(2 * Math.PI);
 
     @Override
-    public void activationForward(Tensor input, Activation activation, Tensor output) {
+    public void forward(Tensor input, Activation activation, Tensor output) {
         Shapes.expectSameLength("activation output", input, output);
         Values z = Values.of(input);
         Values a = Values.of(output);
@@ -21,7 +21,7 @@ final class ReferenceActivation implements ActivationOps {
     }
 
     @Override
-    public void activationBackward(Tensor gradient, Activation activation, Tensor saved, boolean accumulate,
+    public void backward(Tensor gradient, Activation activation, Tensor saved, boolean accumulate,
                                    Tensor inputGradient) {
         Shapes.expectSameLength("input gradient or saved activation", gradient, saved, inputGradient);
         Values da = Values.of(gradient);

@@ -12,7 +12,7 @@ import org.talweg.tensor.Tensor;
 final class ReferenceDense implements DenseOps {
 
     @Override
-    public void denseForward(Tensor x, BatchRows rows, Tensor weights, Tensor bias, Activation activation,
+    public void forward(Tensor x, BatchRows rows, Tensor weights, Tensor bias, Activation activation,
                              Tensor preActivation, Tensor output) {
         DenseShape shape = DenseShape.forward(x, rows, weights, bias, activation, preActivation, output);
         int outputs = shape.outputs();
@@ -37,7 +37,7 @@ final class ReferenceDense implements DenseOps {
     }
 
     @Override
-    public void denseBackwardInput(Tensor gradient, Tensor weights, Activation below, Tensor saved,
+    public void backwardInput(Tensor gradient, Tensor weights, Activation below, Tensor saved,
                                    boolean accumulate, Tensor inputGradient) {
         DenseShape shape = DenseShape.backwardInput(gradient, weights, below, saved, inputGradient);
         int outputs = shape.outputs();
@@ -59,7 +59,7 @@ final class ReferenceDense implements DenseOps {
     }
 
     @Override
-    public void denseBackwardWeights(Tensor x, BatchRows rows, Tensor gradient, boolean accumulate,
+    public void backwardWeights(Tensor x, BatchRows rows, Tensor gradient, boolean accumulate,
                                      Tensor weightGradient, Tensor biasGradient, Tensor squarePartials,
                                      Tensor workspace) {
         DenseShape shape = DenseShape.backwardWeights(x, rows, gradient, weightGradient, biasGradient);
@@ -90,18 +90,18 @@ final class ReferenceDense implements DenseOps {
             squares += db.get(o) * db.get(o);
         }
         if (squarePartials != null) {
-            Shapes.expect("square partials", squarePartials, Shape.of(denseSquarePartials(shape)));
+            Shapes.expect("square partials", squarePartials, Shape.of(squarePartials(shape)));
             Values.of(squarePartials).set(0, squares);
         }
     }
 
     @Override
-    public int denseSquarePartials(DenseShape shape) {
+    public int squarePartials(DenseShape shape) {
         return 1;
     }
 
     @Override
-    public long denseWorkspace(DenseShape shape) {
+    public long workspace(DenseShape shape) {
         return 0;
     }
 }

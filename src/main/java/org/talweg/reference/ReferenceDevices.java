@@ -11,7 +11,7 @@ public final class ReferenceDevices {
 
     /** Stores float32 and sums in double: what every other backend is compared with. */
     public static Device float32() {
-        return new HostDevice("reference", "plain loops in Java, sums in double: exact and slow", new ReferenceOps(),
+        return new HostDevice("reference", "plain loops in Java, sums in double: exact and slow", ReferenceOps.create(),
             DType.FLOAT32);
     }
 
@@ -20,7 +20,7 @@ public final class ReferenceDevices {
      * their arithmetic is part of the contract.
      */
     public static Device float64() {
-        return new HostDevice("reference64", "plain loops in Java, everything in double", new ReferenceOps(),
+        return new HostDevice("reference64", "plain loops in Java, everything in double", ReferenceOps.create(),
             DType.FLOAT64);
     }
 }

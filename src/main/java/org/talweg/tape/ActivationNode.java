@@ -19,7 +19,7 @@ final class ActivationNode extends Node {
     void forward(Pass pass, Value output) {
         Tensor x = pass.value(input);
         Tensor a = pass.value(output);
-        pass.emit(ops -> ops.activationForward(x, activation, a));
+        pass.emit(ops -> ops.activation().forward(x, activation, a));
     }
 
     @Override
@@ -33,7 +33,7 @@ final class ActivationNode extends Node {
             };
             boolean accumulate = pass.contribute(input);
             Tensor dx = pass.gradient(input);
-            pass.emit(ops -> ops.activationBackward(gradient, activation, saved, accumulate, dx));
+            pass.emit(ops -> ops.activation().backward(gradient, activation, saved, accumulate, dx));
         }
     }
 

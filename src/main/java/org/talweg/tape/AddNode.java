@@ -15,9 +15,9 @@ final class AddNode extends Node {
         Tensor a = pass.value(inputs().get(0));
         Tensor b = pass.value(inputs().get(1));
         Tensor c = pass.value(output);
-        pass.emit(ops -> ops.copy(a, c));
+        pass.emit(ops -> ops.data().copy(a, c));
         // The accumulating backward of the identity is the contract's "c += b".
-        pass.emit(ops -> ops.activationBackward(b, Activation.IDENTITY, null, true, c));
+        pass.emit(ops -> ops.activation().backward(b, Activation.IDENTITY, null, true, c));
     }
 
     @Override
@@ -30,7 +30,7 @@ final class AddNode extends Node {
                     ? null : ((DenseNode) input.producer()).saved(pass, input);
                 boolean accumulate = pass.contribute(input);
                 Tensor dx = pass.gradient(input);
-                pass.emit(ops -> ops.activationBackward(gradient, below, saved, accumulate, dx));
+                pass.emit(ops -> ops.activation().backward(gradient, below, saved, accumulate, dx));
             }
         }
     }

@@ -35,7 +35,7 @@ final class DenseNode extends Node {
         Tensor b = pass.parameter(bias);
         Tensor z = pass.isTraining() ? preActivation(pass, output) : null;
         Tensor a = pass.value(output);
-        pass.emit(ops -> ops.denseForward(x, rows, w, b, activation, z, a));
+        pass.emit(ops -> ops.dense().forward(x, rows, w, b, activation, z, a));
     }
 
     @Override
@@ -43,7 +43,7 @@ final class DenseNode extends Node {
         Tensor dz = pass.gradient(output);
         if (output.foldedActivation() == Activation.IDENTITY && activation != Activation.IDENTITY) {
             Tensor saved = saved(pass, output);
-            pass.emit(ops -> ops.activationBackward(dz, activation, saved, false, dz));
+            pass.emit(ops -> ops.activation().backward(dz, activation, saved, false, dz));
         }
         Tensor x = pass.value(input);
         BatchRows rows = pass.rows(input);
@@ -51,15 +51,15 @@ final class DenseNode extends Node {
         Tensor db = pass.parameterGradient(bias);
         DenseShape shape = shape(pass.batch());
         Tensor partials = pass.takeSquarePartials(squarePartials(pass.ops(), pass.batch()));
-        Tensor workspace = pass.scratch(pass.ops().denseWorkspace(shape));
-        pass.emit(ops -> ops.denseBackwardWeights(x, rows, dz, false, dw, db, partials, workspace));
+        Tensor workspace = pass.scratch(pass.ops().dense().workspace(shape));
+        pass.emit(ops -> ops.dense().backwardWeights(x, rows, dz, false, dw, db, partials, workspace));
         if (input.needsGradient()) {
             Tensor w = pass.parameter(weights);
             Activation below = input.foldedActivation();
             Tensor saved = below == Activation.IDENTITY ? null : ((DenseNode) input.producer()).saved(pass, input);
             boolean accumulate = pass.contribute(input);
             Tensor dx = pass.gradient(input);
-            pass.emit(ops -> ops.denseBackwardInput(dz, w, below, saved, accumulate, dx));
+            pass.emit(ops -> ops.dense().backwardInput(dz, w, below, saved, accumulate, dx));
         }
     }
 
@@ -83,7 +83,7 @@ final class DenseNode extends Node {
 
     @Override
     int squarePartials(Ops ops, int batch) {
-        return ops.denseSquarePartials(shape(batch));
+        return ops.dense().squarePartials(shape(batch));
     }
 
     @Override

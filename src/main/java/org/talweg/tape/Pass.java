@@ -45,7 +45,7 @@ final class Pass {
         } else {
             input = memory.tensor("gathered input", 0, tape.input().shape(), batch);
             inputRows = null;
-            emit(ops -> ops.gatherRows(features, rows, input));
+            emit(ops -> ops.data().gatherRows(features, rows, input));
         }
     }
 

@@ -52,7 +52,7 @@ public final class TrainingProgram implements AutoCloseable {
         Tensor squarePartials = pass.squarePartials();
         StepState state = step.state();
         Update update = step.update();
-        pass.emit(ops -> ops.prepareStep(state, rowLosses, rowHits, squarePartials, step.maxNorm(), update.beta1(),
+        pass.emit(ops -> ops.update().prepareStep(state, rowLosses, rowHits, squarePartials, step.maxNorm(), update.beta1(),
             update.beta2()));
         pass.emit(ops -> update.apply(ops, step.parameters(), step.gradients(), state));
     }

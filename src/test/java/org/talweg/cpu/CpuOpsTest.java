@@ -38,23 +38,23 @@ class CpuOpsTest {
         float[] w = draw.reals(outputs * inputs, 1);
         float[] dz = draw.reals(batch * outputs, 1);
         float[] p = draw.reals(parameters, 1);
-        try (Device device = new HostDevice("cpu", "", new CpuOps(threads), DType.FLOAT32)) {
+        try (Device device = new HostDevice("cpu", "", CpuOps.create(threads), DType.FLOAT32)) {
             return Sandbox.run(device, (ops, memory) -> {
                 Map<String, Tensor> written = new LinkedHashMap<>();
                 written.put("a", memory.output(batch, outputs));
                 written.put("dx", memory.output(batch, inputs));
                 written.put("dw", memory.output(outputs, inputs));
                 written.put("db", memory.output(outputs));
-                written.put("squares", memory.output(ops.denseSquarePartials(new DenseShape(batch, outputs, inputs))));
-                written.put("partials", memory.output(ops.squarePartials(parameters)));
+                written.put("squares", memory.output(ops.dense().squarePartials(new DenseShape(batch, outputs, inputs))));
+                written.put("partials", memory.output(ops.update().squarePartials(parameters)));
                 Tensor weights = memory.input(w, outputs, inputs);
                 Tensor gradient = memory.input(dz, batch, outputs);
                 Tensor input = memory.input(x, batch, inputs);
-                ops.denseForward(input, null, weights, null, Activation.TANH, null, written.get("a"));
-                ops.denseBackwardInput(gradient, weights, Activation.RELU, input, false, written.get("dx"));
-                ops.denseBackwardWeights(input, null, gradient, false, written.get("dw"), written.get("db"),
+                ops.dense().forward(input, null, weights, null, Activation.TANH, null, written.get("a"));
+                ops.dense().backwardInput(gradient, weights, Activation.RELU, input, false, written.get("dx"));
+                ops.dense().backwardWeights(input, null, gradient, false, written.get("dw"), written.get("db"),
                     written.get("squares"), null);
-                ops.sumOfSquares(memory.input(p, parameters), written.get("partials"));
+                ops.update().sumOfSquares(memory.input(p, parameters), written.get("partials"));
                 return written;
             });
         }

@@ -59,7 +59,7 @@ class ActivationOpsTest {
         return (ops, memory) -> {
             Tensor input = inPlace ? memory.state(z, z.length) : memory.input(z, z.length);
             Tensor output = inPlace ? input : memory.output(z.length);
-            ops.activationForward(input, f, output);
+            ops.activation().forward(input, f, output);
             return Map.of("a", output);
         };
     }
@@ -84,7 +84,7 @@ class ActivationOpsTest {
                 Tensor da = inPlace ? memory.state(gradient, n) : memory.input(gradient, n);
                 Tensor dz = inPlace ? da : memory.stateOrOutput(accumulate, old, n);
                 Tensor s = f.saved() == Activation.Saved.NOTHING ? null : memory.input(saved, n);
-                ops.activationBackward(da, f, s, accumulate, dz);
+                ops.activation().backward(da, f, s, accumulate, dz);
                 return Map.of("dz", dz);
             });
         float[] dz = contract.expected("dz");

@@ -28,7 +28,7 @@ class DataOpsTest {
                     Tensor source = whole ? memory.input(ints, sourceRows, columns)
                         : memory.input(floats, sourceRows, columns);
                     Tensor destination = memory.output(source.dtype(), rows, columns);
-                    ops.gatherRows(source, new BatchRows(memory.input(order, order.length),
+                    ops.data().gatherRows(source, new BatchRows(memory.input(order, order.length),
                         memory.input(new int[] {cursor}, 1)), destination);
                     return Map.of("rows", destination);
                 }).expectSameBits();
@@ -42,7 +42,7 @@ class DataOpsTest {
         int[] order = draw.indices(33, 40);
         Contract.check(on, "gather of 31 labels", (ops, memory) -> {
             Tensor destination = memory.output(DType.INT32, 31);
-            ops.gatherRows(memory.input(labels, 40), new BatchRows(memory.input(order, 33),
+            ops.data().gatherRows(memory.input(labels, 40), new BatchRows(memory.input(order, 33),
                 memory.input(new int[] {2}, 1)), destination);
             return Map.of("labels", destination);
         }).expectSameBits();
@@ -58,10 +58,10 @@ class DataOpsTest {
             Contract.check(on, "zero and copy of " + n, (ops, memory) -> {
                 Map<String, Tensor> written = Map.of("zeros", memory.output(n), "copy", memory.output(n),
                     "int zeros", memory.output(DType.INT32, n), "int copy", memory.output(DType.INT32, n));
-                ops.zero(written.get("zeros"));
-                ops.zero(written.get("int zeros"));
-                ops.copy(memory.input(floats, n), written.get("copy"));
-                ops.copy(memory.input(ints, n), written.get("int copy"));
+                ops.data().zero(written.get("zeros"));
+                ops.data().zero(written.get("int zeros"));
+                ops.data().copy(memory.input(floats, n), written.get("copy"));
+                ops.data().copy(memory.input(ints, n), written.get("int copy"));
                 return written;
             }).expectSameBits();
         }

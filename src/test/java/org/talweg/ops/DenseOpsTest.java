@@ -90,7 +90,7 @@ class DenseOpsTest {
                     written.put("z", memory.output(batch, outputs));
                 }
                 written.put("a", memory.output(batch, outputs));
-                ops.denseForward(input(memory), rows(memory), memory.input(w, outputs, inputs),
+                ops.dense().forward(input(memory), rows(memory), memory.input(w, outputs, inputs),
                     withBias ? memory.input(bias, outputs) : null, f, written.get("z"), written.get("a"));
                 return written;
             };
@@ -99,7 +99,7 @@ class DenseOpsTest {
         Operation backwardInput(Activation below) {
             return (ops, memory) -> {
                 Tensor dx = memory.stateOrOutput(accumulate, oldDx, batch, inputs);
-                ops.denseBackwardInput(memory.input(dz, batch, outputs), memory.input(w, outputs, inputs), below,
+                ops.dense().backwardInput(memory.input(dz, batch, outputs), memory.input(w, outputs, inputs), below,
                     below == Activation.IDENTITY ? null : memory.input(saved, batch, inputs), accumulate, dx);
                 return Map.of("dx", dx);
             };
@@ -114,10 +114,10 @@ class DenseOpsTest {
                 }
                 DenseShape shape = new DenseShape(batch, outputs, inputs);
                 if (withExtra) {
-                    written.put("squares", memory.output(ops.denseSquarePartials(shape)));
+                    written.put("squares", memory.output(ops.dense().squarePartials(shape)));
                 }
-                int scratch = (int) ops.denseWorkspace(shape);
-                ops.denseBackwardWeights(input(memory), rows(memory), memory.input(dz, batch, outputs), accumulate,
+                int scratch = (int) ops.dense().workspace(shape);
+                ops.dense().backwardWeights(input(memory), rows(memory), memory.input(dz, batch, outputs), accumulate,
                     written.get("dw"), written.get("db"), written.get("squares"),
                     scratch == 0 ? null : memory.output(scratch));
                 return written;
@@ -229,7 +229,7 @@ class DenseOpsTest {
     @OnEveryDevice
     void wrongShapesAreNamed(TestDevice on) {
         Sandbox.run(on.device(), (ops, memory) -> {
-            IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> ops.denseForward(
+            IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> ops.dense().forward(
                 memory.input(new float[6], 2, 3), null, memory.input(new float[8], 2, 4), null, Activation.IDENTITY,
                 null, memory.output(2, 2)));
             assertTrue(e.getMessage().contains(Shape.of(2, 3).toString()), e.getMessage());

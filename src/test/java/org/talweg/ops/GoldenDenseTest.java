@@ -36,11 +36,11 @@ class GoldenDenseTest {
                 Tensor x = memory.input(c.floats("x"), batch, inputs);
                 Tensor w = memory.input(c.floats("weight"), outputs, inputs);
                 Tensor dz = memory.input(c.floats("grad_out"), batch, outputs);
-                int scratch = (int) ops.denseWorkspace(new DenseShape(batch, outputs, inputs));
-                ops.denseForward(x, null, w, biased ? memory.input(c.floats("bias"), outputs) : null,
+                int scratch = (int) ops.dense().workspace(new DenseShape(batch, outputs, inputs));
+                ops.dense().forward(x, null, w, biased ? memory.input(c.floats("bias"), outputs) : null,
                     Activation.IDENTITY, null, written.get("out"));
-                ops.denseBackwardInput(dz, w, Activation.IDENTITY, null, false, written.get("grad_x"));
-                ops.denseBackwardWeights(x, null, dz, false, written.get("grad_weight"), written.get("grad_bias"),
+                ops.dense().backwardInput(dz, w, Activation.IDENTITY, null, false, written.get("grad_x"));
+                ops.dense().backwardWeights(x, null, dz, false, written.get("grad_weight"), written.get("grad_bias"),
                     null, scratch == 0 ? null : memory.output(scratch));
                 return written;
             });
@@ -72,8 +72,8 @@ class GoldenDenseTest {
                 Tensor z = memory.input(x, n);
                 Tensor a = memory.output(n);
                 Tensor dz = memory.output(n);
-                ops.activationForward(z, f, a);
-                ops.activationBackward(memory.input(c.floats("grad_out"), n), f,
+                ops.activation().forward(z, f, a);
+                ops.activation().backward(memory.input(c.floats("grad_out"), n), f,
                     f.saved() == Activation.Saved.INPUT ? z : a, false, dz);
                 return Map.of("out", a, "grad_x", dz);
             });

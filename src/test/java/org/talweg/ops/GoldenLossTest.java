@@ -53,13 +53,13 @@ class GoldenLossTest {
             Tensor losses = memory.output(batch);
             Tensor gradient = memory.output(batch, columns);
             if (labelled) {
-                ops.softmaxCrossEntropy(p, memory.input(c.ints("target"), batch), null, scale, losses, null, gradient);
+                ops.loss().softmaxCrossEntropy(p, memory.input(c.ints("target"), batch), null, scale, losses, null, gradient);
             } else {
                 Tensor target = memory.input(c.floats("target"), batch, columns);
                 if (c.op().equals("mse_loss")) {
-                    ops.squaredError(p, target, null, scale, losses, gradient);
+                    ops.loss().squaredError(p, target, null, scale, losses, gradient);
                 } else {
-                    ops.binaryCrossEntropyWithLogits(p, target, null, scale, losses, null, gradient);
+                    ops.loss().binaryCrossEntropyWithLogits(p, target, null, scale, losses, null, gradient);
                 }
             }
             return Map.of("losses", losses, "gradient", gradient);

@@ -62,21 +62,21 @@ class GoldenUpdateTest {
             Tensor p = memory.state(c.floats("start"), n);
             Tensor m = memory.state(new float[n], n);
             Tensor v = memory.state(new float[n], n);
-            Tensor partials = memory.output(ops.squarePartials(n));
+            Tensor partials = memory.output(ops.update().squarePartials(n));
             for (int i = 0; i < steps; i++) {
                 Tensor g = memory.input(Arrays.copyOfRange(gradients, i * n, (i + 1) * n), n);
-                ops.sumOfSquares(g, partials);
-                ops.prepareStep(state, memory.input(new float[1], 1), null, partials, Float.POSITIVE_INFINITY, beta1,
+                ops.update().sumOfSquares(g, partials);
+                ops.update().prepareStep(state, memory.input(new float[1], 1), null, partials, Float.POSITIVE_INFINITY, beta1,
                     beta2);
                 if (c.op().equals("sgd")) {
-                    ops.sgd(p, g, momentum == 0 ? null : m, state, momentum, c.number("dampening", 0),
+                    ops.update().sgd(p, g, momentum == 0 ? null : m, state, momentum, c.number("dampening", 0),
                         c.flag("nesterov"), c.number("weight_decay", 0));
                 } else {
-                    ops.adam(p, g, m, v, state, beta1, beta2, c.number("eps", 0), c.number("weight_decay", 0),
+                    ops.update().adam(p, g, m, v, state, beta1, beta2, c.number("eps", 0), c.number("weight_decay", 0),
                         c.op().equals("adamw"));
                 }
                 Tensor copy = memory.output(n);
-                ops.copy(p, copy);
+                ops.data().copy(p, copy);
                 written.put(String.valueOf(i), copy);
             }
             return written;
@@ -99,12 +99,12 @@ class GoldenUpdateTest {
             int n = gradient.length;
             Map<String, int[]> results = Sandbox.run(on.device(), (ops, memory) -> {
                 StepState state = state(memory, new float[] {1});
-                Tensor partials = memory.output(ops.squarePartials(n));
+                Tensor partials = memory.output(ops.update().squarePartials(n));
                 Tensor g = memory.input(gradient, n);
                 Tensor p = memory.state(new float[n], n);
-                ops.sumOfSquares(g, partials);
-                ops.prepareStep(state, memory.input(new float[1], 1), null, partials, c.number("max_norm", 0), 0, 0);
-                ops.sgd(p, g, null, state, 0, 0, false, 0);
+                ops.update().sumOfSquares(g, partials);
+                ops.update().prepareStep(state, memory.input(new float[1], 1), null, partials, c.number("max_norm", 0), 0, 0);
+                ops.update().sgd(p, g, null, state, 0, 0, false, 0);
                 return Map.of("p", p, "log", state.log());
             });
             float norm = Sandbox.floats(results.get("log"))[StepState.LOG_GRADIENT_NORM];

@@ -78,8 +78,8 @@ class GradientTest {
         }
 
         private double loss() {
-            ops.denseForward(x, null, w1, b1, inner, z1, a1);
-            ops.denseForward(a1, null, w2, b2, outer, z2, a2);
+            ops.dense().forward(x, null, w1, b1, inner, z1, a1);
+            ops.dense().forward(a1, null, w2, b2, outer, z2, a2);
             double sum = 0;
             for (int i = 0; i < a2.elements(); i++) {
                 sum += host(upstream).get(i) * host(a2).get(i);
@@ -91,11 +91,11 @@ class GradientTest {
             loss();
             Tensor dz2 = tensor(DType.FLOAT32, a2.shape());
             Tensor dz1 = tensor(DType.FLOAT32, a1.shape());
-            ops.activationBackward(upstream, outer, saved(outer, z2, a2), false, dz2);
-            ops.denseBackwardWeights(a1, null, dz2, false, gradients.get(3), gradients.get(4), null, null);
-            ops.denseBackwardInput(dz2, w2, inner, saved(inner, z1, a1), false, dz1);
-            ops.denseBackwardWeights(x, null, dz1, false, gradients.get(1), gradients.get(2), null, null);
-            ops.denseBackwardInput(dz1, w1, Activation.IDENTITY, null, false, gradients.get(0));
+            ops.activation().backward(upstream, outer, saved(outer, z2, a2), false, dz2);
+            ops.dense().backwardWeights(a1, null, dz2, false, gradients.get(3), gradients.get(4), null, null);
+            ops.dense().backwardInput(dz2, w2, inner, saved(inner, z1, a1), false, dz1);
+            ops.dense().backwardWeights(x, null, dz1, false, gradients.get(1), gradients.get(2), null, null);
+            ops.dense().backwardInput(dz1, w1, Activation.IDENTITY, null, false, gradients.get(0));
         }
 
         void check(String label) {
@@ -124,19 +124,19 @@ class GradientTest {
             float scale = 0.5f + draw.below(4);
             String label = batch + "×" + columns;
 
-            ops.softmaxCrossEntropy(p, labels, null, scale, losses, null, gradient);
+            ops.loss().softmaxCrossEntropy(p, labels, null, scale, losses, null, gradient);
             compare("softmax cross-entropy " + label, p, gradient, () -> {
-                ops.softmaxCrossEntropy(p, labels, null, scale, losses, null, null);
+                ops.loss().softmaxCrossEntropy(p, labels, null, scale, losses, null, null);
                 return scale * sum(losses);
             });
-            ops.squaredError(p, t, null, scale, losses, gradient);
+            ops.loss().squaredError(p, t, null, scale, losses, gradient);
             compare("squared error " + label, p, gradient, () -> {
-                ops.squaredError(p, t, null, scale, losses, null);
+                ops.loss().squaredError(p, t, null, scale, losses, null);
                 return scale * sum(losses);
             });
-            ops.binaryCrossEntropyWithLogits(p, probabilities, null, scale, losses, null, gradient);
+            ops.loss().binaryCrossEntropyWithLogits(p, probabilities, null, scale, losses, null, gradient);
             compare("binary cross-entropy " + label, p, gradient, () -> {
-                ops.binaryCrossEntropyWithLogits(p, probabilities, null, scale, losses, null, null);
+                ops.loss().binaryCrossEntropyWithLogits(p, probabilities, null, scale, losses, null, null);
                 return scale * sum(losses);
             });
         }

@@ -86,9 +86,9 @@ class LossOpsTest {
                 Tensor hits = written.get("hits");
                 Tensor g = written.get("gradient");
                 switch (kind) {
-                    case SOFTMAX -> ops.softmaxCrossEntropy(p, memory.input(labels, set), rows, scale, losses, hits, g);
-                    case SQUARED -> ops.squaredError(p, memory.input(target, set, columns), rows, scale, losses, g);
-                    case BINARY -> ops.binaryCrossEntropyWithLogits(p, memory.input(target, set, columns), rows, scale,
+                    case SOFTMAX -> ops.loss().softmaxCrossEntropy(p, memory.input(labels, set), rows, scale, losses, hits, g);
+                    case SQUARED -> ops.loss().squaredError(p, memory.input(target, set, columns), rows, scale, losses, g);
+                    case BINARY -> ops.loss().binaryCrossEntropyWithLogits(p, memory.input(target, set, columns), rows, scale,
                         losses, hits, g);
                 }
                 return written;
@@ -250,10 +250,10 @@ class LossOpsTest {
     void wrongShapesAreNamed(TestDevice on) {
         Sandbox.run(on.device(), (ops, memory) -> {
             Tensor logits = memory.input(new float[6], 2, 3);
-            IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> ops.softmaxCrossEntropy(
+            IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> ops.loss().softmaxCrossEntropy(
                 logits, memory.input(new int[3], 3), null, 1, memory.output(2), null, null));
             assertTrue(e.getMessage().contains("labels"), e.getMessage());
-            e = assertThrows(IllegalArgumentException.class, () -> ops.squaredError(
+            e = assertThrows(IllegalArgumentException.class, () -> ops.loss().squaredError(
                 logits, memory.input(new float[6], 3, 2), null, 1, memory.output(2), null));
             assertTrue(e.getMessage().contains("target"), e.getMessage());
             return Map.of();
@@ -267,7 +267,7 @@ class LossOpsTest {
             written.put("losses", memory.output(batch));
             written.put("hits", memory.output(batch));
             written.put("gradient", memory.output(batch, classes));
-            ops.softmaxCrossEntropy(memory.input(logits, batch, classes), memory.input(labels, batch), null,
+            ops.loss().softmaxCrossEntropy(memory.input(logits, batch, classes), memory.input(labels, batch), null,
                 1f / batch, written.get("losses"), written.get("hits"), written.get("gradient"));
             return written;
         };

@@ -66,7 +66,7 @@ class RandomOpsTest {
     private static Operation uniform(int n, long seed, long stream, float low, float high) {
         return (ops, memory) -> {
             Tensor x = memory.output(n);
-            ops.fillUniform(x, seed, stream, low, high);
+            ops.random().fillUniform(x, seed, stream, low, high);
             return Map.of("x", x);
         };
     }
@@ -74,7 +74,7 @@ class RandomOpsTest {
     private static Operation normal(int n, long seed, long stream, float mean, float deviation) {
         return (ops, memory) -> {
             Tensor x = memory.output(n);
-            ops.fillNormal(x, seed, stream, mean, deviation);
+            ops.random().fillNormal(x, seed, stream, mean, deviation);
             return Map.of("x", x);
         };
     }

@@ -61,7 +61,7 @@ class UpdateOpsTest {
             if (s.momentum != 0) {
                 written.put("b", memory.state(b, n));
             }
-            ops.sgd(written.get("p"), memory.input(g, n), written.get("b"), state(memory, control), s.momentum,
+            ops.update().sgd(written.get("p"), memory.input(g, n), written.get("b"), state(memory, control), s.momentum,
                 s.dampening, s.nesterov, s.weightDecay);
             return written;
         };
@@ -78,7 +78,7 @@ class UpdateOpsTest {
             written.put("p", memory.state(p, n));
             written.put("m", memory.state(m, n));
             written.put("v", memory.state(v, n));
-            ops.adam(written.get("p"), memory.input(g, n), written.get("m"), written.get("v"), state(memory, control),
+            ops.update().adam(written.get("p"), memory.input(g, n), written.get("m"), written.get("v"), state(memory, control),
                 a.beta1, a.beta2, a.epsilon, a.weightDecay, a.decoupled);
             return written;
         };
@@ -120,10 +120,10 @@ class UpdateOpsTest {
                     written.put("sgd " + i, memory.state(old[i], n));
                     written.put("adam " + i, memory.state(old[i], n));
                 }
-                ops.sgd(written.get("sgd 0"), memory.input(nan, n), written.get("sgd 1"), state(memory, control), 0.9f,
+                ops.update().sgd(written.get("sgd 0"), memory.input(nan, n), written.get("sgd 1"), state(memory, control), 0.9f,
                     0, false, 0.1f);
-                ops.sgd(written.get("sgd 2"), memory.input(nan, n), null, state(memory, control), 0, 0, false, 0.1f);
-                ops.adam(written.get("adam 0"), memory.input(nan, n), written.get("adam 1"), written.get("adam 2"),
+                ops.update().sgd(written.get("sgd 2"), memory.input(nan, n), null, state(memory, control), 0, 0, false, 0.1f);
+                ops.update().adam(written.get("adam 0"), memory.input(nan, n), written.get("adam 1"), written.get("adam 2"),
                     state(memory, control), 0.9f, 0.999f, 1e-8f, 0.1f, true);
                 return written;
             });
@@ -166,12 +166,12 @@ class UpdateOpsTest {
             StepState state = new StepState(written.get("counters"), written.get("control"),
                 memory.input(rates, count), written.get("log"));
             for (int i = 0; i < count; i++) {
-                ops.prepareStep(state, memory.input(losses[i], batch), withHits ? memory.input(hits[i], batch) : null,
+                ops.update().prepareStep(state, memory.input(losses[i], batch), withHits ? memory.input(hits[i], batch) : null,
                     memory.input(squares[i], partials), maxNorm, 0.9f, 0.999f);
                 Tensor g = memory.input(gradients[i], n);
-                ops.adam(written.get("p"), g, written.get("m"), written.get("v"), state, 0.9f, 0.999f, 1e-8f, 0.01f,
+                ops.update().adam(written.get("p"), g, written.get("m"), written.get("v"), state, 0.9f, 0.999f, 1e-8f, 0.01f,
                     true);
-                ops.sgd(written.get("q"), g, written.get("b"), state, 0.9f, 0, true, 0.01f);
+                ops.update().sgd(written.get("q"), g, written.get("b"), state, 0.9f, 0, true, 0.01f);
             }
             return written;
         };
@@ -210,7 +210,7 @@ class UpdateOpsTest {
                 written.put("log", memory.output(3, StepState.LOG_COLUMNS));
                 StepState state = new StepState(written.get("counters"), written.get("control"),
                     memory.input(new float[3], 3), written.get("log"));
-                ops.prepareStep(state, memory.input(new float[] {1, 2, 3}, 3), null,
+                ops.update().prepareStep(state, memory.input(new float[] {1, 2, 3}, 3), null,
                     memory.input(new float[] {1, bad, 2}, 3), 1, 0.9f, 0.999f);
                 return written;
             });
@@ -231,8 +231,8 @@ class UpdateOpsTest {
         for (int n : LENGTHS) {
             for (float[] x : new float[][] {draw.integers(n), draw.reals(n, 1), draw.withNonFinite(draw.reals(n, 1))}) {
                 Contract contract = Contract.checkSchedules(on, "sum of squares of " + n, (ops, memory) -> {
-                    Tensor partials = memory.output(ops.squarePartials(n));
-                    ops.sumOfSquares(memory.input(x, n), partials);
+                    Tensor partials = memory.output(ops.update().squarePartials(n));
+                    ops.update().sumOfSquares(memory.input(x, n), partials);
                     return Map.of("partials", partials);
                 });
                 double expected = sum(contract.expected("partials"));
@@ -253,8 +253,8 @@ class UpdateOpsTest {
         Sandbox.run(on.device(), (ops, memory) -> {
             Tensor p = memory.input(new float[3], 3);
             StepState state = state(memory, control(draw, false, false));
-            assertThrows(IllegalArgumentException.class, () -> ops.sgd(p, p, null, state, 0.9f, 0, false, 0));
-            assertThrows(IllegalArgumentException.class, () -> ops.sgd(p, p, p, state, 0, 0, false, 0));
+            assertThrows(IllegalArgumentException.class, () -> ops.update().sgd(p, p, null, state, 0.9f, 0, false, 0));
+            assertThrows(IllegalArgumentException.class, () -> ops.update().sgd(p, p, p, state, 0, 0, false, 0));
             return Map.of();
         });
     }

@@ -16,10 +16,16 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.talweg.nn.Losses;
 import org.talweg.ops.Activation;
+import org.talweg.ops.ActivationOps;
+import org.talweg.ops.DataOps;
+import org.talweg.ops.DenseOps;
 import org.talweg.ops.Device;
 import org.talweg.ops.HostDevice;
+import org.talweg.ops.LossOps;
 import org.talweg.ops.Ops;
+import org.talweg.ops.RandomOps;
 import org.talweg.ops.StepState;
+import org.talweg.ops.UpdateOps;
 import org.talweg.reference.ReferenceDevices;
 import org.talweg.reference.ReferenceOps;
 import org.talweg.tensor.DType;
@@ -33,7 +39,7 @@ class TapeTest {
     private static final int BATCH = 4;
     private static final int INPUTS = 3;
     private static final Initializer NORMAL = (ops, parameter, seed, stream) ->
-        ops.fillNormal(parameter, seed, stream, 0, 0.7f);
+        ops.random().fillNormal(parameter, seed, stream, 0, 0.7f);
 
     @ParameterizedTest
     @EnumSource(Activation.class)
@@ -115,18 +121,25 @@ class TapeTest {
 
     /** Every operation that changes something; the questions about sizes are asked while planning. */
     private static Ops counting(List<String> calls) {
-        Ops ops = new ReferenceOps();
-        return (Ops) Proxy.newProxyInstance(Ops.class.getClassLoader(), new Class<?>[] {Ops.class},
+        Ops ops = ReferenceOps.create();
+        return new Ops(counting(DenseOps.class, ops.dense(), calls),
+            counting(ActivationOps.class, ops.activation(), calls), counting(LossOps.class, ops.loss(), calls),
+            counting(UpdateOps.class, ops.update(), calls), counting(DataOps.class, ops.data(), calls),
+            counting(RandomOps.class, ops.random(), calls));
+    }
+
+    private static <T> T counting(Class<T> family, T operations, List<String> calls) {
+        return family.cast(Proxy.newProxyInstance(family.getClassLoader(), new Class<?>[] {family},
             (proxy, method, arguments) -> {
                 if (method.getReturnType() == void.class) {
-                    calls.add(method.getName());
+                    calls.add(family.getSimpleName() + "." + method.getName());
                 }
                 try {
-                    return method.invoke(ops, arguments);
+                    return method.invoke(operations, arguments);
                 } catch (InvocationTargetException e) {
                     throw e.getCause();
                 }
-            });
+            }));
     }
 
     @Test
@@ -224,7 +237,7 @@ class TapeTest {
             Tensor parameters = tensor(DType.FLOAT32, flat);
             tape.parameters().forEach(p -> p.initializer().fill(device.ops(), p.in(parameters), 11, p.index()));
             Tensor features = tensor(DType.FLOAT32, Shape.of(ROWS, INPUTS));
-            device.ops().fillNormal(features, 12, 0, 0, 1);
+            device.ops().random().fillNormal(features, 12, 0, 0, 1);
             Shape targetRow = loss.targetRow(tape.output().shape());
             Tensor targets = targets(targetRow, ROWS);
             Tensor order = tensor(DType.INT32, Shape.of(ROWS));
@@ -239,8 +252,8 @@ class TapeTest {
             program = new TrainingProgram(tape, memory, BATCH, step);
             batchFeatures = tensor(DType.FLOAT32, Shape.of(BATCH, INPUTS));
             batchTargets = tensor(loss.targetType(), targetRow.batch(BATCH));
-            device.ops().gatherRows(features, step.rows(), batchFeatures);
-            device.ops().gatherRows(targets, step.rows(), batchTargets);
+            device.ops().data().gatherRows(features, step.rows(), batchFeatures);
+            device.ops().data().gatherRows(targets, step.rows(), batchTargets);
             losses = tensor(DType.FLOAT32, Shape.of(BATCH));
             forward = new ForwardProgram(tape, memory, parameters, batchFeatures);
         }
@@ -250,7 +263,7 @@ class TapeTest {
             if (loss.targetType() == DType.INT32) {
                 device.upload(new int[] {0, 2, 1, 2, 0, 1, 1, 0, 2}, targets);
             } else {
-                device.ops().fillUniform(targets, 13, 0, 0, 1);
+                device.ops().random().fillUniform(targets, 13, 0, 0, 1);
             }
             return targets;
         }
@@ -309,7 +322,7 @@ class TapeTest {
 
         @Override
         public void apply(Ops ops, Tensor parameters, Tensor gradients, StepState state) {
-            ops.copy(parameters, parameters);
+            ops.data().copy(parameters, parameters);
         }
     }
 }

@@ -31,7 +31,7 @@ class SandboxTest {
     @Test
     void aChangedInputIsFound() {
         AssertionError e = assertThrows(AssertionError.class, () -> Sandbox.run(device, (ops, memory) -> {
-            ops.zero(memory.input(new float[] {0, -0f, 0}, 3));
+            ops.data().zero(memory.input(new float[] {0, -0f, 0}, 3));
             return Map.of();
         }));
         assertTrue(e.getMessage().contains("input number 0"), e.getMessage());

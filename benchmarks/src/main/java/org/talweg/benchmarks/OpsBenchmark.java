@@ -70,9 +70,9 @@ public class OpsBenchmark {
         inputGradient = random(Shape.of(dense.batch(), dense.inputs()), 6);
         weightGradient = random(Shape.of(dense.outputs(), dense.inputs()), 7);
         biasGradient = random(Shape.of(dense.outputs()), 8);
-        squarePartials = allocate(DType.FLOAT32, Shape.of(opened.ops().denseSquarePartials(dense)));
+        squarePartials = allocate(DType.FLOAT32, Shape.of(opened.ops().dense().squarePartials(dense)));
         workspace = allocate(DType.FLOAT32,
-            Shape.of(Math.max(1, Math.toIntExact(opened.ops().denseWorkspace(dense)))));
+            Shape.of(Math.max(1, Math.toIntExact(opened.ops().dense().workspace(dense)))));
         firstMoment = allocate(DType.FLOAT32, weights.shape());
         secondMoment = allocate(DType.FLOAT32, weights.shape());
         state = new StepState(allocate(DType.INT32, Shape.of(StepState.COUNTERS)),
@@ -88,33 +88,33 @@ public class OpsBenchmark {
     }
 
     @Benchmark
-    public void denseForward() {
-        opened.ops().denseForward(x, null, weights, bias, Activation.RELU, null, output);
+    public void forward() {
+        opened.ops().dense().forward(x, null, weights, bias, Activation.RELU, null, output);
         opened.synchronize();
     }
 
     @Benchmark
-    public void denseBackwardInput() {
-        opened.ops().denseBackwardInput(gradient, weights, Activation.RELU, x, false, inputGradient);
+    public void backwardInput() {
+        opened.ops().dense().backwardInput(gradient, weights, Activation.RELU, x, false, inputGradient);
         opened.synchronize();
     }
 
     @Benchmark
-    public void denseBackwardWeights() {
-        opened.ops().denseBackwardWeights(x, null, gradient, false, weightGradient, biasGradient, squarePartials,
+    public void backwardWeights() {
+        opened.ops().dense().backwardWeights(x, null, gradient, false, weightGradient, biasGradient, squarePartials,
             workspace);
         opened.synchronize();
     }
 
     @Benchmark
     public void adam() {
-        opened.ops().adam(weights, weightGradient, firstMoment, secondMoment, state, 0.9f, 0.999f, 1e-8f, 0, false);
+        opened.ops().update().adam(weights, weightGradient, firstMoment, secondMoment, state, 0.9f, 0.999f, 1e-8f, 0, false);
         opened.synchronize();
     }
 
     private Tensor random(Shape tensorShape, int stream) {
         Tensor tensor = allocate(DType.FLOAT32, tensorShape);
-        opened.ops().fillUniform(tensor, 42, stream, -1, 1);
+        opened.ops().random().fillUniform(tensor, 42, stream, -1, 1);
         return tensor;
     }
 

@@ -40,6 +40,29 @@ final class CpuData implements DataOps {
             (int) source.elements());
     }
 
+    @Override
+    public void combine(Tensor centre, float a, Tensor first, float b, Tensor second, Tensor result) {
+        Shapes.expectSameLength("direction or result", centre, first, second, result);
+        float[] x = Heap.floats(centre);
+        float[] u = Heap.floats(first);
+        float[] to = Heap.floats(result);
+        int xStart = Heap.start(centre);
+        int uStart = Heap.start(first);
+        int start = Heap.start(result);
+        int length = (int) centre.elements();
+        if (second == null) {
+            for (int i = 0; i < length; i++) {
+                to[start + i] = Math.fma(a, u[uStart + i], x[xStart + i]);
+            }
+            return;
+        }
+        float[] v = Heap.floats(second);
+        int vStart = Heap.start(second);
+        for (int i = 0; i < length; i++) {
+            to[start + i] = Math.fma(b, v[vStart + i], Math.fma(a, u[uStart + i], x[xStart + i]));
+        }
+    }
+
     private static Object array(Tensor tensor) {
         return tensor.dtype() == DType.INT32 ? Heap.ints(tensor) : Heap.floats(tensor);
     }

@@ -42,4 +42,13 @@ final class CudaData implements DataOps {
         Shapes.expectType("destination of a copy", destination, source.dtype());
         device.copy(source, destination);
     }
+
+    @Override
+    public void combine(Tensor centre, float a, Tensor first, float b, Tensor second, Tensor result) {
+        Shapes.expectSameLength("direction or result", centre, first, second, result);
+        CudaElementwise.expectFloats("centre, direction or result", centre, first, second, result);
+        CudaElementwise.launch(device, device.kernel("data", "combine"), centre.elements(),
+            device.arguments().tensor(centre).float32(a).tensor(first).float32(b).tensor(second).tensor(result)
+                .int64(centre.elements()));
+    }
 }

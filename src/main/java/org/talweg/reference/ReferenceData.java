@@ -3,6 +3,7 @@ package org.talweg.reference;
 import org.talweg.ops.BatchRows;
 import org.talweg.ops.DataOps;
 import org.talweg.ops.Shapes;
+import org.talweg.tensor.DType;
 import org.talweg.tensor.Tensor;
 
 /** Moving data, element by element. */
@@ -40,5 +41,23 @@ final class ReferenceData implements DataOps {
         for (long i = 0; i < from.length(); i++) {
             to.set(i, from.get(i));
         }
+    }
+
+    @Override
+    public void combine(Tensor centre, float a, Tensor first, float b, Tensor second, Tensor result) {
+        Shapes.expectSameLength("direction or result", centre, first, second, result);
+        Values x = Values.of(centre);
+        Values u = Values.of(first);
+        Values v = second == null ? null : Values.of(second);
+        Values to = Values.of(result);
+        boolean singlePrecision = result.dtype() == DType.FLOAT32;
+        for (long i = 0; i < x.length(); i++) {
+            double sum = fma(singlePrecision, a, u.get(i), x.get(i));
+            to.set(i, v == null ? sum : fma(singlePrecision, b, v.get(i), sum));
+        }
+    }
+
+    private static double fma(boolean singlePrecision, double a, double b, double c) {
+        return singlePrecision ? Math.fma((float) a, (float) b, (float) c) : Math.fma(a, b, c);
     }
 }

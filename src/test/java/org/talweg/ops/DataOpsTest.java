@@ -1,7 +1,9 @@
 package org.talweg.ops;
 
+import java.util.List;
 import java.util.Map;
 import org.talweg.tensor.DType;
+import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 import org.talweg.testing.Contract;
 import org.talweg.testing.Draw;
@@ -64,6 +66,55 @@ class DataOpsTest {
                 ops.data().copy(memory.input(ints, n), written.get("int copy"));
                 return written;
             }).expectSameBits();
+        }
+    }
+
+    @OnEveryDevice
+    void combineIsExact(TestDevice on) {
+        Draw draw = new Draw(54);
+        for (int[] shape : draw.shapes(1, 20, 5000)) {
+            int n = shape[0];
+            float[] x = draw.withNonFinite(draw.wideReals(n));
+            float[] u = draw.wideReals(n);
+            float[] v = draw.wideReals(n);
+            float a = draw.reals(1, 3)[0];
+            float b = draw.reals(1, 3)[0];
+            Contract.check(on, "combination of " + n, (ops, memory) -> {
+                Tensor centre = memory.input(x, n);
+                Tensor first = memory.input(u, n);
+                Tensor second = memory.input(v, n);
+                Map<String, Tensor> written = Map.of("plane", memory.output(n), "line", memory.output(n),
+                    "centre", memory.output(n), "in place", memory.state(x, n));
+                ops.data().combine(centre, a, first, b, second, written.get("plane"));
+                ops.data().combine(centre, a, first, b, null, written.get("line"));
+                ops.data().combine(centre, 0, first, 0, second, written.get("centre"));
+                ops.data().combine(written.get("in place"), a, first, b, second, written.get("in place"));
+                return written;
+            }).expectSameBits();
+        }
+    }
+
+    /** On aligned tensors, where the kernel takes four elements at a time, and at both ends of an interpolation. */
+    @OnEveryDevice
+    void combineEndsWhereItShould(TestDevice on) {
+        Draw draw = new Draw(55);
+        Device device = on.device();
+        for (int n : new int[] {1, 4, 6, 129, 1028}) {
+            float[] x = draw.wideReals(n);
+            float[] y = draw.wideReals(n);
+            Tensor from = device.allocate(DType.FLOAT32, Shape.of(n), "from");
+            Tensor to = device.allocate(DType.FLOAT32, Shape.of(n), "to");
+            Tensor result = device.allocate(DType.FLOAT32, Shape.of(n), "result");
+            float[] actual = new float[n];
+            device.upload(x, from);
+            device.upload(y, to);
+            device.ops().data().combine(from, 0, from, 0, to, result);
+            device.download(result, actual);
+            Contract.expectWithin(on + ", start", x, actual, i -> 0);
+            device.ops().data().combine(from, -1, from, 1, to, result);
+            device.download(result, actual);
+            Contract.expectWithin(on + ", end", y, actual, i -> 0);
+            List.of(from, to, result).forEach(tensor -> tensor.buffer().close());
         }
     }
 }

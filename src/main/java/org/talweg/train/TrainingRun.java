@@ -7,6 +7,7 @@ import org.talweg.nn.Model;
 import org.talweg.ops.Device;
 import org.talweg.ops.StepState;
 import org.talweg.optim.Optimizer;
+import org.talweg.optim.Schedule;
 import org.talweg.tape.ProgramMemory;
 import org.talweg.tape.TrainingProgram;
 import org.talweg.tape.TrainingStep;
@@ -35,10 +36,12 @@ final class TrainingRun implements AutoCloseable {
     private final Evaluator validation;
     private final float[] rates;
     private final float[] log;
+    private Schedule schedule;
     private long stepsDone;
 
     TrainingRun(Trainer trainer, DataLoader train, DataLoader valid, int epochs) {
         this.trainer = trainer;
+        this.schedule = trainer.schedule();
         this.loader = train;
         this.epochs = epochs;
         Model model = trainer.model();
@@ -88,6 +91,8 @@ final class TrainingRun implements AutoCloseable {
         for (int epoch = 1; epoch <= epochs; epoch++) {
             EpochMetrics metrics = epoch(epoch);
             history.add(metrics);
+            schedule = schedule.afterEpoch(
+                new Schedule.At(stepsDone - 1, (long) epochs * loader.batches(), loader.batches()), metrics::get);
             trainer.listeners().forEach(listener -> listener.onEpochEnd(metrics));
             if (metrics.skippedSteps() == metrics.steps()) {
                 stopReason = "in epoch " + epoch + " every step was skipped, because no gradient was finite; "
@@ -122,7 +127,7 @@ final class TrainingRun implements AutoCloseable {
     private List<StepMetrics> chunk(int epoch, int first, int count) {
         long total = (long) epochs * loader.batches();
         for (int i = 0; i < count; i++) {
-            rates[i] = (float) trainer.schedule().rate(stepsDone + i, total);
+            rates[i] = (float) schedule.rate(new Schedule.At(stepsDone + i, total, loader.batches()));
         }
         device.upload(rates, state.learningRates());
         device.upload(new int[] {0}, iteration);

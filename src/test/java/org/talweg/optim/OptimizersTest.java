@@ -39,8 +39,6 @@ class OptimizersTest {
         assertMessage("beta2 is -0.1", () -> Optimizers.adam().betas(0, -0.1f));
         assertMessage("epsilon is -1.0", () -> Optimizers.adam().epsilon(-1));
         assertMessage("clip norm is 0.0; it must be above 0", () -> Clip.byGlobalNorm(0));
-        assertMessage("peak learning rate is -1.0", () -> Schedules.cosine(-1));
-        assertMessage("a warm-up of -1 steps", () -> Schedules.warmup(-1, Schedules.constant(1)));
         try (Device device = Devices.open("reference")) {
             assertMessage("Nesterov momentum needs a momentum above 0",
                 () -> Optimizers.sgd().nesterov(true).newState(device, 4));
@@ -69,19 +67,5 @@ class OptimizersTest {
             assertEquals(optimizer instanceof Adam ? 0.9f : 0, state.beta1());
             return device.bytesAllocated();
         }
-    }
-
-    @Test
-    void schedules() {
-        assertEquals(0.5, Schedules.constant(0.5).rate(7, 10));
-        Schedule cosine = Schedules.cosine(2, 1);
-        assertEquals(2, cosine.rate(0, 10));
-        assertEquals(1.5, cosine.rate(5, 10), 1e-15);
-        assertEquals(1, cosine.rate(10, 10), 1e-15);
-        Schedule warm = Schedules.warmup(4, Schedules.cosine(1));
-        assertEquals(0.2, warm.rate(0, 14), 1e-15);
-        assertEquals(0.8, warm.rate(3, 14), 1e-15);
-        assertEquals(1, warm.rate(4, 14), 1e-15);
-        assertEquals(0.5, warm.rate(9, 14), 1e-15);
     }
 }

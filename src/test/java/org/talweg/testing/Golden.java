@@ -78,12 +78,13 @@ public final class Golden {
             return params.has(param) && params.get(param).asBoolean();
         }
 
-        /** The float64 result. */
+        /** The float64 result, or a schedule's plain list. */
         public double[] expected(String result) {
             if (!expected.has(result)) {
                 throw new IllegalArgumentException("golden case " + name + " has no result " + result);
             }
-            return numbers(expected.get(result).get("float64"));
+            JsonNode values = expected.get(result);
+            return numbers(values.isArray() ? values : values.get("float64"));
         }
 
         @Override
@@ -140,7 +141,7 @@ public final class Golden {
         }
     }
 
-    private static double[] numbers(JsonNode data) {
+    public static double[] numbers(JsonNode data) {
         double[] result = new double[data.size()];
         for (int i = 0; i < result.length; i++) {
             JsonNode value = data.get(i);

@@ -155,7 +155,7 @@ class TrainerTest {
         };
         try (Model model = Sequential.builder(data.inputShape()).dense(3).build(device)) {
             Trainer.builder(model).loss(Losses.softmaxCrossEntropy()).optimizer(Optimizers.sgd())
-                .schedule((step, total) -> (step + 1) / (double) total).listeners(collector).build()
+                .schedule(at -> (at.step() + 1) / (double) at.steps()).listeners(collector).build()
                 .fit(DataLoader.of(data, 1).shuffled(3), DataLoader.of(data, 150), 4);
         }
         assertEquals(600, steps.size());

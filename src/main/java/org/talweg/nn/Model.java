@@ -60,6 +60,18 @@ public final class Model implements AutoCloseable {
         ModelFile.save(this, path);
     }
 
+    /** The same layers with the same values on another device. The caller closes the copy. */
+    public Model copyTo(Device other) {
+        Model copy = new Model(other, description);
+        try {
+            parameterNames().forEach(name -> copy.setParameter(name, parameterValues(name)));
+            return copy;
+        } catch (RuntimeException e) {
+            copy.close();
+            throw e;
+        }
+    }
+
     public Device device() {
         return device;
     }

@@ -16,6 +16,11 @@ final class ActivationNode extends Node {
     }
 
     @Override
+    Activation activation() {
+        return activation;
+    }
+
+    @Override
     void forward(Pass pass, Value output) {
         Tensor x = pass.value(input);
         Tensor a = pass.value(output);

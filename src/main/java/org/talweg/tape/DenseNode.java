@@ -23,6 +23,7 @@ final class DenseNode extends Node {
         this.activation = activation;
     }
 
+    @Override
     Activation activation() {
         return activation;
     }

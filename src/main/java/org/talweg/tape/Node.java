@@ -1,6 +1,7 @@
 package org.talweg.tape;
 
 import java.util.List;
+import org.talweg.ops.Activation;
 import org.talweg.ops.Ops;
 
 /**
@@ -23,6 +24,11 @@ abstract class Node {
 
     final List<Value> inputs() {
         return inputs;
+    }
+
+    /** The last thing it does to its output. */
+    Activation activation() {
+        return Activation.IDENTITY;
     }
 
     abstract void forward(Pass pass, Value output);

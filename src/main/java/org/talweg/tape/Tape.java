@@ -113,8 +113,8 @@ public final class Tape {
     }
 
     /** Every result, inputs before what is computed from them. */
-    List<Value> results() {
-        return results;
+    public List<Value> results() {
+        return Collections.unmodifiableList(results);
     }
 
     private void use(Parameter parameter) {

@@ -23,6 +23,16 @@ public final class Value {
         return row;
     }
 
+    /** Of what made it: {@code dense_1.weight} for a layer with parameters, {@code input} for the input. */
+    public String name() {
+        return producer == null ? "input" : producer.name();
+    }
+
+    /** The activation that ends it; identity for none. */
+    public Activation activation() {
+        return producer == null ? Activation.IDENTITY : producer.activation();
+    }
+
     int id() {
         return id;
     }
@@ -55,6 +65,6 @@ public final class Value {
 
     @Override
     public String toString() {
-        return (producer == null ? "input" : producer.name()) + " " + row;
+        return name() + " " + row;
     }
 }

@@ -14,14 +14,14 @@ import org.talweg.tensor.Tensor;
  * @param features [rows×model input]
  * @param targets  [rows×target row]
  */
-record DeviceData(Tensor features, Tensor targets) {
+public record DeviceData(Tensor features, Tensor targets) {
 
     /**
      * Uploads into tensors that {@code resources} own.
      *
      * @throws IllegalArgumentException if model, loss and data do not fit together; says what to change
      */
-    static DeviceData upload(Resources resources, Model model, Loss loss, Dataset data) {
+    public static DeviceData upload(Resources resources, Model model, Loss loss, Dataset data) {
         Device device = model.device();
         if (!data.inputShape().equals(model.inputShape())) {
             throw new IllegalArgumentException(data.name() + " has rows of " + data.inputShape() + ", the model takes "

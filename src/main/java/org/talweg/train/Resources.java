@@ -9,19 +9,24 @@ import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /** What was opened, to be closed together in reverse order. */
-final class Resources implements AutoCloseable {
+public final class Resources implements AutoCloseable {
     private final List<Runnable> closers = new ArrayList<>();
 
-    Tensor tensor(Device device, DType dtype, Shape shape, String purpose) {
+    public Tensor tensor(Device device, DType dtype, Shape shape, String purpose) {
         Tensor tensor = device.allocate(dtype, shape, purpose);
         closers.add(tensor.buffer()::close);
         return tensor;
     }
 
     /** @param close how to close {@code resource}, without checked exceptions */
-    <T> T add(T resource, Consumer<T> close) {
+    public <T> T add(T resource, Consumer<T> close) {
         closers.add(() -> close.accept(resource));
         return resource;
+    }
+
+    /** To be run after everything else is closed. */
+    public void addFirst(Runnable closer) {
+        closers.add(0, closer);
     }
 
     @Override

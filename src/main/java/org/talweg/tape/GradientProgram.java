@@ -1,0 +1,60 @@
+package org.talweg.tape;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.talweg.tensor.Shape;
+import org.talweg.tensor.Tensor;
+
+/**
+ * Forward, loss and backward over one batch, planned once, run many times: a training step without its update, for
+ * looking at gradients. It reads the parameters as they then are and changes none.
+ */
+public final class GradientProgram {
+    private final List<Runnable> operations;
+    private final Pass pass;
+    private final Tensor rowLosses;
+
+    /**
+     * @param parameters flat
+     * @param gradients  flat, of the same layout: receives the gradient of the sum of the row losses, which unlike their mean has no
+     *                   rounded factor in it
+     * @param features   [batch×input row]
+     * @param targets    [batch×target row]
+     * @throws IllegalArgumentException if the tape has nothing to train
+     */
+    public GradientProgram(Tape tape, ProgramMemory memory, Tensor parameters, Tensor gradients, Tensor features,
+                           Tensor targets, Loss loss) {
+        Value output = tape.output();
+        if (!output.needsGradient()) {
+            throw new IllegalArgumentException("there is no gradient: " + output + " depends on no parameter");
+        }
+        int batch = features.dim(0);
+        pass = new Pass(tape, memory, batch, parameters, gradients, features, null);
+        pass.forward();
+        rowLosses = memory.tensor("row losses", 0, Shape.of(), batch);
+        Tensor prediction = pass.value(output);
+        Tensor gradient = pass.gradient(output);
+        pass.emit(ops -> loss.apply(ops, prediction, targets, null, 1, rowLosses, null, gradient));
+        pass.backward();
+        operations = new ArrayList<>(pass.operations());
+    }
+
+    public void run() {
+        operations.forEach(Runnable::run);
+    }
+
+    /** [batch], of the last run. */
+    public Tensor rowLosses() {
+        return rowLosses;
+    }
+
+    /** What the last run computed for a result of the tape; the output may since hold its own gradient. */
+    public Tensor value(Value value) {
+        return pass.value(value);
+    }
+
+    /** The gradient of a result in the last run: of the pre-activation, where an activation is fused into it. */
+    public Tensor gradient(Value value) {
+        return pass.gradient(value);
+    }
+}

@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import me.tongfei.progressbar.DelegatingProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
@@ -20,6 +21,10 @@ import org.talweg.train.TrainingResult;
 /** Text for people; on a terminal a bar moves below the finished epochs. */
 final class TextProgress implements Progress {
     private static final int BAR_REFRESH_MILLISECONDS = 100;
+    /** Fits the narrowest usual terminal: a line that wraps could not be rewritten. */
+    private static final int BAR_WIDTH = 79;
+    /** To the start of the line, and clear the rest of it. */
+    private static final String REWRITE = "\r\u001b[K";
 
     private final PrintWriter out;
     private final boolean terminal;
@@ -52,8 +57,8 @@ final class TextProgress implements Progress {
         epochBegan = System.nanoTime();
         if (terminal) {
             bar = new ProgressBarBuilder().setTaskName("training").setInitialMax((long) allEpochs * stepsPerEpoch)
-                .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(BAR_REFRESH_MILLISECONDS).clearDisplayOnFinish()
-                .build();
+                .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(BAR_REFRESH_MILLISECONDS)
+                .setConsumer(new DelegatingProgressBarConsumer(this::rewrite, BAR_WIDTH)).build();
         }
     }
 
@@ -81,12 +86,7 @@ final class TextProgress implements Progress {
         if (metrics.skippedSteps() > 0) {
             line.append("  ").append(metrics.skippedSteps()).append(" steps skipped: gradients not finite");
         }
-        if (bar != null) {
-            // The bar's own line is rewritten at the next refresh.
-            out.print("\r\u001b[K");
-        }
-        out.println(line);
-        out.flush();
+        rewrite(line + System.lineSeparator());
         epochBegan = System.nanoTime();
         epochRows = 0;
     }
@@ -95,7 +95,16 @@ final class TextProgress implements Progress {
     public void onTrainEnd(TrainingResult result) {
         if (bar != null) {
             bar.close();
+            rewrite("");
             bar = null;
+        }
+    }
+
+    /** On a terminal, in place of the bar, which its own thread draws again at the next refresh. */
+    private void rewrite(String text) {
+        synchronized (out) {
+            out.print(terminal ? REWRITE + text : text);
+            out.flush();
         }
     }
 

@@ -15,10 +15,37 @@ __device__ __forceinline__ void put4(float* row, int column, int columns, bool v
   }
 }
 
+// Row 0 of a thread's sums; the others move up. An epilogue takes its rows this way, in a loop that is not unrolled, so
+// that it holds the code of every activation once and not once a row.
+template <int ROWS, int COLUMNS>
+__device__ __forceinline__ void take_row(float (&sums)[ROWS][COLUMNS], float (&row)[COLUMNS]) {
+#pragma unroll
+  for (int j = 0; j < COLUMNS; j++) {
+    row[j] = sums[0][j];
+#pragma unroll
+    for (int i = 0; i + 1 < ROWS; i++) sums[i][j] = sums[i + 1][j];
+  }
+}
+
+// This thread's values of one row of a matrix.
+template <typename T>
+__device__ __forceinline__ void fetch_row(const float* row, int first_column, int columns, bool vectors,
+                                          float (&values)[T::kMicro]) {
+#pragma unroll
+  for (int j = 0; j < T::kMicro; j += 4) {
+    float4 four = fetch4(row, first_column + T::column(j), columns, vectors);
+    values[j] = four.x;
+    values[j + 1] = four.y;
+    values[j + 2] = four.z;
+    values[j + 3] = four.w;
+  }
+}
+
 // A = f(X W^T + b). X [batch x inputs], W [outputs x inputs]; both lie along k.
 template <int TILE, int MICRO>
 __device__ void forward(const float* x, const int* order, const int* cursor, const float* weights, const float* bias,
-                        int activation, float* pre_activation, float* output, int batch, int outputs, int inputs) {
+                        const Activation& activation, float* pre_activation, float* output, int batch, int outputs,
+                        int inputs) {
   using T = Tiling<TILE, MICRO>;
   __shared__ typename T::Shared shared;
   int first_row = blockIdx.y * TILE;
@@ -29,31 +56,34 @@ __device__ void forward(const float* x, const int* order, const int* cursor, con
   T::multiply(a, b, 0, inputs, shared, sums, nullptr);
 
   bool vectors = outputs % 4 == 0 && is_aligned16(output) && is_aligned16(pre_activation);
+  float biases[MICRO];
 #pragma unroll
-  for (int i = 0; i < MICRO; i++) {
-    int row = first_row + T::row(i);
-    if (row >= batch) continue;
-    int64 start = static_cast<int64>(row) * outputs;
+  for (int j = 0; j < MICRO; j++) {
+    int column = first_column + T::column(j);
+    biases[j] = bias && column < outputs ? bias[column] : 0.0f;
+  }
+#pragma unroll 1
+  for (int i = 0; i < MICRO && first_row + T::row(i) < batch; i++) {
+    int64 start = static_cast<int64>(first_row + T::row(i)) * outputs;
+    float z[MICRO];
+    take_row(sums, z);
 #pragma unroll
-    for (int j = 0; j < MICRO; j += 4) {
-      int column = first_column + T::column(j);
-      float z[4];
-      float a4[4];
+    for (int j = 0; j < MICRO; j++) z[j] += biases[j];
+    if (pre_activation) {
 #pragma unroll
-      for (int q = 0; q < 4; q++) {
-        z[q] = bias && column + q < outputs ? sums[i][j + q] + bias[column + q] : sums[i][j + q];
-        a4[q] = activate(activation, z[q]);
-      }
-      if (pre_activation) put4(pre_activation + start, column, outputs, vectors, z);
-      put4(output + start, column, outputs, vectors, a4);
+      for (int j = 0; j < MICRO; j += 4) put4(pre_activation + start, first_column + T::column(j), outputs, vectors, z + j);
     }
+    activate(activation, z);
+#pragma unroll
+    for (int j = 0; j < MICRO; j += 4) put4(output + start, first_column + T::column(j), outputs, vectors, z + j);
   }
 }
 
 // dX = (dZ W) * f'(saved). dZ [batch x outputs] lies along k, W [outputs x inputs] across it.
 template <int TILE, int MICRO>
-__device__ void backward_input(const float* gradient, const float* weights, int below, const float* saved,
-                               int accumulate, float* input_gradient, int batch, int outputs, int inputs) {
+__device__ void backward_input(const float* gradient, const float* weights, const Activation& below,
+                               const float* saved, int accumulate, float* input_gradient, int batch, int outputs,
+                               int inputs) {
   using T = Tiling<TILE, MICRO>;
   __shared__ typename T::Shared shared;
   int first_row = blockIdx.y * TILE;
@@ -63,33 +93,26 @@ __device__ void backward_input(const float* gradient, const float* weights, int 
   float sums[MICRO][MICRO] = {};
   T::multiply(a, b, 0, outputs, shared, sums, nullptr);
 
-  bool derivative = below != kIdentity;
+  bool derivative = below.kind != kIdentity;
   bool vectors = inputs % 4 == 0 && is_aligned16(input_gradient) && (!derivative || is_aligned16(saved));
-#pragma unroll
-  for (int i = 0; i < MICRO; i++) {
-    int row = first_row + T::row(i);
-    if (row >= batch) continue;
-    int64 start = static_cast<int64>(row) * inputs;
-#pragma unroll
-    for (int j = 0; j < MICRO; j += 4) {
-      int column = first_column + T::column(j);
-      float result[4] = {sums[i][j], sums[i][j + 1], sums[i][j + 2], sums[i][j + 3]};
-      if (derivative) {
-        float4 s = fetch4(saved + start, column, inputs, vectors);
-        result[0] = differentiate(below, result[0], s.x);
-        result[1] = differentiate(below, result[1], s.y);
-        result[2] = differentiate(below, result[2], s.z);
-        result[3] = differentiate(below, result[3], s.w);
-      }
-      if (accumulate) {
-        float4 before = fetch4(input_gradient + start, column, inputs, vectors);
-        result[0] += before.x;
-        result[1] += before.y;
-        result[2] += before.z;
-        result[3] += before.w;
-      }
-      put4(input_gradient + start, column, inputs, vectors, result);
+#pragma unroll 1
+  for (int i = 0; i < MICRO && first_row + T::row(i) < batch; i++) {
+    int64 start = static_cast<int64>(first_row + T::row(i)) * inputs;
+    float result[MICRO];
+    take_row(sums, result);
+    if (derivative) {
+      float values[MICRO];
+      fetch_row<T>(saved + start, first_column, inputs, vectors, values);
+      differentiate(below, result, values);
     }
+    if (accumulate) {
+      float before[MICRO];
+      fetch_row<T>(input_gradient + start, first_column, inputs, vectors, before);
+#pragma unroll
+      for (int j = 0; j < MICRO; j++) result[j] += before[j];
+    }
+#pragma unroll
+    for (int j = 0; j < MICRO; j += 4) put4(input_gradient + start, first_column + T::column(j), inputs, vectors, result + j);
   }
 }
 
@@ -194,14 +217,15 @@ __device__ void backward_weights(const float* x, const int* order, const int* cu
 #define TALWEG_DENSE(TILE, MICRO)                                                                                     \
   extern "C" __global__ __launch_bounds__(Tiling<TILE, MICRO>::kThreads, 1) void dense_forward_##TILE(                \
       const float* x, const int* order, const int* cursor, const float* weights, const float* bias, int activation,   \
-      float* pre_activation, float* output, int batch, int outputs, int inputs) {                                     \
-    forward<TILE, MICRO>(x, order, cursor, weights, bias, activation, pre_activation, output, batch, outputs,         \
+      float p, float q, float* pre_activation, float* output, int batch, int outputs, int inputs) {                   \
+    forward<TILE, MICRO>(x, order, cursor, weights, bias, {activation, p, q}, pre_activation, output, batch, outputs, \
                          inputs);                                                                                     \
   }                                                                                                                   \
   extern "C" __global__ __launch_bounds__(Tiling<TILE, MICRO>::kThreads, 1) void dense_backward_input_##TILE(         \
-      const float* gradient, const float* weights, int below, const float* saved, int accumulate,                     \
+      const float* gradient, const float* weights, int below, float p, float q, const float* saved, int accumulate,   \
       float* input_gradient, int batch, int outputs, int inputs) {                                                    \
-    backward_input<TILE, MICRO>(gradient, weights, below, saved, accumulate, input_gradient, batch, outputs, inputs); \
+    backward_input<TILE, MICRO>(gradient, weights, {below, p, q}, saved, accumulate, input_gradient, batch, outputs,  \
+                                inputs);                                                                              \
   }                                                                                                                   \
   extern "C" __global__ __launch_bounds__(Tiling<TILE, MICRO>::kThreads, 1) void dense_backward_weights_##TILE(       \
       const float* x, const int* order, const int* cursor, const float* gradient, int accumulate,                     \

@@ -62,8 +62,8 @@ final class TrainCommand implements Callable<Integer> {
     private String hidden;
 
     @Option(names = "--activation", paramLabel = "NAME", defaultValue = "relu",
-        description = "Of the hidden layers: identity, relu, tanh, sigmoid, gelu.")
-    private Activation activation;
+        description = "Of the hidden layers: relu, leaky_relu:0.2, gelu, silu, tanh, ...; an unknown name lists all.")
+    private String activation;
 
     @Option(names = "--optimizer", paramLabel = "NAME", defaultValue = "adam",
         description = "sgd, momentum, nesterov, adam, adamw.")
@@ -141,8 +141,9 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private Sequential model(Dataset all, List<Integer> units) {
+        Activation hiddenActivation = Activation.parse(activation);
         Sequential.Builder builder = Sequential.builder(all.inputShape()).seed(seed);
-        units.forEach(count -> builder.dense(count, activation));
+        units.forEach(count -> builder.dense(count, hiddenActivation));
         return builder.dense(all.isClassification() ? all.classes() : all.targetNames().size()).describe();
     }
 

@@ -9,6 +9,8 @@ import org.talweg.tensor.Tensor;
 final class CpuActivation implements ActivationOps {
     /** Below it z − z³/3 is tanh z to the last bit of a float; above it the exponential form does not cancel. */
     private static final double SMALL_TANH = 1e-3;
+    private static final double SQRT_TWO_OVER_PI = Math.sqrt(2 / Math.PI);
+    private static final double GELU_CUBE = 0.044715;
 
     @Override
     public void forward(Tensor input, Activation activation, Tensor output) {
@@ -28,7 +30,7 @@ final class CpuActivation implements ActivationOps {
 
     /** a = f(z); the runs may be the same. */
     static void forward(Activation activation, float[] z, int zStart, float[] a, int aStart, int length) {
-        switch (activation) {
+        switch (activation.kind()) {
             case IDENTITY -> System.arraycopy(z, zStart, a, aStart, length);
             case RELU -> {
                 for (int i = 0; i < length; i++) {
@@ -51,7 +53,31 @@ final class CpuActivation implements ActivationOps {
                     a[aStart + i] = (float) (value * NormalDistribution.cumulative(value));
                 }
             }
+            default -> {
+                for (int i = 0; i < length; i++) {
+                    a[aStart + i] = (float) apply(activation, z[zStart + i]);
+                }
+            }
         }
+    }
+
+    /** f(z) of those without a loop of their own. */
+    private static double apply(Activation activation, double z) {
+        double p = activation.p();
+        double q = activation.q();
+        return switch (activation.kind()) {
+            case LEAKY_RELU -> z > 0 ? z : p * z;
+            case ELU, SELU -> z > 0 ? q * z : p * Math.expm1(z);
+            case GELU_TANH -> z * sigmoid(geluArgument(z));
+            case SILU -> z * sigmoid(z);
+            case SOFTPLUS -> z * p > q ? z : softplus(z * p) / p;
+            case MISH -> z * tanhSoftplus(z);
+            case HARDSWISH -> z * hardSigmoid(z);
+            case HARDSIGMOID -> hardSigmoid(z);
+            case RELU6 -> Math.min(Math.max(z, 0), 6);
+            case LOG_SIGMOID -> -softplus(-z);
+            default -> throw new AssertionError(activation);
+        };
     }
 
     /** out = gradient ⊙ f'(saved), added to what out holds if {@code accumulate}; out may be the gradient. */
@@ -60,15 +86,72 @@ final class CpuActivation implements ActivationOps {
         for (int i = 0; i < length; i++) {
             float g = gradient[gStart + i];
             float s = saved[sStart + i];
-            float result = switch (activation) {
+            float result = switch (activation.kind()) {
                 case IDENTITY -> g;
                 case RELU -> s > 0 ? g : 0;
                 case TANH -> g * (float) (1 - (double) s * s);
                 case SIGMOID -> g * (float) (s * (1 - (double) s));
                 case GELU -> g * (float) (NormalDistribution.cumulative(s) + s * NormalDistribution.density(s));
+                default -> differentiate(activation, g, s);
             };
             out[oStart + i] = accumulate ? out[oStart + i] + result : result;
         }
+    }
+
+    private static float differentiate(Activation activation, float g, float s) {
+        float p = activation.p();
+        float q = activation.q();
+        return switch (activation.kind()) {
+            case LEAKY_RELU -> s > 0 ? g : g * p;
+            case ELU, SELU -> s > 0 ? g * q : g * (float) ((double) s + p);
+            case GELU_TANH -> {
+                double sigmoid = sigmoid(geluArgument(s));
+                double steepness = 2 * SQRT_TWO_OVER_PI * (1 + 3 * GELU_CUBE * s * s);
+                yield g * (float) (sigmoid + tail(s * steepness, sigmoid * (1 - sigmoid)));
+            }
+            case SILU -> {
+                double sigmoid = sigmoid(s);
+                yield g * (float) (sigmoid + tail(s, sigmoid * (1 - sigmoid)));
+            }
+            case SOFTPLUS -> (double) s * p > q ? g : g * (float) sigmoid((double) s * p);
+            case MISH -> {
+                double t = tanhSoftplus(s);
+                yield g * (float) (t + tail(s, (1 - t * t) * sigmoid(s)));
+            }
+            case HARDSWISH -> s <= -3 ? 0 : s >= 3 ? g : g * (float) (s / 3.0 + 0.5);
+            case HARDSIGMOID -> s > 0 && s < 1 ? g / 6 : 0;
+            case RELU6 -> s > 0 && s < 6 ? g : 0;
+            case LOG_SIGMOID -> g * (float) -Math.expm1(s);
+            default -> throw new AssertionError(activation);
+        };
+    }
+
+    private static double sigmoid(double z) {
+        return 1 / (1 + Math.exp(-z));
+    }
+
+    private static double softplus(double z) {
+        return Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
+    }
+
+    /** ((1 + eᶻ)² − 1) / ((1 + eᶻ)² + 1): one exponential instead of three. */
+    private static double tanhSoftplus(double z) {
+        double e = Math.exp(Math.min(z, 40));
+        double n = e * (e + 2);
+        return n / (n + 2);
+    }
+
+    private static double hardSigmoid(double z) {
+        return Math.min(Math.max(z + 3, 0), 6) / 6;
+    }
+
+    private static double geluArgument(double z) {
+        return 2 * SQRT_TWO_OVER_PI * (z + GELU_CUBE * z * z * z);
+    }
+
+    /** z · slope, and its limit 0 where the slope has vanished. */
+    private static double tail(double z, double slope) {
+        return slope == 0 ? 0 : z * slope;
     }
 
     private static double tanh(double z) {

@@ -20,7 +20,8 @@ final class CudaActivation implements ActivationOps {
         Shapes.expectSameLength("activation output", input, output);
         CudaElementwise.expectFloats("activation", input, output);
         CudaElementwise.launch(device, device.kernel(FAMILY, "activation_forward"), input.elements(),
-            device.arguments().tensor(input).tensor(output).int32(activation.ordinal()).int64(input.elements()));
+            device.arguments().tensor(input).tensor(output)
+                .activation(activation).int64(input.elements()));
     }
 
     @Override
@@ -29,7 +30,7 @@ final class CudaActivation implements ActivationOps {
         Shapes.expectSameLength("input gradient or saved activation", gradient, saved, inputGradient);
         CudaElementwise.expectFloats("activation gradient", gradient, saved, inputGradient);
         CudaElementwise.launch(device, device.kernel(FAMILY, "activation_backward"), gradient.elements(),
-            device.arguments().tensor(gradient).tensor(saved).tensor(inputGradient).int32(activation.ordinal())
+            device.arguments().tensor(gradient).tensor(saved).tensor(inputGradient).activation(activation)
                 .int32(accumulate ? 1 : 0).int64(gradient.elements()));
     }
 }

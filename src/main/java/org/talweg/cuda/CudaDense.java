@@ -39,7 +39,7 @@ final class CudaDense implements DenseOps {
         DenseShape shape = DenseShape.forward(x, rows, weights, bias, activation, preActivation, output);
         int tiling = tiling(shape.batch(), shape.outputs());
         launch(kernel(forward, "dense_forward_", tiling), tiling, shape.outputs(), shape.batch(), 1, rows(
-            device.arguments().tensor(x), rows).tensor(weights).tensor(bias).int32(activation.ordinal())
+            device.arguments().tensor(x), rows).tensor(weights).tensor(bias).activation(activation)
             .tensor(preActivation).tensor(output).int32(shape.batch()).int32(shape.outputs()).int32(shape.inputs()));
     }
 
@@ -49,7 +49,7 @@ final class CudaDense implements DenseOps {
         DenseShape shape = DenseShape.backwardInput(gradient, weights, below, saved, inputGradient);
         int tiling = tiling(shape.batch(), shape.inputs());
         launch(kernel(backwardInput, "dense_backward_input_", tiling), tiling, shape.inputs(), shape.batch(), 1,
-            device.arguments().tensor(gradient).tensor(weights).int32(below.ordinal()).tensor(saved)
+            device.arguments().tensor(gradient).tensor(weights).activation(below).tensor(saved)
                 .int32(accumulate ? 1 : 0).tensor(inputGradient).int32(shape.batch()).int32(shape.outputs())
                 .int32(shape.inputs()));
     }

@@ -1,6 +1,7 @@
 package org.talweg.cuda;
 
 import java.nio.ByteBuffer;
+import org.talweg.ops.Activation;
 import org.talweg.tensor.Tensor;
 
 /**
@@ -57,6 +58,11 @@ final class LaunchArguments {
     LaunchArguments float32(float value) {
         slots.putFloat(next(Float.BYTES), value);
         return this;
+    }
+
+    /** Three arguments: number of the kind, p, q. */
+    LaunchArguments activation(Activation activation) {
+        return int32(activation.kind().ordinal()).float32(activation.p()).float32(activation.q());
     }
 
     /** The {@code void**} of the launch call. */

@@ -1,6 +1,5 @@
 package org.talweg.nn;
 
-import java.util.Locale;
 import java.util.Map;
 import org.talweg.ops.Activation;
 import org.talweg.tape.Tape;
@@ -16,7 +15,7 @@ public record ActivationLayer(Activation activation) implements Layer {
 
     @Override
     public Map<String, Object> settings() {
-        return Map.of("activation", activation.name().toLowerCase(Locale.ROOT));
+        return Map.of("activation", activation.toString());
     }
 
     @Override

@@ -1,7 +1,6 @@
 package org.talweg.nn;
 
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import org.talweg.ops.Activation;
 import org.talweg.tape.Initializer;
@@ -13,8 +12,9 @@ import org.talweg.tensor.Shape;
 /**
  * A fully connected layer: f(x Wᵀ + b), W [units×inputs], b [units].
  *
- * <p>Unless told otherwise, weights start with {@link Initializers#heUniform} before ReLU and GELU, which lose half
- * the variance, and with {@link Initializers#glorotUniform} elsewhere; biases start at zero. Keras takes Glorot
+ * <p>Unless told otherwise, weights start with {@link Initializers#heUniform} before ReLU and its kin, which lose half
+ * the variance, with {@link Initializers#lecunNormal} before SELU, whose fixed point wants it, and with
+ * {@link Initializers#glorotUniform} elsewhere; biases start at zero. Keras takes Glorot
  * everywhere. PyTorch's default lets a layer's outputs have a third of its inputs' variance, so signals fade with
  * depth.
  *
@@ -43,9 +43,10 @@ public record Dense(int units, Activation activation, boolean bias, Initializer 
     }
 
     private static Initializer defaultWeights(Activation activation) {
-        return switch (activation) {
-            case RELU, GELU -> Initializers.heUniform();
-            case IDENTITY, TANH, SIGMOID -> Initializers.glorotUniform();
+        return switch (activation.kind()) {
+            case RELU, LEAKY_RELU, RELU6, ELU, GELU, GELU_TANH, SILU, MISH, HARDSWISH -> Initializers.heUniform();
+            case IDENTITY, TANH, SIGMOID, HARDSIGMOID, LOG_SIGMOID, SOFTPLUS -> Initializers.glorotUniform();
+            case SELU -> Initializers.lecunNormal();
         };
     }
 
@@ -58,7 +59,7 @@ public record Dense(int units, Activation activation, boolean bias, Initializer 
     public Map<String, Object> settings() {
         Map<String, Object> settings = new LinkedHashMap<>();
         settings.put("units", units);
-        settings.put("activation", activation.name().toLowerCase(Locale.ROOT));
+        settings.put("activation", activation.toString());
         settings.put("bias", bias);
         return settings;
     }

@@ -35,6 +35,12 @@ public final class Initializers {
             normal(Math.sqrt(2.0 / fanIn(parameter))).fill(ops, parameter, seed, stream);
     }
 
+    /** N(0, 1 / fan-in). LeCun, Bottou, Orr and Müller 1998; what SELU wants. */
+    public static Initializer lecunNormal() {
+        return (ops, parameter, seed, stream) ->
+            normal(Math.sqrt(1.0 / fanIn(parameter))).fill(ops, parameter, seed, stream);
+    }
+
     public static Initializer zeros() {
         return (ops, parameter, seed, stream) -> ops.data().zero(parameter);
     }

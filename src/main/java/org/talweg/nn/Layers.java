@@ -1,9 +1,6 @@
 package org.talweg.nn;
 
-import java.util.Arrays;
-import java.util.Locale;
 import java.util.Map;
-import java.util.stream.Collectors;
 import org.talweg.ops.Activation;
 
 /** Layers from their settings: the other direction of {@link Layer#settings}. */
@@ -24,23 +21,8 @@ public final class Layers {
         };
     }
 
-    /**
-     * By name, in any case.
-     *
-     * @throws IllegalArgumentException naming the activations there are
-     */
-    public static Activation activation(String name) {
-        try {
-            return Activation.valueOf(name.toUpperCase(Locale.ROOT));
-        } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException("unknown activation '" + name + "'; there are "
-                + Arrays.stream(Activation.values()).map(a -> a.name().toLowerCase(Locale.ROOT))
-                .collect(Collectors.joining(", ")), e);
-        }
-    }
-
     private static Activation activation(Map<String, Object> settings) {
-        return activation(setting(settings, "activation", String.class));
+        return Activation.parse(setting(settings, "activation", String.class));
     }
 
     private static <T> T setting(Map<String, Object> settings, String name, Class<T> type) {

@@ -9,6 +9,8 @@ import org.talweg.tensor.Tensor;
 final class ReferenceActivation implements ActivationOps {
     private static final double SQRT_HALF = Math.sqrt(0.5);
     private static final double ONE_OVER_SQRT_TWO_PI = 1 / Math.sqrt(2 * Math.PI);
+    private static final double SQRT_TWO_OVER_PI = Math.sqrt(2 / Math.PI);
+    private static final double GELU_CUBE = 0.044715;
 
     @Override
     public void forward(Tensor input, Activation activation, Tensor output) {
@@ -34,25 +36,83 @@ final class ReferenceActivation implements ActivationOps {
 
     /** f(z). */
     static double apply(Activation activation, double z) {
-        return switch (activation) {
+        double p = activation.p();
+        double q = activation.q();
+        return switch (activation.kind()) {
             case IDENTITY -> z;
             case RELU -> Math.max(z, 0);
             case TANH -> Math.tanh(z);
-            case SIGMOID -> 1 / (1 + Math.exp(-z));
+            case SIGMOID -> sigmoid(z);
             case GELU -> z * normalDistribution(z);
+            case LEAKY_RELU -> z > 0 ? z : p * z;
+            case ELU, SELU -> z > 0 ? q * z : p * Math.expm1(z);
+            case GELU_TANH -> z * sigmoid(geluArgument(z));
+            case SILU -> z * sigmoid(z);
+            case SOFTPLUS -> z * p > q ? z : softplus(z * p) / p;
+            case MISH -> z * Math.tanh(softplus(z));
+            case HARDSWISH -> z * hardSigmoid(z);
+            case HARDSIGMOID -> hardSigmoid(z);
+            case RELU6 -> Math.min(Math.max(z, 0), 6);
+            case LOG_SIGMOID -> -softplus(-z);
         };
     }
 
     /** gradient · f'(saved). */
     static double differentiate(Activation activation, double gradient, double saved) {
-        return switch (activation) {
+        double p = activation.p();
+        double q = activation.q();
+        return switch (activation.kind()) {
             case IDENTITY -> gradient;
             // A choice, not a product: a gradient that is not finite stops at a dead unit.
             case RELU -> saved > 0 ? gradient : 0;
             case TANH -> gradient * (1 - saved * saved);
             case SIGMOID -> gradient * (saved * (1 - saved));
             case GELU -> gradient * (normalDistribution(saved) + saved * normalDensity(saved));
+            case LEAKY_RELU -> saved > 0 ? gradient : gradient * p;
+            case ELU, SELU -> saved > 0 ? gradient * q : gradient * (saved + p);
+            case GELU_TANH -> {
+                double s = sigmoid(geluArgument(saved));
+                double steepness = 2 * SQRT_TWO_OVER_PI * (1 + 3 * GELU_CUBE * saved * saved);
+                yield gradient * (s + tail(saved * steepness, s * (1 - s)));
+            }
+            case SILU -> {
+                double s = sigmoid(saved);
+                yield gradient * (s + tail(saved, s * (1 - s)));
+            }
+            case SOFTPLUS -> saved * p > q ? gradient : gradient * sigmoid(saved * p);
+            case MISH -> {
+                double t = Math.tanh(softplus(saved));
+                yield gradient * (t + tail(saved, (1 - t * t) * sigmoid(saved)));
+            }
+            case HARDSWISH -> saved <= -3 ? 0 : saved >= 3 ? gradient : gradient * (saved / 3 + 0.5);
+            case HARDSIGMOID -> saved > 0 && saved < 1 ? gradient / 6 : 0;
+            case RELU6 -> saved > 0 && saved < 6 ? gradient : 0;
+            case LOG_SIGMOID -> gradient * -Math.expm1(saved);
         };
+    }
+
+    /** σ(z). */
+    private static double sigmoid(double z) {
+        return 1 / (1 + Math.exp(-z));
+    }
+
+    /** log(1 + eᶻ), without overflow. */
+    private static double softplus(double z) {
+        return Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
+    }
+
+    private static double hardSigmoid(double z) {
+        return Math.min(Math.max(z + 3, 0), 6) / 6;
+    }
+
+    /** 2u with (1 + tanh u) / 2 = σ(2u). */
+    private static double geluArgument(double z) {
+        return 2 * SQRT_TWO_OVER_PI * (z + GELU_CUBE * z * z * z);
+    }
+
+    /** z · slope, and its limit 0 where the slope of the sigmoid has vanished. */
+    private static double tail(double z, double slope) {
+        return slope == 0 ? 0 : z * slope;
     }
 
     /** Φ(z). */

@@ -1,6 +1,5 @@
 package org.talweg.tape;
 
-import java.util.Locale;
 import org.talweg.ops.Activation;
 import org.talweg.tensor.Tensor;
 
@@ -10,7 +9,7 @@ final class ActivationNode extends Node {
     private final Activation activation;
 
     ActivationNode(Value input, Activation activation) {
-        super(activation.name().toLowerCase(Locale.ROOT), input);
+        super(activation.name(), input);
         this.input = input;
         this.activation = activation;
     }

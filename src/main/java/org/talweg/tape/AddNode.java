@@ -26,7 +26,7 @@ final class AddNode extends Node {
         for (Value input : inputs()) {
             if (input.needsGradient()) {
                 Activation below = input.foldedActivation();
-                Tensor saved = below == Activation.IDENTITY
+                Tensor saved = below.equals(Activation.IDENTITY)
                     ? null : ((DenseNode) input.producer()).saved(pass, input);
                 boolean accumulate = pass.contribute(input);
                 Tensor dx = pass.gradient(input);

@@ -42,7 +42,7 @@ final class DenseNode extends Node {
     @Override
     void backward(Pass pass, Value output) {
         Tensor dz = pass.gradient(output);
-        if (output.foldedActivation() == Activation.IDENTITY && activation != Activation.IDENTITY) {
+        if (output.foldedActivation().equals(Activation.IDENTITY) && !activation.equals(Activation.IDENTITY)) {
             Tensor saved = saved(pass, output);
             pass.emit(ops -> ops.activation().backward(dz, activation, saved, false, dz));
         }
@@ -57,7 +57,7 @@ final class DenseNode extends Node {
         if (input.needsGradient()) {
             Tensor w = pass.parameter(weights);
             Activation below = input.foldedActivation();
-            Tensor saved = below == Activation.IDENTITY ? null : ((DenseNode) input.producer()).saved(pass, input);
+            Tensor saved = below.equals(Activation.IDENTITY) ? null : ((DenseNode) input.producer()).saved(pass, input);
             boolean accumulate = pass.contribute(input);
             Tensor dx = pass.gradient(input);
             pass.emit(ops -> ops.dense().backwardInput(dz, w, below, saved, accumulate, dx));

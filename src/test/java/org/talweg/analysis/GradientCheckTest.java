@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.talweg.data.Dataset;
 import org.talweg.data.Datasets;
 import org.talweg.data.Scaler;
@@ -39,7 +39,7 @@ class GradientCheckTest {
     }
 
     @ParameterizedTest
-    @EnumSource(Activation.class)
+    @MethodSource("org.talweg.ops.Activation#all")
     void everyModelAndLossIsRight(Activation activation) {
         Dataset regression = Scaler.standard().fit(Datasets.builtIn("diabetes")).apply(Datasets.builtIn("diabetes"));
         try (Device device = Devices.open("cpu"); Model classes = model(device, activation);

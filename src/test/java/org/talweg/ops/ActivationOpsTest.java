@@ -1,6 +1,8 @@
 package org.talweg.ops;
 
+import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.talweg.tensor.Tensor;
 import org.talweg.testing.Contract;
 import org.talweg.testing.Contract.Bound;
@@ -9,20 +11,24 @@ import org.talweg.testing.OnEveryDevice;
 import org.talweg.testing.Sandbox.Operation;
 import org.talweg.testing.TestDevice;
 
-/** {@link ActivationOps}: RELU exact, the others within {@value #MAX_ULP} ULP. */
+/** {@link ActivationOps}: what chooses or multiplies once is exact, the others within {@value #MAX_ULP} ULP. */
 class ActivationOpsTest {
     private static final int MAX_ULP = 4;
     private static final double HALF_SPACING = 0x1p-24;
     /** Results below the normal range may be flushed by the exponential they come from. */
     private static final double UNDERFLOW = 2e-38;
+    /** Every kind, and other parameters. */
+    private static final List<Activation> VARIANTS = Stream.concat(Activation.all().stream(), Stream.of(
+        Activation.leakyRelu(0.2f), Activation.leakyRelu(0), Activation.elu(0.5f), Activation.elu(0),
+        Activation.softplus(2, 20), Activation.softplus(0.7f, 3))).toList();
     private static final float[] CORNERS = {0f, -0f, 1e-30f, -1e-30f, 1e-4f, -1e-4f, 1f, -1f, 5f, -5f, 9.1f, -9.1f, 20f,
-        -20f, 88.8f, -88.8f, 104f, -104f, 1e10f, -1e10f, Float.MIN_VALUE, Float.NaN, Float.POSITIVE_INFINITY,
+        -20f, 88.8f, -88.8f, 104f, -104f, 3f, -3f, 6f, -6f, 1e10f, -1e10f, Float.MIN_VALUE, Float.NaN, Float.POSITIVE_INFINITY,
         Float.NEGATIVE_INFINITY};
 
     @OnEveryDevice
     void forwardMatches(TestDevice on) {
         Draw draw = new Draw(21);
-        for (Activation f : Activation.values()) {
+        for (Activation f : VARIANTS) {
             for (int[] shape : draw.shapes(1, 12, 1000)) {
                 float[] z = draw.reals(shape[0], 8);
                 boolean inPlace = draw.flag();
@@ -36,12 +42,13 @@ class ActivationOpsTest {
     @OnEveryDevice
     void backwardMatches(TestDevice on) {
         Draw draw = new Draw(22);
-        for (Activation f : Activation.values()) {
+        for (Activation f : VARIANTS) {
             for (int[] shape : draw.shapes(1, 12, 1000)) {
                 float[] saved = draw.reals(shape[0], f.saved() == Activation.Saved.OUTPUT ? 1 : 6);
                 expectBackward(on, draw, f, draw.reals(shape[0], 3), saved);
             }
-            expectBackward(on, draw, f, draw.reals(CORNERS.length, 3), CORNERS);
+            expectBackward(on, draw, f, draw.reals(CORNERS.length, 3),
+                f.kind() == Activation.Kind.LOG_SIGMOID ? negative(CORNERS) : CORNERS);
             expectBackward(on, draw, f, CORNERS, draw.reals(CORNERS.length, 1));
         }
     }
@@ -50,7 +57,7 @@ class ActivationOpsTest {
     void bitsDoNotDependOnTheSchedule(TestDevice on) {
         Draw draw = new Draw(23);
         float[] z = draw.reals(4099, 5);
-        for (Activation f : Activation.values()) {
+        for (Activation f : VARIANTS) {
             Contract.checkSchedules(on, f + " of 4099", forward(f, z, false));
         }
     }
@@ -66,11 +73,15 @@ class ActivationOpsTest {
 
     private static void expectForward(Contract contract, Activation f, float[] z) {
         float[] a = contract.expected("a");
-        contract.expectWithin("a", switch (f) {
-            case IDENTITY, RELU -> i -> 0;
-            case TANH, SIGMOID -> i -> ulps(a[i]);
-            // z Φ(z) far below zero inherits the absolute error of 1 + erf.
-            case GELU -> i -> ulps(z[i]);
+        contract.expectWithin("a", switch (f.kind()) {
+            case IDENTITY, RELU, RELU6, LEAKY_RELU -> i -> 0;
+            case TANH, SIGMOID, ELU, SELU, HARDSIGMOID, LOG_SIGMOID -> i -> ulps(a[i]);
+            case SILU -> i -> ulps(a[i]) + Math.min(104, Math.abs(z[i])) * UNDERFLOW;
+            // The rounding of βz, however large, is one of the exponential's relative error.
+            case SOFTPLUS -> i -> ulps(a[i]) * Math.max(1, Math.min(104, Math.abs(f.p() * z[i])) / 2);
+            case MISH -> i -> 2 * ulps(a[i]);
+            // z Φ(z) far below zero inherits the absolute error of its argument; z + 3 that of 3.
+            case GELU, GELU_TANH, HARDSWISH -> i -> ulps(z[i]);
         });
     }
 
@@ -89,13 +100,23 @@ class ActivationOpsTest {
             });
         float[] dz = contract.expected("dz");
         Bound added = i -> accumulate ? 2 * HALF_SPACING * Math.abs(dz[i]) : 0;
-        Bound derivative = switch (f) {
-            case IDENTITY, RELU -> i -> 0;
+        Bound derivative = switch (f.kind()) {
+            case IDENTITY, RELU, RELU6 -> i -> 0;
+            case LEAKY_RELU, HARDSIGMOID -> i -> accumulate ? ulps(gradient[i]) + added.at(i) : 0;
             // 1 − a² and the like are sums of terms of the order of one: their error is absolute.
-            case TANH, SIGMOID, GELU -> i -> ulps(gradient[i]) * Math.max(1, Math.abs(saved[i] * saved[i]))
-                + added.at(i);
+            case TANH, SIGMOID, GELU, ELU, SELU, GELU_TANH, SILU, SOFTPLUS, MISH, HARDSWISH, LOG_SIGMOID ->
+                i -> ulps(gradient[i]) * Math.max(1, Math.abs(saved[i] * saved[i])) + added.at(i);
         };
         contract.expectWithin("dz", derivative);
+    }
+
+    /** An output of log sigmoid has no other sign. */
+    private static float[] negative(float[] values) {
+        float[] result = Draw.absolute(values);
+        for (int i = 0; i < result.length; i++) {
+            result[i] = -result[i];
+        }
+        return result;
     }
 
     private static double ulps(float value) {

@@ -52,18 +52,18 @@ class GoldenDenseTest {
     /** The contract's activation of a case, or null. */
     private static Activation activation(Case c) {
         return switch (c.op()) {
-            case "relu" -> Activation.RELU;
-            case "tanh" -> Activation.TANH;
-            case "sigmoid" -> Activation.SIGMOID;
-            case "gelu" -> c.text("approximate").equals("none") ? Activation.GELU : null;
-            default -> null;
+            case "leaky_relu" -> Activation.leakyRelu(c.number("negative_slope", 0));
+            case "elu" -> Activation.elu(c.number("alpha", 0));
+            case "gelu" -> c.text("approximate").equals("none") ? Activation.GELU : Activation.GELU_TANH;
+            case "softplus" -> Activation.softplus(c.number("beta", 0), c.number("threshold", 0));
+            default -> Activation.all().stream().filter(f -> f.name().equals(c.op())).findFirst().orElse(null);
         };
     }
 
     @OnEveryDevice
     void activations(TestDevice on) {
         List<Case> cases = Golden.cases("layers.json").stream().filter(c -> activation(c) != null).toList();
-        assertEquals(4, cases.size(), "cases of activations");
+        assertEquals(18, cases.size(), "cases of activations");
         for (Case c : cases) {
             Activation f = activation(c);
             float[] x = c.floats("x");

@@ -33,8 +33,8 @@ class GradientTest {
     @Test
     void denseAndActivations() {
         Draw draw = new Draw(81);
-        for (Activation inner : Activation.values()) {
-            for (Activation outer : Activation.values()) {
+        for (Activation inner : Activation.all()) {
+            for (Activation outer : Activation.all()) {
                 int[] extents = {1 + draw.below(5), 1 + draw.below(7), 1 + draw.below(6), 1 + draw.below(5)};
                 new TwoLayers(draw, extents, inner, outer).check(inner + " then " + outer);
             }

@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.function.BiFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.talweg.nn.Losses;
 import org.talweg.ops.Activation;
@@ -42,7 +42,7 @@ class TapeTest {
         ops.random().fillNormal(parameter, seed, stream, 0, 0.7f);
 
     @ParameterizedTest
-    @EnumSource(Activation.class)
+    @MethodSource("org.talweg.ops.Activation#all")
     void gradientsOfAMultilayerPerceptron(Activation activation) {
         checkGradients(Losses.softmaxCrossEntropy(), (tape, x) -> dense(tape, "c", 3, Activation.IDENTITY,
             dense(tape, "b", 5, activation, dense(tape, "a", 7, activation, x))));
@@ -50,7 +50,7 @@ class TapeTest {
 
     /** The loss cannot fold the derivative of the last activation in. */
     @ParameterizedTest
-    @EnumSource(Activation.class)
+    @MethodSource("org.talweg.ops.Activation#all")
     void gradientsOfALossOnAnActivatedOutput(Activation activation) {
         checkGradients(Losses.squaredError(), (tape, x) -> dense(tape, "b", 2, activation,
             dense(tape, "a", 5, Activation.TANH, x)));
@@ -58,7 +58,7 @@ class TapeTest {
 
     /** Both consumers of the hidden layer are dense or sums: each folds its derivative in. */
     @ParameterizedTest
-    @EnumSource(Activation.class)
+    @MethodSource("org.talweg.ops.Activation#all")
     void gradientsOfAResidualConnection(Activation activation) {
         checkGradients(Losses.binaryCrossEntropyWithLogits(), (tape, x) -> {
             Value h = dense(tape, "a", 4, activation, x);
@@ -69,7 +69,7 @@ class TapeTest {
 
     /** One consumer of the hidden layer, the activation, cannot fold, so neither may the other. */
     @ParameterizedTest
-    @EnumSource(Activation.class)
+    @MethodSource("org.talweg.ops.Activation#all")
     void gradientsOfAValueWithAConsumerThatCannotFold(Activation activation) {
         checkGradients(Losses.squaredError(), (tape, x) -> {
             Value h = dense(tape, "a", 4, activation, x);

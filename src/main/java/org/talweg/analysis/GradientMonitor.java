@@ -1,0 +1,77 @@
+package org.talweg.analysis;
+
+import java.util.List;
+import java.util.function.Consumer;
+import org.talweg.data.Dataset;
+import org.talweg.nn.Model;
+import org.talweg.tape.Parameter;
+import org.talweg.train.Listener;
+import org.talweg.train.StepMetrics;
+import org.talweg.train.Trainer;
+
+/**
+ * Watches the gradients of a model while it trains: on the same batch each time, with programs and memory of its own,
+ * so that training goes on as if nobody looked. It looks when training starts and then whenever at least so many steps
+ * were taken since the last look; steps are reported in groups, and it looks at the end of a group.
+ */
+public final class GradientMonitor implements Listener {
+    private final Dataset batch;
+    private final int every;
+    private final Consumer<GradientHealth> report;
+    private Trainer trainer;
+    private float[] before;
+    private long steps;
+
+    /**
+     * @param batch  of which the first {@value GradientProbe#ROWS} rows are taken
+     * @param every  steps
+     * @param report told what was seen; its update ratios are how far the weights moved since the last look, a step on
+     *               average
+     */
+    public GradientMonitor(Dataset batch, int every, Consumer<GradientHealth> report) {
+        if (every < 1) {
+            throw new IllegalArgumentException("a look every " + every + " steps; at least 1 is needed");
+        }
+        this.batch = batch;
+        this.every = every;
+        this.report = report;
+    }
+
+    @Override
+    public void onTrainBegin(Trainer started, int epochs, int stepsPerEpoch) {
+        trainer = started;
+        before = null;
+        look();
+    }
+
+    @Override
+    public void onSteps(List<StepMetrics> taken) {
+        steps += taken.size();
+        if (steps >= every) {
+            look();
+        }
+    }
+
+    private void look() {
+        Model model = trainer.model();
+        float[] now = new float[Math.toIntExact(model.parameters().elements())];
+        model.device().download(model.parameters(), now);
+        try (GradientProbe probe = new GradientProbe(model, trainer.loss(), batch)) {
+            report.accept(probe.look((parameter, gradientNorm) -> moved(parameter, now)));
+        }
+        before = now;
+        steps = 0;
+    }
+
+    private double moved(Parameter parameter, float[] now) {
+        if (before == null) {
+            return Double.NaN;
+        }
+        double sum = 0;
+        int end = (int) (parameter.offset() + parameter.shape().elements());
+        for (int i = (int) parameter.offset(); i < end; i++) {
+            sum += Math.pow((double) now[i] - before[i], 2);
+        }
+        return Math.sqrt(sum) / steps;
+    }
+}

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.talweg.data.Dataset;
 import org.talweg.nn.Model;
@@ -25,6 +26,9 @@ final class GradientProbe implements AutoCloseable {
     static final int ROWS = 512;
     /** Of the largest derivative. */
     private static final double FLAT = 0.04;
+    /** Flat at both ends. */
+    private static final Set<Activation.Kind> SQUASHING =
+        Set.of(Activation.Kind.SIGMOID, Activation.Kind.TANH, Activation.Kind.HARDSIGMOID);
 
     private final Resources resources = new Resources();
     private final Device device;
@@ -103,24 +107,25 @@ final class GradientProbe implements AutoCloseable {
             Math.sqrt(sums.gradients), Math.sqrt(sums.signal),
             Math.sqrt(sums.updates / sums.weights), sums.units, sums.dead,
             sums.values == 0 ? 0 : (double) sums.flat / sums.values)));
-        return GradientHealth.judge(judged, loss, Math.sqrt(total), tape.output().activation() != Activation.IDENTITY);
+        return GradientHealth.judge(judged, loss, Math.sqrt(total), tape.output().activation().kind() != Activation.Kind.IDENTITY);
     }
 
     private void countUnits(Value value, Sums sums) {
-        Activation activation = value.activation();
-        if (activation != Activation.RELU && activation != Activation.SIGMOID && activation != Activation.TANH) {
+        Activation.Kind kind = value.activation().kind();
+        boolean rectifies = kind == Activation.Kind.RELU || kind == Activation.Kind.RELU6;
+        if (!rectifies && !SQUASHING.contains(kind)) {
             return;
         }
         double[] outputs = Vectors.download(device, program.value(value));
         int units = (int) value.shape().elements();
         sums.units += units;
         for (int unit = 0; unit < units; unit++) {
-            boolean dead = activation == Activation.RELU;
+            boolean dead = rectifies;
             for (int row = 0; row < rows; row++) {
                 double a = outputs[row * units + unit];
                 dead &= a == 0;
-                boolean flat = switch (activation) {
-                    case SIGMOID -> 4 * a * (1 - a) < FLAT;
+                boolean flat = switch (kind) {
+                    case SIGMOID, HARDSIGMOID -> 4 * a * (1 - a) < FLAT;
                     case TANH -> 1 - a * a < FLAT;
                     default -> false;
                 };

@@ -114,7 +114,7 @@ final class TextProgress implements Progress {
         StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "test    loss %.4f", test.loss()));
         append(line, "accuracy", test.accuracy());
         out.println(line.append(" on ").append(test.rows()).append(" rows never seen in training"));
-        out.println("stopped " + result.stopReason());
+        out.println("ended   " + result.stopReason());
         out.println("saved   " + folder.resolve("model.safetensors") + ", " + folder.resolve("metrics.jsonl"));
         out.flush();
     }

@@ -26,6 +26,11 @@ public interface Loss {
     /** Whether a row's prediction can be right or wrong, so that there is an accuracy. */
     boolean hasHits();
 
+    /** Above which an output of a yes-or-no unit says yes: 0 for logits. */
+    default float threshold() {
+        return 0;
+    }
+
     /**
      * As the methods of {@link org.talweg.ops.LossOps}.
      *

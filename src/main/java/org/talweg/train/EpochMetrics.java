@@ -1,9 +1,12 @@
 package org.talweg.train;
 
+import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * What one epoch showed. Values that do not exist are NaN: accuracies of a regression, validation without validation
@@ -19,10 +22,17 @@ import java.util.stream.Collectors;
  * @param steps            including skipped ones
  * @param skippedSteps     steps that changed nothing because the gradient norm was not finite
  * @param samplesPerSecond training rows per second of the training part of the epoch
+ * @param metrics          the trainer's metrics over the validation rows, as {@code val_mae}
  */
 public record EpochMetrics(int epoch, double loss, double accuracy, double valLoss, double valAccuracy,
                            double gradientNorm, double learningRate, int steps, int skippedSteps,
-                           double samplesPerSecond) {
+                           double samplesPerSecond, Map<String, Double> metrics) {
+    private static final List<String> NAMES = List.of("loss", "accuracy", "val_loss", "val_accuracy", "gradient_norm",
+        "learning_rate", "steps", "skipped_steps", "samples_per_second");
+
+    public EpochMetrics {
+        metrics = Collections.unmodifiableMap(new LinkedHashMap<>(metrics));
+    }
 
     /** The values that exist, under Keras's names, in the order of this record. */
     public Map<String, Double> values() {
@@ -31,6 +41,7 @@ public record EpochMetrics(int epoch, double loss, double accuracy, double valLo
         values.put("accuracy", accuracy);
         values.put("val_loss", valLoss);
         values.put("val_accuracy", valAccuracy);
+        values.putAll(metrics);
         values.put("gradient_norm", gradientNorm);
         values.put("learning_rate", learningRate);
         values.put("steps", (double) steps);
@@ -50,14 +61,20 @@ public record EpochMetrics(int epoch, double loss, double accuracy, double valLo
             case "loss" -> loss;
             case "accuracy" -> accuracy;
             case "val_loss" -> valLoss;
-            case "val_accuracy" -> valAccuracy;
+            case "val_accuracy" -> Double.isNaN(valAccuracy) ? metrics.getOrDefault(name, valAccuracy) : valAccuracy;
             case "gradient_norm" -> gradientNorm;
             case "learning_rate" -> learningRate;
             case "steps" -> steps;
             case "skipped_steps" -> skippedSteps;
             case "samples_per_second" -> samplesPerSecond;
-            default -> throw new IllegalArgumentException("no metric '" + name + "'; there are loss, accuracy, "
-                + "val_loss, val_accuracy, gradient_norm, learning_rate, steps, skipped_steps, samples_per_second");
+            default -> {
+                if (!metrics.containsKey(name)) {
+                    throw new IllegalArgumentException("no metric '" + name + "'; there are "
+                        + Stream.concat(NAMES.stream(), metrics.keySet().stream().filter(m -> !NAMES.contains(m)))
+                        .collect(Collectors.joining(", ")));
+                }
+                yield metrics.get(name);
+            }
         };
     }
 

@@ -1,7 +1,9 @@
 package org.talweg.train;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.talweg.data.DataLoader;
 import org.talweg.nn.Model;
 import org.talweg.ops.Ops;
@@ -12,27 +14,41 @@ import org.talweg.tensor.DType;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
-/** Forward passes over a data set in its order, planned and allocated once, run after every epoch. */
+/**
+ * Forward passes over a data set in its order, planned and allocated once, run after every epoch. Loss and hits are
+ * computed on the device; where metrics need the predictions, they are gathered there and read back once an evaluation.
+ */
 final class Evaluator implements AutoCloseable {
     private final Resources resources = new Resources();
     private final Model model;
+    private final Loss loss;
+    private final List<Metric> metrics;
+    private final DataLoader loader;
     private final List<Runnable> batches = new ArrayList<>();
     private final Tensor losses;
     private final Tensor hits;
+    private final Tensor outputs;
     private final float[] downloaded;
 
-    Evaluator(Model model, Loss loss, DataLoader loader) {
+    Evaluator(Model model, Loss loss, List<Metric> metrics, DataLoader loader) {
+        this(model, loss, metrics, loader, !metrics.isEmpty());
+    }
+
+    private Evaluator(Model model, Loss loss, List<Metric> metrics, DataLoader loader, boolean keepsOutputs) {
         this.model = model;
+        this.loss = loss;
+        this.metrics = metrics;
+        this.loader = loader;
         int rows = loader.data().rows();
         int largest = Math.min(loader.batchSize(), rows);
         try {
             DeviceData data = DeviceData.upload(resources, model, loss, loader.data());
-            losses = resources.tensor(model.device(), DType.FLOAT32, Shape.of(rows), "validation losses");
-            hits = loss.hasHits()
-                ? resources.tensor(model.device(), DType.FLOAT32, Shape.of(rows), "validation hits") : null;
+            losses = tensor(Shape.of(rows), "validation losses");
+            hits = loss.hasHits() ? tensor(Shape.of(rows), "validation hits") : null;
+            outputs = keepsOutputs ? tensor(model.outputShape().batch(rows), "validation predictions") : null;
             ProgramMemory memory = resources.add(new ProgramMemory(model.device(), largest), ProgramMemory::close);
             for (int from = 0; from < rows; from += largest) {
-                batches.add(batch(loss, data, memory, from, Math.min(rows, from + largest)));
+                batches.add(batch(data, memory, from, Math.min(rows, from + largest)));
             }
         } catch (RuntimeException e) {
             resources.close();
@@ -41,22 +57,50 @@ final class Evaluator implements AutoCloseable {
         downloaded = new float[rows];
     }
 
-    private Runnable batch(Loss loss, DeviceData data, ProgramMemory memory, int from, int to) {
+    /** What the model says of each row now. */
+    static Predictions predict(Model model, Loss loss, DataLoader loader) {
+        try (Evaluator evaluator = new Evaluator(model, loss, List.of(), loader, true)) {
+            evaluator.batches.forEach(Runnable::run);
+            return evaluator.predictions();
+        }
+    }
+
+    private Tensor tensor(Shape shape, String purpose) {
+        return resources.tensor(model.device(), DType.FLOAT32, shape, purpose);
+    }
+
+    private Runnable batch(DeviceData data, ProgramMemory memory, int from, int to) {
         ForwardProgram program =
             new ForwardProgram(model.tape(), memory, model.parameters(), data.features().rows(from, to));
         Tensor targets = data.targets().rows(from, to);
         Tensor batchLosses = losses.rows(from, to);
         Tensor batchHits = hits == null ? null : hits.rows(from, to);
+        Tensor batchOutputs = outputs == null ? null : outputs.rows(from, to);
         Ops ops = model.device().ops();
         return () -> {
             program.run();
             loss.apply(ops, program.output(), targets, null, 1, batchLosses, batchHits, null);
+            if (batchOutputs != null) {
+                ops.data().copy(program.output(), batchOutputs);
+            }
         };
     }
 
     Evaluation run() {
         batches.forEach(Runnable::run);
-        return new Evaluation(mean(losses), hits == null ? Double.NaN : mean(hits), downloaded.length);
+        Map<String, Double> values = new LinkedHashMap<>();
+        if (!metrics.isEmpty()) {
+            Predictions predictions = predictions();
+            metrics.forEach(metric -> values.put(metric.name(), metric.of(predictions)));
+        }
+        return new Evaluation(mean(losses), hits == null ? Double.NaN : mean(hits), downloaded.length, values);
+    }
+
+    private Predictions predictions() {
+        float[] values = new float[Math.toIntExact(outputs.elements())];
+        model.device().download(outputs, values);
+        return new Predictions(loader.data(), values, values.length / downloaded.length, loss.threshold(),
+            loss.hasHits());
     }
 
     private double mean(Tensor values) {

@@ -19,7 +19,11 @@ public final class Trainer {
     private final Optimizer optimizer;
     private final Schedule schedule;
     private final Clip clip;
+    private final List<Metric> metrics;
+    private final Stop stop;
+    private final String restores;
     private final List<Listener> listeners;
+    private volatile boolean stopRequested;
 
     private Trainer(Builder builder) {
         model = builder.model;
@@ -27,6 +31,9 @@ public final class Trainer {
         optimizer = builder.optimizer;
         schedule = builder.schedule != null ? builder.schedule : Schedules.constant(optimizer.learningRate());
         clip = builder.clip;
+        metrics = builder.metrics;
+        stop = builder.stop;
+        restores = builder.restores != null ? builder.restores : stop.restores();
         listeners = builder.listeners;
     }
 
@@ -54,6 +61,23 @@ public final class Trainer {
         return clip;
     }
 
+    List<Metric> metrics() {
+        return metrics;
+    }
+
+    Stop stop() {
+        return stop;
+    }
+
+    /** Or null. */
+    String restores() {
+        return restores;
+    }
+
+    boolean stopRequested() {
+        return stopRequested;
+    }
+
     List<Listener> listeners() {
         return listeners;
     }
@@ -66,10 +90,12 @@ public final class Trainer {
     /**
      * Trains for a number of epochs, each over all rows. The optimizer starts afresh; the model goes on from the
      * parameters it has. Device memory for gradients, optimizer and data is allocated at the start and freed at the
-     * end, come what may. Ends early after an epoch in which every step was skipped for gradients that are not finite.
+     * end, come what may. Ends early when a criterion says so, on {@link #requestStop}, and after an epoch in which every
+     * step was skipped for gradients that are not finite.
      *
      * @param validation evaluated after each epoch, or null
-     * @throws IllegalArgumentException if model, loss and data do not fit together, or {@code epochs} is below 1
+     * @throws IllegalArgumentException if model, loss and data do not fit together, {@code epochs} is below 1, or a
+     *                                  validation metric is followed without validation
      */
     public TrainingResult fit(DataLoader train, DataLoader validation, int epochs) {
         if (epochs < 1) {
@@ -77,12 +103,27 @@ public final class Trainer {
         }
         try (TrainingRun run = new TrainingRun(this, train, validation, epochs)) {
             return run.fit();
+        } finally {
+            stopRequested = false;
         }
+    }
+
+    /**
+     * Ends {@link #fit} after the step it is in, from any thread; if none is running, the next one after its first step.
+     * The epoch in progress is not validated; its steps count.
+     */
+    public void requestStop() {
+        stopRequested = true;
     }
 
     /** How well the model predicts these rows now. */
     public Evaluation evaluate(DataLoader loader) {
-        return Evaluation.of(model, loss, loader);
+        return Evaluation.of(model, loss, loader, metrics.toArray(Metric[]::new));
+    }
+
+    /** What the model says of these rows now, for metrics and for a {@link ConfusionMatrix}. */
+    public Predictions predict(DataLoader loader) {
+        return Evaluator.predict(model, loss, loader);
     }
 
     /** Collects settings; loss and optimizer are required. */
@@ -92,6 +133,9 @@ public final class Trainer {
         private Optimizer optimizer;
         private Schedule schedule;
         private Clip clip = Clip.none();
+        private List<Metric> metrics = List.of();
+        private Stop stop = Stop.anyOf();
+        private String restores;
         private List<Listener> listeners = List.of();
 
         private Builder(Model model) {
@@ -116,6 +160,27 @@ public final class Trainer {
 
         public Builder clip(Clip value) {
             clip = value;
+            return this;
+        }
+
+        /** Computed over the validation rows after each epoch, beside loss and accuracy. */
+        public Builder metrics(Metric... values) {
+            metrics = List.of(values);
+            return this;
+        }
+
+        /** Ends training before all epochs are done, as soon as one of these says so. */
+        public Builder stopWhen(Stop... criteria) {
+            stop = criteria.length == 1 ? criteria[0] : Stop.anyOf(criteria);
+            return this;
+        }
+
+        /**
+         * In the end the model has the parameters of the epoch with the best value of {@code metric}, such as
+         * {@code val_loss}, and not of the last. A copy is kept on the device.
+         */
+        public Builder restoreBest(String metric) {
+            restores = metric;
             return this;
         }
 

@@ -6,10 +6,11 @@ import java.util.List;
 /**
  * How a training run went.
  *
- * @param history    one entry per epoch
- * @param stopReason why it ended, in words
+ * @param history       one entry per epoch
+ * @param stopReason    why it ended, in words
+ * @param restoredEpoch the best epoch, if the model was given back its parameters; else 0
  */
-public record TrainingResult(List<EpochMetrics> history, String stopReason) {
+public record TrainingResult(List<EpochMetrics> history, String stopReason, int restoredEpoch) {
 
     public TrainingResult {
         history = List.copyOf(history);
@@ -20,13 +21,14 @@ public record TrainingResult(List<EpochMetrics> history, String stopReason) {
     }
 
     /**
-     * The epoch with the highest accuracy, or the lowest value of any other metric; the first of equals.
+     * The epoch with the best value: the highest or the lowest, as {@link Metrics#higherIsBetter} has it; the first of
+     * equals.
      *
      * @param metric by Keras's name, such as {@code val_loss}
      * @throws IllegalArgumentException if no epoch has this metric
      */
     public EpochMetrics best(String metric) {
-        double sign = metric.endsWith("accuracy") ? -1 : 1;
+        double sign = Metrics.higherIsBetter(metric) ? -1 : 1;
         return history.stream().filter(epoch -> !Double.isNaN(epoch.get(metric)))
             .min(Comparator.comparingDouble(epoch -> sign * epoch.get(metric)))
             .orElseThrow(() -> new IllegalArgumentException("no epoch has a value for " + metric));

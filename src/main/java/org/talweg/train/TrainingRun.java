@@ -1,7 +1,11 @@
 package org.talweg.train;
 
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
 import org.talweg.data.DataLoader;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
@@ -22,6 +26,7 @@ import org.talweg.tensor.Tensor;
 final class TrainingRun implements AutoCloseable {
     /** Most steps between two readings of the log. */
     static final int CHUNK = 256;
+    private static final Evaluation NO_EVALUATION = new Evaluation(Double.NaN, Double.NaN, 0, Map.of());
 
     private final Resources resources = new Resources();
     private final Trainer trainer;
@@ -36,14 +41,26 @@ final class TrainingRun implements AutoCloseable {
     private final Evaluator validation;
     private final float[] rates;
     private final float[] log;
+    private final BestParameters best;
+    private final Stop.Watch watch;
+    private final Duration maxTime;
+    private final long totalSteps;
     private Schedule schedule;
+    private ToDoubleFunction<String> finished = name -> Double.NaN;
+    private long began;
     private long stepsDone;
+    private long skipped;
+    /** Why the run ends within an epoch, once it does. */
+    private String early;
 
     TrainingRun(Trainer trainer, DataLoader train, DataLoader valid, int epochs) {
         this.trainer = trainer;
         this.schedule = trainer.schedule();
         this.loader = train;
         this.epochs = epochs;
+        watch = trainer.stop().watch();
+        maxTime = trainer.stop().maxTime();
+        totalSteps = Math.min((long) epochs * train.batches(), trainer.stop().maxSteps());
         Model model = trainer.model();
         device = model.device();
         int rows = train.data().rows();
@@ -69,7 +86,9 @@ final class TrainingRun implements AutoCloseable {
             fullBatch = train.fullBatches() > 0 ? program(memory, train.batchSize(), step) : null;
             lastBatch = train.lastBatch() > 0 ? program(memory, train.lastBatch(), step) : null;
             validation = valid == null ? null
-                : resources.add(new Evaluator(model, trainer.loss(), valid), Evaluator::close);
+                : resources.add(new Evaluator(model, trainer.loss(), trainer.metrics(), valid), Evaluator::close);
+            best = trainer.restores() == null ? null
+                : new BestParameters(resources, device, model.parameters(), trainer.restores());
         } catch (RuntimeException e) {
             resources.close();
             throw e;
@@ -87,20 +106,21 @@ final class TrainingRun implements AutoCloseable {
     TrainingResult fit() {
         List<EpochMetrics> history = new ArrayList<>();
         trainer.listeners().forEach(listener -> listener.onTrainBegin(trainer, epochs, loader.batches()));
-        String stopReason = "all " + epochs + " epochs done";
-        for (int epoch = 1; epoch <= epochs; epoch++) {
+        began = System.nanoTime();
+        String stopReason = null;
+        for (int epoch = 1; stopReason == null && epoch <= epochs; epoch++) {
             EpochMetrics metrics = epoch(epoch);
             history.add(metrics);
-            schedule = schedule.afterEpoch(
-                new Schedule.At(stepsDone - 1, (long) epochs * loader.batches(), loader.batches()), metrics::get);
-            trainer.listeners().forEach(listener -> listener.onEpochEnd(metrics));
-            if (metrics.skippedSteps() == metrics.steps()) {
-                stopReason = "in epoch " + epoch + " every step was skipped, because no gradient was finite; "
-                    + "try a lower learning rate, clipping, or scaled features";
-                break;
+            finished = name -> value(metrics, name);
+            if (best != null) {
+                best.offer(epoch, finished.applyAsDouble(best.metric()));
             }
+            schedule = schedule.afterEpoch(new Schedule.At(stepsDone - 1, totalSteps, loader.batches()), finished);
+            trainer.listeners().forEach(listener -> listener.onEpochEnd(metrics));
+            stopReason = reason(epoch, metrics);
         }
-        TrainingResult result = new TrainingResult(history, stopReason);
+        TrainingResult result = new TrainingResult(history,
+            stopReason == null ? "all " + epochs + " epochs done" : stopReason, best == null ? 0 : best.restore());
         trainer.listeners().forEach(listener -> listener.onTrainEnd(result));
         return result;
     }
@@ -110,30 +130,36 @@ final class TrainingRun implements AutoCloseable {
         device.upload(loader.order(epoch), order);
         device.upload(new int[] {0}, state.cursor());
         EpochSums sums = new EpochSums();
-        for (int done = 0; done < loader.batches(); ) {
-            int count = Math.min(rates.length, loader.batches() - done);
-            List<StepMetrics> steps = chunk(epoch, done, count);
-            steps.forEach(sums::add);
+        while (sums.steps() < loader.batches() && early == null) {
+            List<StepMetrics> steps = chunk(epoch, sums.steps());
+            sums.add(steps);
             trainer.listeners().forEach(listener -> listener.onSteps(steps));
-            done += count;
+            skipped += steps.stream().filter(StepMetrics::skipped).count();
+            early = trainer.stopRequested() ? "interrupted in epoch " + epoch + ", after step " + stepsDone
+                : watch.check(now(epoch, false)).orElse(null);
         }
         double seconds = (System.nanoTime() - start) / 1e9;
-        Evaluation valid = validation == null ? new Evaluation(Double.NaN, Double.NaN, 0) : validation.run();
+        // Whoever interrupts is waiting: no validation then.
+        Evaluation valid = validation == null || trainer.stopRequested() ? NO_EVALUATION : validation.run();
+        Map<String, Double> metrics = new LinkedHashMap<>();
+        valid.metrics().forEach((name, value) -> metrics.put("val_" + name, value));
         return new EpochMetrics(epoch, sums.loss(), sums.accuracy(), valid.loss(), valid.accuracy(),
-            sums.gradientNorm(), sums.learningRate, loader.batches(), sums.skipped, loader.data().rows() / seconds);
+            sums.gradientNorm(), sums.learningRate(), sums.steps(), sums.skipped(), sums.rows() / seconds, metrics);
     }
 
-    /** Runs {@code count} steps from batch {@code first} of the epoch on. */
-    private List<StepMetrics> chunk(int epoch, int first, int count) {
-        long total = (long) epochs * loader.batches();
-        for (int i = 0; i < count; i++) {
-            rates[i] = (float) schedule.rate(new Schedule.At(stepsDone + i, total, loader.batches()));
+    /** Runs steps from batch {@code first} of the epoch on, as many as the tables hold, the epoch has, and may be. */
+    private List<StepMetrics> chunk(int epoch, int first) {
+        int most = (int) Math.min(Math.min(rates.length, loader.batches() - first), totalSteps - stepsDone);
+        for (int i = 0; i < most; i++) {
+            rates[i] = (float) schedule.rate(new Schedule.At(stepsDone + i, totalSteps, loader.batches()));
         }
         device.upload(rates, state.learningRates());
         device.upload(new int[] {0}, iteration);
-        for (int i = first; i < first + count; i++) {
-            program(i).run();
-        }
+        int count = 0;
+        do {
+            program(first + count).run();
+            count++;
+        } while (count < most && !trainer.stopRequested() && !timeIsUp());
         device.download(state.log(), log);
         List<StepMetrics> steps = new ArrayList<>(count);
         for (int i = 0; i < count; i++) {
@@ -146,6 +172,33 @@ final class TrainingRun implements AutoCloseable {
         return steps;
     }
 
+    private String reason(int epoch, EpochMetrics metrics) {
+        if (early != null) {
+            return early;
+        }
+        if (metrics.skippedSteps() == metrics.steps()) {
+            return "in epoch " + epoch + " every step was skipped, because no gradient was finite; "
+                + "try a lower learning rate, clipping, or scaled features";
+        }
+        return trainer.stopRequested() ? "interrupted after epoch " + epoch
+            : watch.check(now(epoch, true)).orElse(null);
+    }
+
+    private Stop.Now now(int epoch, boolean ended) {
+        return new Stop.Now(finished, epoch, ended, stepsDone, skipped, Duration.ofNanos(System.nanoTime() - began));
+    }
+
+    private boolean timeIsUp() {
+        return maxTime != null && System.nanoTime() - began >= maxTime.toNanos();
+    }
+
+    private double value(EpochMetrics metrics, String name) {
+        if (validation == null && name.startsWith("val_")) {
+            throw new IllegalArgumentException(name + " needs validation rows; give fit() some, or follow another metric");
+        }
+        return metrics.get(name);
+    }
+
     private TrainingProgram program(int batch) {
         return batch < loader.fullBatches() ? fullBatch : lastBatch;
     }
@@ -153,41 +206,5 @@ final class TrainingRun implements AutoCloseable {
     @Override
     public void close() {
         resources.close();
-    }
-
-    /** Running sums of an epoch, over the steps that were taken. */
-    private static final class EpochSums {
-        private double losses;
-        private double hits;
-        private double norms;
-        private long rows;
-        private int taken;
-        private int skipped;
-        private float learningRate;
-
-        void add(StepMetrics step) {
-            learningRate = step.learningRate();
-            if (step.skipped()) {
-                skipped++;
-                return;
-            }
-            losses += (double) step.loss() * step.rows();
-            hits += (double) step.accuracy() * step.rows();
-            norms += step.gradientNorm();
-            rows += step.rows();
-            taken++;
-        }
-
-        double loss() {
-            return losses / rows;
-        }
-
-        double accuracy() {
-            return hits / rows;
-        }
-
-        double gradientNorm() {
-            return norms / taken;
-        }
     }
 }

@@ -12,15 +12,16 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Metrics by name, and as lines of JSON. */
 class MetricsLogTest {
     private static final EpochMetrics FIRST =
-        new EpochMetrics(1, 0.5, Double.NaN, 0.25, Double.NaN, 2, 0.01f, 10, 0, 1000);
+        new EpochMetrics(1, 0.5, Double.NaN, 0.25, Double.NaN, 2, 0.01f, 10, 0, 1000, Map.of());
     private static final EpochMetrics SECOND =
-        new EpochMetrics(2, 0.75, 0.5, Double.POSITIVE_INFINITY, 0.25, 2, 0.01f, 10, 3, 1000);
+        new EpochMetrics(2, 0.75, 0.5, Double.POSITIVE_INFINITY, 0.25, 2, 0.01f, 10, 3, 1000, Map.of());
     @TempDir
     Path directory;
 
@@ -55,7 +56,7 @@ class MetricsLogTest {
 
     @Test
     void theBestEpochByAMetric() {
-        TrainingResult result = new TrainingResult(List.of(FIRST, SECOND), "done");
+        TrainingResult result = new TrainingResult(List.of(FIRST, SECOND), "done", 0);
         assertEquals(1, result.best("loss").epoch());
         assertEquals(1, result.best("val_loss").epoch());
         assertEquals(2, result.best("accuracy").epoch());

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.talweg.ops.Activation.RELU;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -23,6 +24,7 @@ import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
 import org.talweg.optim.Clip;
 import org.talweg.optim.Optimizers;
+import org.talweg.optim.Schedules;
 import org.talweg.tensor.Shape;
 
 /** The training loop, on the reference device: what it learns, reports, repeats, and frees. */
@@ -135,6 +137,7 @@ class TrainerTest {
         try (Model model = Sequential.builder(data.inputShape()).dense(8, RELU).dense(3).build(device)) {
             long before = device.bytesAllocated();
             Trainer.builder(model).loss(Losses.softmaxCrossEntropy()).optimizer(Optimizers.adam())
+                .metrics(Metrics.f1(), Metrics.topK(2)).restoreBest("val_f1").stopWhen(Stop.lossChange(1e-12))
                 .listeners(watcher).build().fit(DataLoader.of(data, 50), DataLoader.of(data, 70), 3);
             assertEquals(before, device.bytesAllocated());
         }
@@ -183,6 +186,156 @@ class TrainerTest {
             assertTrue(stopped.stopReason().contains("every step was skipped"), stopped.stopReason());
             assertTrue(Double.isNaN(stopped.last().loss()));
             assertArrayEquals(before, model.parameterValues("dense_1.weight"));
+        }
+    }
+
+    @Test
+    void endsAfterTheVeryStep() {
+        Dataset data = Datasets.builtIn("iris");
+        List<StepMetrics> steps = new ArrayList<>();
+        Listener collector = new Listener() {
+            @Override
+            public void onSteps(List<StepMetrics> chunk) {
+                steps.addAll(chunk);
+            }
+        };
+        try (Model model = Sequential.builder(data.inputShape()).dense(3).build(device)) {
+            TrainingResult result = Trainer.builder(model).loss(Losses.softmaxCrossEntropy())
+                .optimizer(Optimizers.sgd()).schedule(at -> at.steps()).stopWhen(Stop.afterSteps(7))
+                .listeners(collector).build().fit(DataLoader.of(data, 50), DataLoader.of(data, 150), 100);
+            assertEquals("7 steps done", result.stopReason());
+            assertEquals(3, result.history().size());
+            assertEquals(1, result.last().steps());
+            assertTrue(Double.isFinite(result.last().valLoss()), "a part of an epoch is validated too");
+        }
+        assertEquals(7, steps.size());
+        assertEquals(7, steps.get(0).learningRate(), "the schedule knows that the run is short");
+    }
+
+    /** The learning rate jumps after the third epoch, so that what comes later is worse. */
+    @Test
+    void theBestParametersAreRestored() {
+        Split split = split("iris", 0.8);
+        DataLoader train = DataLoader.of(split.train(), 40);
+        DataLoader valid = DataLoader.of(split.validation(), 30);
+        float[] best;
+        try (Model model = iris()) {
+            trainer(model).build().fit(train, valid, 3);
+            best = model.parameterValues("dense_1.weight");
+        }
+        try (Model model = iris()) {
+            TrainingResult result = trainer(model).stopWhen(Stop.noImprovement("val_loss", 2).restoringBest()).build()
+                .fit(train, valid, 10);
+            assertEquals(5, result.history().size());
+            assertTrue(result.stopReason().startsWith("val_loss has not improved for 2 epochs"), result.stopReason());
+            assertEquals(3, result.restoredEpoch());
+            assertArrayEquals(best, model.parameterValues("dense_1.weight"));
+        }
+        try (Model model = iris()) {
+            TrainingResult result = trainer(model).restoreBest("val_loss").build().fit(train, valid, 4);
+            assertEquals("all 4 epochs done", result.stopReason());
+            assertEquals(3, result.restoredEpoch());
+            assertArrayEquals(best, model.parameterValues("dense_1.weight"));
+        }
+        try (Model model = iris()) {
+            assertEquals(0, trainer(model).build().fit(train, valid, 4).restoredEpoch());
+            assertNotEquals(best[0], model.parameterValues("dense_1.weight")[0]);
+        }
+    }
+
+    private Model iris() {
+        return Sequential.builder(Shape.of(4)).seed(1).dense(3).build(device);
+    }
+
+    private static Trainer.Builder trainer(Model model) {
+        return Trainer.builder(model).loss(Losses.softmaxCrossEntropy()).optimizer(Optimizers.sgd())
+            .schedule(Schedules.constant(0.5).then(3, Schedules.constant(500)).perEpoch());
+    }
+
+    @Test
+    void anInterruptionEndsTheRunAfterAStepAndKeepsTheBest() {
+        Split split = split("iris", 0.8);
+        try (Model model = iris()) {
+            Trainer[] self = new Trainer[1];
+            self[0] = trainer(model).restoreBest("val_loss").listeners(new Listener() {
+                @Override
+                public void onSteps(List<StepMetrics> steps) {
+                    if (steps.get(0).epoch() == 3) {
+                        self[0].requestStop();
+                    }
+                }
+            }).build();
+            TrainingResult result = self[0].fit(DataLoader.of(split.train(), 40), DataLoader.of(split.validation(), 30),
+                1000);
+            assertEquals("interrupted in epoch 3, after step 9", result.stopReason());
+            assertTrue(Double.isNaN(result.last().valLoss()));
+            assertEquals(2, result.restoredEpoch());
+            self[0].requestStop();
+            assertEquals("interrupted in epoch 1, after step 1", self[0].fit(DataLoader.of(split.train(), 40),
+                DataLoader.of(split.validation(), 30), 9).stopReason());
+        }
+    }
+
+    @Test
+    void timeIsKeptBetweenSteps() {
+        Dataset data = Datasets.builtIn("iris");
+        try (Model model = iris()) {
+            TrainingResult result = trainer(model).stopWhen(Stop.after(Duration.ofNanos(1))).build()
+                .fit(DataLoader.of(data, 1), 3);
+            assertEquals(1, result.last().steps());
+            assertEquals("the time budget of 0.00000 s is used up", result.stopReason());
+        }
+    }
+
+    @Test
+    void metricsOfTheValidationRows() {
+        Split split = split("diabetes", 0.8);
+        try (Model model = Sequential.builder(Shape.of(10)).dense(1).build(device)) {
+            Trainer trainer = Trainer.builder(model).loss(Losses.squaredError())
+                .optimizer(Optimizers.adam().learningRate(5)).metrics(Metrics.mae(), Metrics.rmse(), Metrics.rSquared())
+                .build();
+            TrainingResult result = trainer.fit(DataLoader.of(split.train(), 50), DataLoader.of(split.validation(), 33),
+                20);
+            EpochMetrics last = result.last();
+            assertEquals(Math.sqrt(last.valLoss()), last.get("val_rmse"), 1e-4);
+            assertTrue(last.get("val_mae") > 0 && last.get("val_mae") <= last.get("val_rmse"), last.toString());
+            assertEquals(last.values().get("val_mae"), last.get("val_mae"));
+            assertEquals(result.best("val_rmse"), result.best("val_r2"), "one highest where the other is lowest");
+            Evaluation again = trainer.evaluate(DataLoader.of(split.validation(), 7));
+            assertEquals(last.get("val_r2"), again.metrics().get("r2"), 1e-5);
+            Predictions predictions = trainer.predict(DataLoader.of(split.validation(), 50));
+            assertEquals(again.metrics().get("mae"), Metrics.mae().of(predictions), 1e-4);
+            assertMessage("no metric 'val_f1'; there are loss, accuracy", () -> last.get("val_f1"));
+        }
+        try (Model model = iris()) {
+            Dataset data = Datasets.builtIn("iris");
+            Evaluation evaluation = Evaluation.of(model, Losses.softmaxCrossEntropy(), DataLoader.of(data, 64),
+                Metrics.accuracy());
+            assertEquals(evaluation.accuracy(), evaluation.metrics().get("accuracy"), 1e-12, "as the kernels count");
+        }
+    }
+
+    @Test
+    void aValidationMetricNeedsValidationRows() {
+        Dataset data = Datasets.builtIn("iris");
+        try (Model model = iris()) {
+            for (Trainer.Builder builder : List.of(trainer(model).restoreBest("val_loss"),
+                trainer(model).stopWhen(Stop.noImprovement("val_accuracy", 3)),
+                trainer(model).schedule(Schedules.reduceOnPlateau(0.1)))) {
+                assertMessage("needs validation rows", () -> builder.build().fit(DataLoader.of(data, 50), 5));
+            }
+        }
+    }
+
+    @Test
+    void aRateFollowsAMetric() {
+        Dataset data = Datasets.builtIn("iris");
+        try (Model model = iris()) {
+            TrainingResult result = trainer(model).schedule(
+                Schedules.reduceOnPlateau(1e-6).minimise("loss").factor(0.5).patience(1)).build()
+                .fit(DataLoader.of(data, 150), 5);
+            assertEquals(List.of(1e-6f, 1e-6f, 1e-6f, 5e-7f, 5e-7f), result.history().stream()
+                .map(epoch -> (float) epoch.learningRate()).toList());
         }
     }
 

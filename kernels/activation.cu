@@ -1,7 +1,8 @@
 // Activations on their own, for values that no matrix product's epilogue covers. Elementwise, 16 bytes a thread:
-// forward reads 4N and writes 4N bytes, backward reads 8N and writes 4N.
+// forward reads 4N and writes 4N bytes, backward reads 8N and writes 4N. And softmax, a group of threads a row.
 #include "activations.cuh"
 #include "common.cuh"
+#include "rows.cuh"
 
 extern "C" __global__ void activation_forward(const float* input, float* output, int kind, float p, float q,
                                               int64 length) {
@@ -40,3 +41,58 @@ extern "C" __global__ void activation_backward(const float* gradient, const floa
         input_gradient[i] = accumulate ? input_gradient[i] + result[0] : result[0];
       });
 }
+
+template <int GROUP>
+__device__ void softmax(const float* input, float* output, int log, int64 rows, int columns) {
+  __shared__ float scratch[kRowBlock / kWarp];
+  RowGroup<GROUP> group{scratch};
+  int64 row = group.row();
+  if (row >= rows) return;  // a whole group at once
+  const float* z = input + row * columns;
+  float max = -kInfinity;
+  for (int j = group.rank(); j < columns; j += GROUP) max = fmaxf(max, z[j]);
+  max = group.largest(max);
+  float sum = 0;
+  for (int j = group.rank(); j < columns; j += GROUP) sum += expf(z[j] - max);  // NaN and inf - inf end up here
+  sum = group.sum(sum);
+  float log_sum = logf(sum);
+  for (int j = group.rank(); j < columns; j += GROUP) {
+    output[row * columns + j] = log ? z[j] - max - log_sum : expf(z[j] - max) / sum;
+  }
+}
+
+template <int GROUP>
+__device__ void softmax_backward(const float* gradient, const float* output, int log, int accumulate,
+                                 float* input_gradient, int64 rows, int columns) {
+  __shared__ float scratch[kRowBlock / kWarp];
+  RowGroup<GROUP> group{scratch};
+  int64 row = group.row();
+  if (row >= rows) return;
+  int64 start = row * columns;
+  float sum = 0;
+  for (int j = group.rank(); j < columns; j += GROUP) {
+    float g = gradient[start + j];
+    sum = log ? sum + g : fmaf(g, output[start + j], sum);
+  }
+  sum = group.sum(sum);
+  for (int j = group.rank(); j < columns; j += GROUP) {
+    float g = gradient[start + j];
+    float a = output[start + j];
+    float result = log ? fmaf(-expf(a), sum, g) : a * (g - sum);
+    input_gradient[start + j] = accumulate ? input_gradient[start + j] + result : result;
+  }
+}
+
+#define TALWEG_SOFTMAX(NAME, GROUP)                                                                     \
+  extern "C" __global__ __launch_bounds__(kRowBlock) void softmax_##NAME(                               \
+      const float* input, float* output, int log, int64 rows, int columns) {                            \
+    softmax<GROUP>(input, output, log, rows, columns);                                                  \
+  }                                                                                                     \
+  extern "C" __global__ __launch_bounds__(kRowBlock) void softmax_backward_##NAME(                      \
+      const float* gradient, const float* output, int log, int accumulate, float* input_gradient,       \
+      int64 rows, int columns) {                                                                        \
+    softmax_backward<GROUP>(gradient, output, log, accumulate, input_gradient, rows, columns);          \
+  }
+
+TALWEG_SOFTMAX(warp, kWarp)
+TALWEG_SOFTMAX(block, kRowBlock)

@@ -38,3 +38,44 @@ extern "C" __global__ void fill_normal(float* output, int64 length, uint64 seed,
     pair(words.z, words.w, four + 2);
   });
 }
+
+// Inverted dropout with a mask that is drawn anew from (seed, layer, step, element) whenever it is needed; forward and
+// backward are the same kernel. The step is read from the device, so that a captured graph draws another mask each time.
+// Reads 4N and writes 4N bytes.
+extern "C" __global__ void dropout(const float* x, float* output, int64 length, uint64 seed, int layer,
+                                   const int* steps, float rate, float scale, int accumulate) {
+  uint64 stream = static_cast<uint64>(static_cast<uint32>(layer)) << 32 | static_cast<uint32>(steps[0] + steps[1]);
+  bool vectors = is_aligned16(x) && is_aligned16(output);
+  for (int64 block = global_thread(); block * 4 < length; block += global_threads()) {
+    uint4 words = philox(seed, stream, block);
+    float factor[4] = {uniform(words.x) >= rate ? scale : 0.0f, uniform(words.y) >= rate ? scale : 0.0f,
+                       uniform(words.z) >= rate ? scale : 0.0f, uniform(words.w) >= rate ? scale : 0.0f};
+    int64 first = block * 4;
+    bool whole = vectors && first + 3 < length;
+    float value[4];
+    float before[4] = {};
+    if (whole) {
+      reinterpret_cast<float4*>(value)[0] = load4(x + first);
+      if (accumulate) reinterpret_cast<float4*>(before)[0] = load4(output + first);
+    } else {
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        value[i] = first + i < length ? x[first + i] : 0.0f;
+        if (accumulate && first + i < length) before[i] = output[first + i];
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      value[i] = factor[i] == 0.0f ? 0.0f : value[i] * factor[i];  // whatever a dropped value is
+      if (accumulate) value[i] += before[i];
+    }
+    if (whole) {
+      store4(output + first, make_float4(value[0], value[1], value[2], value[3]));
+    } else {
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        if (first + i < length) output[first + i] = value[i];
+      }
+    }
+  }
+}

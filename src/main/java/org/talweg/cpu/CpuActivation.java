@@ -12,11 +12,20 @@ final class CpuActivation implements ActivationOps {
     private static final double SQRT_TWO_OVER_PI = Math.sqrt(2 / Math.PI);
     private static final double GELU_CUBE = 0.044715;
 
+    private static final long SOFTMAX_OPERATIONS = 40;
+
+    private final Parallel parallel;
+
+    CpuActivation(Parallel parallel) {
+        this.parallel = parallel;
+    }
+
     @Override
     public void forward(Tensor input, Activation activation, Tensor output) {
         Shapes.expectSameLength("activation output", input, output);
-        forward(activation, Heap.floats(input), Heap.start(input), Heap.floats(output), Heap.start(output),
-            (int) input.elements());
+        parallel.run((int) input.elements(), operations(activation) * input.elements(), (part, from, to) ->
+            forward(activation, Heap.floats(input), Heap.start(input) + from, Heap.floats(output),
+                Heap.start(output) + from, to - from));
     }
 
     @Override
@@ -24,8 +33,77 @@ final class CpuActivation implements ActivationOps {
                                    Tensor inputGradient) {
         Shapes.expectSameLength("input gradient or saved activation", gradient, saved, inputGradient);
         Tensor s = activation.saved() == Activation.Saved.NOTHING ? gradient : saved;
-        backward(activation, Heap.floats(gradient), Heap.start(gradient), Heap.floats(s), Heap.start(s), accumulate,
-            Heap.floats(inputGradient), Heap.start(inputGradient), (int) gradient.elements());
+        parallel.run((int) gradient.elements(), operations(activation) * gradient.elements(), (part, from, to) ->
+            backward(activation, Heap.floats(gradient), Heap.start(gradient) + from, Heap.floats(s),
+                Heap.start(s) + from, accumulate, Heap.floats(inputGradient), Heap.start(inputGradient) + from,
+                to - from));
+    }
+
+    /** An element's, roughly. */
+    private static long operations(Activation activation) {
+        return switch (activation.kind()) {
+            case IDENTITY, RELU, LEAKY_RELU, RELU6, HARDSIGMOID, HARDSWISH -> 2;
+            default -> 40;
+        };
+    }
+
+    @Override
+    public void softmax(Tensor input, boolean log, Tensor output) {
+        Shapes.expectRank("softmax input", input, 2);
+        Shapes.expect("softmax output", output, input.shape());
+        float[] z = Heap.floats(input);
+        float[] a = Heap.floats(output);
+        int n = input.dim(1);
+        parallel.run(input.dim(0), SOFTMAX_OPERATIONS * input.elements(), (part, from, to) -> {
+            for (int i = from; i < to; i++) {
+                softmaxRow(z, Heap.start(input) + i * n, a, Heap.start(output) + i * n, n, log);
+            }
+        });
+    }
+
+    private static void softmaxRow(float[] z, int at, float[] a, int out, int n, boolean log) {
+        float max = Float.NEGATIVE_INFINITY;
+        for (int j = 0; j < n; j++) {
+            max = Math.max(max, z[at + j]);
+        }
+        double sum = 0;
+        for (int j = 0; j < n; j++) {
+            double e = Math.exp((double) z[at + j] - max);
+            sum += e;
+            a[out + j] = log ? z[at + j] : (float) e;
+        }
+        double logSum = Math.log(sum);
+        for (int j = 0; j < n; j++) {
+            a[out + j] = (float) (log ? (double) a[out + j] - max - logSum : a[out + j] / sum);
+        }
+    }
+
+    @Override
+    public void softmaxBackward(Tensor gradient, Tensor output, boolean log, boolean accumulate,
+                                Tensor inputGradient) {
+        Shapes.expectRank("softmax output", output, 2);
+        Shapes.expect("softmax gradient", gradient, output.shape());
+        Shapes.expect("softmax input gradient", inputGradient, output.shape());
+        float[] g = Heap.floats(gradient);
+        float[] a = Heap.floats(output);
+        float[] dz = Heap.floats(inputGradient);
+        int n = output.dim(1);
+        parallel.run(output.dim(0), SOFTMAX_OPERATIONS * output.elements(), (part, from, to) -> {
+            for (int i = from; i < to; i++) {
+                int gAt = Heap.start(gradient) + i * n;
+                int aAt = Heap.start(output) + i * n;
+                int out = Heap.start(inputGradient) + i * n;
+                double sum = 0;
+                for (int j = 0; j < n; j++) {
+                    sum += log ? g[gAt + j] : (double) g[gAt + j] * a[aAt + j];
+                }
+                for (int j = 0; j < n; j++) {
+                    float result = (float) (log ? g[gAt + j] - Math.exp(a[aAt + j]) * sum
+                        : a[aAt + j] * (g[gAt + j] - sum));
+                    dz[out + j] = accumulate ? dz[out + j] + result : result;
+                }
+            }
+        });
     }
 
     /** a = f(z); the runs may be the same. */

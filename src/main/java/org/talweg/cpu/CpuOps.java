@@ -4,7 +4,7 @@ import org.talweg.ops.Ops;
 
 /**
  * The backend for machines without a GPU: loops that HotSpot vectorises, large work split over the cores. Results do
- * not depend on the number of threads, and a call allocates nothing once the scratch memory has its size.
+ * not depend on the number of threads, and a call allocates no arrays once the scratch memory has its size.
  */
 public final class CpuOps {
     private CpuOps() {
@@ -15,7 +15,7 @@ public final class CpuOps {
      */
     public static Ops create(int threads) {
         Parallel parallel = new Parallel(threads);
-        return new Ops(new CpuDense(parallel), new CpuActivation(), new CpuLoss(), new CpuUpdate(parallel),
-            new CpuData(), new CpuRandom());
+        return new Ops(new CpuDense(parallel), new CpuActivation(parallel), new CpuNormalisation(parallel),
+            new CpuLoss(), new CpuUpdate(parallel), new CpuData(), new CpuRandom());
     }
 }

@@ -1,6 +1,7 @@
 package org.talweg.cpu;
 
 import org.talweg.ops.RandomOps;
+import org.talweg.ops.Shapes;
 import org.talweg.tensor.Philox;
 import org.talweg.tensor.Tensor;
 
@@ -17,6 +18,26 @@ final class CpuRandom implements RandomOps {
             Philox.words(seed, stream, i / 4, words);
             for (int j = 0; j < 4 && i + j < length; j++) {
                 values[start + i + j] = Math.fma(high - low, Philox.uniform(words[j]), low);
+            }
+        }
+    }
+
+    @Override
+    public void dropout(Tensor x, float rate, long seed, int layer, Tensor steps, boolean accumulate, Tensor output) {
+        Shapes.expectSameLength("dropout output", x, output);
+        int[] counts = Heap.ints(steps);
+        long stream = RandomOps.dropoutStream(layer, counts[Heap.start(steps)], counts[Heap.start(steps) + 1]);
+        float scale = RandomOps.dropoutScale(rate);
+        float[] from = Heap.floats(x);
+        float[] to = Heap.floats(output);
+        int start = Heap.start(x);
+        int out = Heap.start(output);
+        int length = (int) x.elements();
+        for (int i = 0; i < length; i += 4) {
+            Philox.words(seed, stream, i / 4, words);
+            for (int j = i; j < i + 4 && j < length; j++) {
+                float value = Philox.uniform(words[j - i]) >= rate ? from[start + j] * scale : 0;
+                to[out + j] = accumulate ? to[out + j] + value : value;
             }
         }
     }

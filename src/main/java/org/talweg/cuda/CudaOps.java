@@ -8,7 +8,7 @@ final class CudaOps {
     }
 
     static Ops create(CudaDevice device) {
-        return new Ops(new CudaDense(device), new CudaActivation(device), new CudaLoss(device), new CudaUpdate(device),
-            new CudaData(device), new CudaRandom(device));
+        return new Ops(new CudaDense(device), new CudaActivation(device), new CudaNormalisation(device),
+            new CudaLoss(device), new CudaUpdate(device), new CudaData(device), new CudaRandom(device));
     }
 }

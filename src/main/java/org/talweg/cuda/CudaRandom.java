@@ -1,6 +1,9 @@
 package org.talweg.cuda;
 
 import org.talweg.ops.RandomOps;
+import org.talweg.ops.Shapes;
+import org.talweg.tensor.DType;
+import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /** Launches {@code kernels/random.cu}. */
@@ -21,6 +24,17 @@ final class CudaRandom implements RandomOps {
     @Override
     public void fillNormal(Tensor tensor, long seed, long stream, float mean, float standardDeviation) {
         launch("fill_normal", tensor, seed, stream, mean, standardDeviation);
+    }
+
+    @Override
+    public void dropout(Tensor x, float rate, long seed, int layer, Tensor steps, boolean accumulate, Tensor output) {
+        Shapes.expectSameLength("dropout output", x, output);
+        Shapes.expect("steps", steps, Shape.of(2));
+        Shapes.expectType("steps", steps, DType.INT32);
+        CudaElementwise.expectFloats("dropout", x, output);
+        CudaElementwise.launch(device, device.kernel(FAMILY, "dropout"), x.elements(), device.arguments().tensor(x)
+            .tensor(output).int64(x.elements()).int64(seed).int32(layer).tensor(steps).float32(rate)
+            .float32(RandomOps.dropoutScale(rate)).int32(accumulate ? 1 : 0));
     }
 
     private void launch(String kernel, Tensor tensor, long seed, long stream, float first, float second) {

@@ -10,6 +10,6 @@ package org.talweg.ops;
  * without being read, except where {@code accumulate} says so. Reductions have a fixed order: the same inputs give
  * the same bits.
  */
-public record Ops(DenseOps dense, ActivationOps activation, LossOps loss, UpdateOps update, DataOps data,
-                  RandomOps random) {
+public record Ops(DenseOps dense, ActivationOps activation, NormalisationOps normalisation, LossOps loss, UpdateOps update,
+                  DataOps data, RandomOps random) {
 }

@@ -34,6 +34,52 @@ final class ReferenceActivation implements ActivationOps {
         }
     }
 
+    @Override
+    public void softmax(Tensor input, boolean log, Tensor output) {
+        Shapes.expectRank("softmax input", input, 2);
+        Shapes.expect("softmax output", output, input.shape());
+        Values z = Values.of(input);
+        Values a = Values.of(output);
+        int n = input.dim(1);
+        for (long start = 0; start < z.length(); start += n) {
+            double max = Double.NEGATIVE_INFINITY;
+            for (int j = 0; j < n; j++) {
+                max = Math.max(max, z.get(start + j));
+            }
+            double sum = 0;
+            for (int j = 0; j < n; j++) {
+                sum += Math.exp(z.get(start + j) - max);
+            }
+            for (int j = 0; j < n; j++) {
+                double shifted = z.get(start + j) - max;
+                a.set(start + j, log ? shifted - Math.log(sum) : Math.exp(shifted) / sum);
+            }
+        }
+    }
+
+    @Override
+    public void softmaxBackward(Tensor gradient, Tensor output, boolean log, boolean accumulate,
+                                Tensor inputGradient) {
+        Shapes.expectRank("softmax output", output, 2);
+        Shapes.expect("softmax gradient", gradient, output.shape());
+        Shapes.expect("softmax input gradient", inputGradient, output.shape());
+        Values g = Values.of(gradient);
+        Values a = Values.of(output);
+        Values dz = Values.of(inputGradient);
+        int n = output.dim(1);
+        for (long start = 0; start < a.length(); start += n) {
+            double sum = 0;
+            for (int j = 0; j < n; j++) {
+                sum += log ? g.get(start + j) : g.get(start + j) * a.get(start + j);
+            }
+            for (int j = 0; j < n; j++) {
+                double upstream = g.get(start + j);
+                double value = a.get(start + j);
+                dz.put(start + j, log ? upstream - Math.exp(value) * sum : value * (upstream - sum), accumulate);
+            }
+        }
+    }
+
     /** f(z). */
     static double apply(Activation activation, double z) {
         double p = activation.p();

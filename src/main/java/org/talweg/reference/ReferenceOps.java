@@ -8,7 +8,7 @@ public final class ReferenceOps {
     }
 
     public static Ops create() {
-        return new Ops(new ReferenceDense(), new ReferenceActivation(), new ReferenceLoss(), new ReferenceUpdate(),
-            new ReferenceData(), new ReferenceRandom());
+        return new Ops(new ReferenceDense(), new ReferenceActivation(), new ReferenceNormalisation(),
+            new ReferenceLoss(), new ReferenceUpdate(), new ReferenceData(), new ReferenceRandom());
     }
 }

@@ -1,6 +1,7 @@
 package org.talweg.reference;
 
 import org.talweg.ops.RandomOps;
+import org.talweg.ops.Shapes;
 import org.talweg.tensor.Philox;
 import org.talweg.tensor.Tensor;
 
@@ -14,6 +15,21 @@ final class ReferenceRandom implements RandomOps {
         for (long i = 0; i < values.length(); i++) {
             Philox.words(seed, stream, i / 4, words);
             values.set(i, Math.fma(high - low, Philox.uniform(words[(int) (i % 4)]), low));
+        }
+    }
+
+    @Override
+    public void dropout(Tensor x, float rate, long seed, int layer, Tensor steps, boolean accumulate, Tensor output) {
+        Shapes.expectSameLength("dropout output", x, output);
+        Values from = Values.of(x);
+        Values to = Values.of(output);
+        Values counts = Values.of(steps);
+        long stream = RandomOps.dropoutStream(layer, (int) counts.get(0), (int) counts.get(1));
+        int[] words = new int[4];
+        for (long i = 0; i < from.length(); i++) {
+            Philox.words(seed, stream, i / 4, words);
+            boolean kept = Philox.uniform(words[(int) (i % 4)]) >= rate;
+            to.put(i, kept ? from.get(i) * RandomOps.dropoutScale(rate) : 0, accumulate);
         }
     }
 

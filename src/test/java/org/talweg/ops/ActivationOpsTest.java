@@ -1,5 +1,8 @@
 package org.talweg.ops;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -8,6 +11,7 @@ import org.talweg.testing.Contract;
 import org.talweg.testing.Contract.Bound;
 import org.talweg.testing.Draw;
 import org.talweg.testing.OnEveryDevice;
+import org.talweg.testing.Sandbox;
 import org.talweg.testing.Sandbox.Operation;
 import org.talweg.testing.TestDevice;
 
@@ -60,6 +64,90 @@ class ActivationOpsTest {
         for (Activation f : VARIANTS) {
             Contract.checkSchedules(on, f + " of 4099", forward(f, z, false));
         }
+    }
+
+    private static Operation softmax(float[] z, int[] shape, boolean log, boolean inPlace) {
+        return (ops, memory) -> {
+            Tensor input = inPlace ? memory.state(z, shape) : memory.input(z, shape);
+            Tensor output = inPlace ? input : memory.output(shape);
+            ops.activation().softmax(input, log, output);
+            return Map.of("a", output);
+        };
+    }
+
+    private static Operation softmaxBackward(float[] g, float[] a, int[] shape, boolean log, boolean accumulate,
+                                             float[] old) {
+        return (ops, memory) -> {
+            Tensor dz = memory.stateOrOutput(accumulate, old, shape);
+            ops.activation().softmaxBackward(memory.input(g, shape), memory.input(a, shape), log, accumulate, dz);
+            return Map.of("dz", dz);
+        };
+    }
+
+    /** Rows of one to beyond a block, values near and far, one row with what is not finite. */
+    @OnEveryDevice
+    void softmaxMatches(TestDevice on) {
+        Draw draw = new Draw(24);
+        List<int[]> shapes = draw.shapes(2, 12, 20_000);
+        shapes.add(new int[] {2, 1500});
+        for (int[] shape : shapes) {
+            int n = shape[0] * shape[1];
+            for (boolean log : new boolean[] {false, true}) {
+                String label = (log ? "log softmax " : "softmax ") + shape[0] + "×" + shape[1];
+                float[] z = draw.reals(n, draw.flag() ? 3 : 100);
+                Contract forward = Contract.check(on, label, softmax(z, shape, log, draw.flag()));
+                float[] a = forward.expected("a");
+                // The exponential turns the rounding of z - max, up to 200, into a relative error.
+                forward.expectWithin("a", i -> log ? 300 * HALF_SPACING + ulps(a[i])
+                    : 200 * ulps(a[i]) + UNDERFLOW);
+                float[] g = draw.reals(n, 1);
+                float[] old = draw.reals(n, 1);
+                boolean accumulate = draw.flag();
+                Contract.check(on, label + " backward", softmaxBackward(g, a, shape, log, accumulate, old))
+                    .expectWithin("dz", i -> HALF_SPACING * (8 + 4 * Math.sqrt(shape[1])));
+                float[] odd = draw.withNonFinite(z);
+                Contract.check(on, label + " of NaN and infinities", softmax(odd, shape, log, false))
+                    .expectWithin("a", i -> log ? 300 * HALF_SPACING * 2 : 1e-4);
+            }
+        }
+        int[] shape = {5, 1100};
+        float[] z = draw.reals(5500, 4);
+        Contract.checkSchedules(on, "softmax 5×1100", softmax(z, shape, false, false));
+        Contract.checkSchedules(on, "softmax backward 5×1100", softmaxBackward(z, z, shape, false, false, null));
+    }
+
+    /** Rows sum to one, their gradients to zero, and adding a number to a row changes nothing. */
+    @OnEveryDevice
+    void softmaxKeepsItsInvariants(TestDevice on) {
+        Draw draw = new Draw(25);
+        for (int[] shape : draw.shapes(2, 12, 20_000)) {
+            float[] z = draw.reals(shape[0] * shape[1], 8);
+            float[] shifted = new float[z.length];
+            for (int i = 0; i < z.length; i++) {
+                z[i] = Math.round(z[i] * 64) / 64f;
+                shifted[i] = z[i] + 1000;
+            }
+            float[] a = run(on, softmax(z, shape, false, false), "a");
+            float[] g = draw.reals(a.length, 1);
+            float[] dz = run(on, softmaxBackward(g, a, shape, false, false, null), "dz");
+            for (int row = 0; row < shape[0]; row++) {
+                assertEquals(1, rowSum(a, row, shape[1]), 1e-6, on + ": sum of row " + row);
+                assertEquals(0, rowSum(dz, row, shape[1]), 1e-6, on + ": sum of the gradient of row " + row);
+            }
+            assertArrayEquals(a, run(on, softmax(shifted, shape, false, false), "a"), on + ": shifted rows");
+        }
+    }
+
+    private static float[] run(TestDevice on, Operation operation, String name) {
+        return Sandbox.floats(Sandbox.run(on.device(), operation).get(name));
+    }
+
+    private static double rowSum(float[] values, int row, int columns) {
+        double sum = 0;
+        for (int j = 0; j < columns; j++) {
+            sum += values[row * columns + j];
+        }
+        return sum;
     }
 
     private static Operation forward(Activation f, float[] z, boolean inPlace) {

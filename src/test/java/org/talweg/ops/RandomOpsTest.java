@@ -1,8 +1,10 @@
 package org.talweg.ops;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import java.util.Map;
 import org.talweg.tensor.Tensor;
 import org.talweg.testing.Contract;
@@ -61,6 +63,73 @@ class RandomOpsTest {
         for (float x : Sandbox.floats(Sandbox.run(on.device(), uniform(20_000, 9, 9, 0, 1)).get("x"))) {
             assertTrue(x >= 0 && x < 1, on + ": " + x);
         }
+    }
+
+    private record Dropout(float[] x, float rate, long seed, int layer, int[] steps) {
+        Operation operation(boolean accumulate, boolean inPlace, float[] old) {
+            return (ops, memory) -> {
+                Tensor input = inPlace ? memory.state(x, x.length) : memory.input(x, x.length);
+                Tensor output = inPlace ? input : memory.stateOrOutput(accumulate, old, x.length);
+                ops.random().dropout(input, rate, seed, layer, memory.input(steps, 2), accumulate, output);
+                return Map.of("x", output);
+            };
+        }
+    }
+
+    @OnEveryDevice
+    void dropoutMatchesToTheBit(TestDevice on) {
+        Draw draw = new Draw(63);
+        for (long seed : SEEDS) {
+            for (int[] shape : draw.shapes(1, 6, 1000)) {
+                float[] x = draw.withNonFinite(draw.reals(shape[0], 3));
+                float[] old = draw.reals(shape[0], 3);
+                float rate = draw.oneOf(new Float[] {0f, 0.1f, 0.5f, 0.9f, 1f});
+                Dropout dropout = new Dropout(x, rate, seed, 1 + draw.below(9), new int[] {draw.below(100), 3});
+                boolean inPlace = draw.flag();
+                Contract.check(on, "dropout " + rate + " of " + shape[0], dropout.operation(false, inPlace, old))
+                    .expectSameBits();
+                Contract.check(on, "dropout " + rate + " of " + shape[0] + ", accumulate",
+                    dropout.operation(true, false, old)).expectWithin("x", i -> 0x1p-23 * (30 + Math.abs(old[i])));
+            }
+        }
+        Contract.checkSchedules(on, "dropout 5001",
+            new Dropout(draw.reals(5001, 1), 0.3f, 7, 8, new int[] {1, 0}).operation(false, false, null))
+            .expectSameBits();
+    }
+
+    /** Expectation, independence of the launch shape, and another mask for each step, skipped or not, and layer. */
+    @OnEveryDevice
+    void dropoutKeepsTheExpectationAndItsMaskFollowsFromTheStep(TestDevice on) {
+        int n = 20_000;
+        float[] ones = new float[n];
+        Arrays.fill(ones, 1);
+        for (float rate : new float[] {0.1f, 0.5f, 0.8f}) {
+            float[] kept = dropped(on, ones, rate, 1, 3, 0);
+            double sum = 0;
+            for (float value : kept) {
+                assertTrue(value == 0 || value == RandomOps.dropoutScale(rate), on + ": " + value);
+                sum += value;
+            }
+            // Five standard errors of a sum of Bernoulli variables; the seed is fixed.
+            assertEquals(1, sum / n, 5 * Math.sqrt(rate / (1 - rate) / n), on + ": mean at rate " + rate);
+            float[] start = dropped(on, Arrays.copyOf(ones, 101), rate, 1, 3, 0);
+            assertArrayEquals(start, Arrays.copyOf(kept, 101), on + ": the mask of a shorter tensor");
+            assertArrayEquals(kept, dropped(on, ones, rate, 1, 2, 1), on + ": a skipped step counts like another");
+            for (float[] other : new float[][] {dropped(on, ones, rate, 1, 4, 0), dropped(on, ones, rate, 1, 3, 1),
+                dropped(on, ones, rate, 2, 3, 0)}) {
+                int same = 0;
+                for (int i = 0; i < n; i++) {
+                    same += kept[i] == other[i] ? 1 : 0;
+                }
+                double expected = 1 - 2 * rate * (1 - rate);
+                assertEquals(expected, same / (double) n, 5 * Math.sqrt(0.25 / n), on + ": agreement of two masks");
+            }
+        }
+    }
+
+    private static float[] dropped(TestDevice on, float[] x, float rate, int layer, int steps, int skipped) {
+        return Sandbox.floats(Sandbox.run(on.device(),
+            new Dropout(x, rate, 5, layer, new int[] {steps, skipped}).operation(false, false, null)).get("x"));
     }
 
     private static Operation uniform(int n, long seed, long stream, float low, float high) {

@@ -22,6 +22,7 @@ import org.talweg.ops.DenseOps;
 import org.talweg.ops.Device;
 import org.talweg.ops.HostDevice;
 import org.talweg.ops.LossOps;
+import org.talweg.ops.NormalisationOps;
 import org.talweg.ops.Ops;
 import org.talweg.ops.RandomOps;
 import org.talweg.ops.StepState;
@@ -123,7 +124,8 @@ class TapeTest {
     private static Ops counting(List<String> calls) {
         Ops ops = ReferenceOps.create();
         return new Ops(counting(DenseOps.class, ops.dense(), calls),
-            counting(ActivationOps.class, ops.activation(), calls), counting(LossOps.class, ops.loss(), calls),
+            counting(ActivationOps.class, ops.activation(), calls),
+            counting(NormalisationOps.class, ops.normalisation(), calls), counting(LossOps.class, ops.loss(), calls),
             counting(UpdateOps.class, ops.update(), calls), counting(DataOps.class, ops.data(), calls),
             counting(RandomOps.class, ops.random(), calls));
     }

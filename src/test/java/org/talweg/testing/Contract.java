@@ -53,6 +53,11 @@ public final class Contract {
         return contract;
     }
 
+    /** Whether the operation wrote a result of this name. */
+    public boolean has(String name) {
+        return expected.containsKey(name);
+    }
+
     public float[] expected(String name) {
         return Sandbox.floats(expected.get(name));
     }

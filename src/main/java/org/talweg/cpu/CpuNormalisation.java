@@ -1,0 +1,280 @@
+package org.talweg.cpu;
+
+import java.util.Arrays;
+import org.talweg.ops.NormShape;
+import org.talweg.ops.NormalisationOps;
+import org.talweg.ops.Shapes;
+import org.talweg.tensor.Shape;
+import org.talweg.tensor.Tensor;
+
+/**
+ * Normalisation by rows split over the cores, and by columns split over the cores but read row by row, so that the
+ * inner loops run along memory. Sums in double.
+ */
+final class CpuNormalisation implements NormalisationOps {
+    /** Arithmetic operations an element, roughly. */
+    private static final long OPERATIONS = 16;
+
+    private final Parallel parallel;
+    private double[] first = new double[0];
+    private double[] second = new double[0];
+    private double[] third = new double[0];
+
+    CpuNormalisation(Parallel parallel) {
+        this.parallel = parallel;
+    }
+
+    private void run(int parts, NormShape shape, Parallel.Body body) {
+        parallel.run(parts, OPERATIONS * shape.rows() * shape.columns(), body);
+    }
+
+    @Override
+    public void layerNorm(Tensor x, Tensor weight, Tensor bias, float epsilon, Tensor mean, Tensor inverseDeviation,
+                          Tensor output) {
+        NormShape shape = NormShape.of(x, new Tensor[] {output}, new Tensor[] {mean, inverseDeviation},
+            new Tensor[] {weight, bias});
+        int n = shape.columns();
+        float[] xs = Heap.floats(x);
+        float[] y = Heap.floats(output);
+        run(shape.rows(), shape, (part, from, to) -> {
+            for (int i = from; i < to; i++) {
+                int at = Heap.start(x) + i * n;
+                double m = 0;
+                if (mean != null) {
+                    double sum = 0;
+                    for (int j = 0; j < n; j++) {
+                        sum += xs[at + j];
+                    }
+                    m = sum / n;
+                    Heap.floats(mean)[Heap.start(mean) + i] = (float) m;
+                }
+                double squares = 0;
+                for (int j = 0; j < n; j++) {
+                    squares += (xs[at + j] - m) * (xs[at + j] - m);
+                }
+                double r = 1 / Math.sqrt(squares / n + epsilon);
+                Heap.floats(inverseDeviation)[Heap.start(inverseDeviation) + i] = (float) r;
+                int out = Heap.start(output) + i * n;
+                for (int j = 0; j < n; j++) {
+                    y[out + j] = (float) ((xs[at + j] - m) * r * or(weight, j, 1) + or(bias, j, 0));
+                }
+            }
+        });
+    }
+
+    @Override
+    public void layerNormBackwardInput(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor inverseDeviation,
+                                       boolean accumulate, Tensor inputGradient) {
+        NormShape shape = NormShape.of(x, new Tensor[] {gradient, inputGradient},
+            new Tensor[] {mean, inverseDeviation}, new Tensor[] {weight});
+        int n = shape.columns();
+        float[] xs = Heap.floats(x);
+        float[] dy = Heap.floats(gradient);
+        float[] dx = Heap.floats(inputGradient);
+        run(shape.rows(), shape, (part, from, to) -> {
+            for (int i = from; i < to; i++) {
+                int at = Heap.start(x) + i * n;
+                int g = Heap.start(gradient) + i * n;
+                int out = Heap.start(inputGradient) + i * n;
+                double m = or(mean, i, 0);
+                double r = or(inverseDeviation, i, 1);
+                double sum = 0;
+                double product = 0;
+                for (int j = 0; j < n; j++) {
+                    double h = (double) dy[g + j] * or(weight, j, 1);
+                    sum += h;
+                    product += h * (xs[at + j] - m) * r;
+                }
+                double meanOfH = mean == null ? 0 : sum / n;
+                double meanOfProduct = product / n;
+                for (int j = 0; j < n; j++) {
+                    double h = (double) dy[g + j] * or(weight, j, 1);
+                    float result = (float) (r * (h - meanOfH - (xs[at + j] - m) * r * meanOfProduct));
+                    dx[out + j] = accumulate ? dx[out + j] + result : result;
+                }
+            }
+        });
+    }
+
+    @Override
+    public void layerNormBackwardWeights(Tensor gradient, Tensor x, Tensor mean, Tensor inverseDeviation,
+                                         boolean accumulate, Tensor weightGradient, Tensor biasGradient,
+                                         Tensor squarePartials) {
+        NormShape shape = NormShape.of(x, new Tensor[] {gradient}, new Tensor[] {mean, inverseDeviation},
+            new Tensor[] {weightGradient, biasGradient});
+        int n = shape.columns();
+        clearSums(n);
+        float[] xs = Heap.floats(x);
+        float[] dy = Heap.floats(gradient);
+        run(n, shape, (part, from, to) -> {
+            for (int i = 0; i < shape.rows(); i++) {
+                int at = Heap.start(x) + i * n;
+                int g = Heap.start(gradient) + i * n;
+                double m = or(mean, i, 0);
+                double r = or(inverseDeviation, i, 1);
+                for (int j = from; j < to; j++) {
+                    first[j] += dy[g + j] * ((xs[at + j] - m) * r);
+                    second[j] += dy[g + j];
+                }
+            }
+        });
+        storeGradients(n, accumulate, weightGradient, biasGradient, squarePartials);
+    }
+
+    @Override
+    public void batchNorm(Tensor x, Tensor weight, Tensor bias, float epsilon, boolean fromBatch, Tensor mean,
+                          Tensor variance, Tensor output) {
+        NormShape shape = NormShape.of(x, new Tensor[] {output}, new Tensor[0],
+            new Tensor[] {weight, bias, mean, variance});
+        int n = shape.columns();
+        clearSums(n);
+        if (fromBatch) {
+            shape.expectSeveralRows();
+        }
+        float[] xs = Heap.floats(x);
+        float[] y = Heap.floats(output);
+        run(n, shape, (part, from, to) -> {
+            if (fromBatch) {
+                statistics(xs, Heap.start(x), shape, from, to, mean, variance);
+            }
+            for (int j = from; j < to; j++) {
+                first[j] = fromBatch ? first[j] : or(mean, j, 0);
+                second[j] = 1 / Math.sqrt((fromBatch ? second[j] : or(variance, j, 0)) + epsilon) * or(weight, j, 1);
+                third[j] = or(bias, j, 0);
+            }
+            for (int i = 0; i < shape.rows(); i++) {
+                int at = Heap.start(x) + i * n;
+                int out = Heap.start(output) + i * n;
+                for (int j = from; j < to; j++) {
+                    y[out + j] = (float) ((xs[at + j] - first[j]) * second[j] + third[j]);
+                }
+            }
+        });
+    }
+
+    /** Means into {@link #first}, biased variances into {@link #second}, and both to their tensors. */
+    private void statistics(float[] xs, int start, NormShape shape, int from, int to, Tensor mean, Tensor variance) {
+        int n = shape.columns();
+        for (int i = 0; i < shape.rows(); i++) {
+            for (int j = from; j < to; j++) {
+                first[j] += xs[start + i * n + j];
+            }
+        }
+        for (int j = from; j < to; j++) {
+            first[j] /= shape.rows();
+        }
+        for (int i = 0; i < shape.rows(); i++) {
+            for (int j = from; j < to; j++) {
+                double centred = xs[start + i * n + j] - first[j];
+                second[j] += centred * centred;
+            }
+        }
+        for (int j = from; j < to; j++) {
+            second[j] /= shape.rows();
+            Heap.floats(mean)[Heap.start(mean) + j] = (float) first[j];
+            Heap.floats(variance)[Heap.start(variance) + j] = (float) second[j];
+        }
+    }
+
+    @Override
+    public void batchNormBackward(Tensor gradient, Tensor x, Tensor weight, float epsilon, boolean fromBatch,
+                                  Tensor mean, Tensor variance, boolean accumulate, Tensor weightGradient,
+                                  Tensor biasGradient, Tensor squarePartials, boolean accumulateInput,
+                                  Tensor inputGradient) {
+        NormShape shape = NormShape.of(x, new Tensor[] {gradient, inputGradient}, new Tensor[0],
+            new Tensor[] {weight, mean, variance, weightGradient, biasGradient});
+        int n = shape.columns();
+        clearSums(n);
+        float[] xs = Heap.floats(x);
+        float[] dy = Heap.floats(gradient);
+        run(n, shape, (part, from, to) -> {
+            for (int j = from; j < to; j++) {
+                third[j] = 1 / Math.sqrt((double) or(variance, j, 0) + epsilon);
+            }
+            for (int i = 0; i < shape.rows(); i++) {
+                int at = Heap.start(x) + i * n;
+                int g = Heap.start(gradient) + i * n;
+                for (int j = from; j < to; j++) {
+                    first[j] += dy[g + j] * ((xs[at + j] - (double) or(mean, j, 0)) * third[j]);
+                    second[j] += dy[g + j];
+                }
+            }
+            for (int i = 0; inputGradient != null && i < shape.rows(); i++) {
+                int at = Heap.start(x) + i * n;
+                int g = Heap.start(gradient) + i * n;
+                int out = Heap.start(inputGradient) + i * n;
+                float[] dx = Heap.floats(inputGradient);
+                for (int j = from; j < to; j++) {
+                    double normalised = (xs[at + j] - (double) or(mean, j, 0)) * third[j];
+                    double through = fromBatch ? (second[j] + normalised * first[j]) / shape.rows() : 0;
+                    float result = (float) (third[j] * or(weight, j, 1) * (dy[g + j] - through));
+                    dx[out + j] = accumulateInput ? dx[out + j] + result : result;
+                }
+            }
+        });
+        storeGradients(n, accumulate, weightGradient, biasGradient, squarePartials);
+    }
+
+    @Override
+    public void updateRunningStatistics(Tensor skip, Tensor mean, Tensor variance, int rows, float momentum,
+                                        Tensor runningMean, Tensor runningVariance) {
+        Shapes.expectSameLength("running statistics", mean, variance, runningMean, runningVariance);
+        if (or(skip, 0, 0) != 0) {
+            return;
+        }
+        double unbiased = rows / (rows - 1.0);
+        for (int j = 0; j < mean.elements(); j++) {
+            blend(runningMean, j, momentum, or(mean, j, 0));
+            blend(runningVariance, j, momentum, or(variance, j, 0) * unbiased);
+        }
+    }
+
+    private static void blend(Tensor running, int j, double momentum, double value) {
+        int at = Heap.start(running) + j;
+        Heap.floats(running)[at] = (float) ((1 - momentum) * Heap.floats(running)[at] + momentum * value);
+    }
+
+    @Override
+    public int squarePartials(int columns) {
+        return 1;
+    }
+
+    private void clearSums(int columns) {
+        if (first.length < columns) {
+            first = new double[columns];
+            second = new double[columns];
+            third = new double[columns];
+        }
+        Arrays.fill(first, 0, columns, 0);
+        Arrays.fill(second, 0, columns, 0);
+    }
+
+    /** {@link #first} is dw, {@link #second} db. */
+    private void storeGradients(int columns, boolean accumulate, Tensor weightGradient, Tensor biasGradient,
+                                Tensor squarePartials) {
+        double squares = store(weightGradient, first, columns, accumulate)
+            + store(biasGradient, second, columns, accumulate);
+        if (squarePartials != null) {
+            Shapes.expect("square partials", squarePartials, Shape.of(1));
+            Heap.floats(squarePartials)[Heap.start(squarePartials)] = (float) squares;
+        }
+    }
+
+    private static double store(Tensor gradient, double[] sums, int columns, boolean accumulate) {
+        if (gradient == null) {
+            return 0;
+        }
+        float[] g = Heap.floats(gradient);
+        int start = Heap.start(gradient);
+        double squares = 0;
+        for (int j = 0; j < columns; j++) {
+            g[start + j] = (accumulate ? g[start + j] : 0) + (float) sums[j];
+            squares += (double) g[start + j] * g[start + j];
+        }
+        return squares;
+    }
+
+    private static float or(Tensor tensor, int i, float otherwise) {
+        return tensor == null ? otherwise : Heap.floats(tensor)[Heap.start(tensor) + i];
+    }
+}

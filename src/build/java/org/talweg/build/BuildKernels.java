@@ -9,16 +9,21 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -29,8 +34,8 @@ import jcuda.nvrtc.nvrtcResult;
 /**
  * Compiles every {@code kernels/*.cu} with NVRTC: to a cubin for each architecture of the CUDA 12 line and to PTX for
  * everything newer and for the software device. Arguments: the folder of the kernels and Maven's target folder.
- * Recompiles a family only when its source, a header, an option or this NVRTC version changed. Without NVRTC it says so and the build goes
- * on: the library then runs on the CPU.
+ * Recompiles a family only when its source, a header that it includes, an option or this NVRTC version changed. Without
+ * NVRTC it says so and the build goes on: the library then runs on the CPU.
  */
 public final class BuildKernels {
     private static final List<String> ARCHITECTURES =
@@ -43,6 +48,7 @@ public final class BuildKernels {
     private static final List<String> LIBRARIES = List.of("libnvrtc-builtins.so.12.9", "libnvrtc.so.12");
     private static final String LIBRARY_FOLDER = "org/bytedeco/cuda/linux-x86_64/";
 
+    private static final Pattern INCLUDE = Pattern.compile("#include \"([^\"]+)\"");
     private static final Pattern ASSEMBLER_REPORT = Pattern.compile("entry function '(\\w+)' for '\\w+'"
         + "(?s:.*?)(\\d+) bytes spill stores(?s:.*?)Used (\\d+) registers(?:[^\\n]*?, (\\d+) bytes smem)?");
 
@@ -243,11 +249,27 @@ public final class BuildKernels {
         MessageDigest digest = MessageDigest.getInstance("SHA-256");
         digest.update((OPTIONS + "" + ARCHITECTURES + PTX_ARCHITECTURE + LIBRARIES).getBytes(StandardCharsets.UTF_8));
         digest.update(Files.readAllBytes(source));
-        for (Path header : headers) {
+        for (Path header : included(source)) {
             digest.update(header.getFileName().toString().getBytes(StandardCharsets.UTF_8));
             digest.update(Files.readAllBytes(header));
         }
         return HexFormat.of().formatHex(digest.digest());
+    }
+
+    /** The headers that a source names, and those that they name. */
+    private SortedSet<Path> included(Path source) throws IOException {
+        SortedSet<Path> found = new TreeSet<>();
+        Deque<Path> unread = new ArrayDeque<>(List.of(source));
+        while (!unread.isEmpty()) {
+            Matcher include = INCLUDE.matcher(Files.readString(unread.pop()));
+            while (include.find()) {
+                Path header = source.resolveSibling(include.group(1));
+                if (headers.contains(header) && found.add(header)) {
+                    unread.push(header);
+                }
+            }
+        }
+        return found;
     }
 
     private static List<Path> files(Path folder, String suffix) throws IOException {

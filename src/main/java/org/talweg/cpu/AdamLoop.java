@@ -1,57 +1,53 @@
 package org.talweg.cpu;
 
-import org.talweg.tensor.Tensor;
-
-/** {@link org.talweg.ops.UpdateOps#adam}: one loop for each kind of weight decay, so that none branches inside. */
+/** {@link org.talweg.ops.UpdateRule.Adam}: one loop for each kind of weight decay, so that none branches inside. */
 final class AdamLoop extends UpdateLoop {
-    private float[] m;
-    private int mStart;
-    private float[] v;
-    private int vStart;
-    private float beta1;
-    private float beta2;
-    private float oneMinusBeta1;
-    private float oneMinusBeta2;
-    private float epsilon;
-    private float weightDecay;
-    private boolean decoupled;
+    private final boolean amsgrad;
 
-    void set(Tensor firstMoment, Tensor secondMoment, float newBeta1, float newBeta2, float newEpsilon,
-             float newWeightDecay, boolean newDecoupled) {
-        m = Heap.floats(firstMoment);
-        mStart = Heap.start(firstMoment);
-        v = Heap.floats(secondMoment);
-        vStart = Heap.start(secondMoment);
-        beta1 = newBeta1;
-        beta2 = newBeta2;
-        oneMinusBeta1 = (float) (1 - (double) beta1);
-        oneMinusBeta2 = (float) (1 - (double) beta2);
-        epsilon = newEpsilon;
-        weightDecay = newWeightDecay;
-        decoupled = newDecoupled;
+    AdamLoop(boolean amsgrad) {
+        this.amsgrad = amsgrad;
     }
 
     @Override
-    public void run(int part, int from, int to) {
-        if (decoupled) {
-            float keep = 1 - learningRate * weightDecay;
+    void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
+        float decay = k[6] * forDecay;
+        float stepSize = k[0] * forRate;
+        boolean decoupled = k[7] != 0;
+        float keep = decoupled ? 1 - rate * decay : 1;
+        float penalty = decoupled ? 0 : decay;
+        if (amsgrad) {
             for (int i = from; i < to; i++) {
-                step(i, p[pStart + i] * keep, clip * g[gStart + i]);
+                float old = p[pStart + i];
+                float gradient = factor * clamp(g[gStart + i], low, high);
+                float second = moments(i, decoupled ? gradient : Math.fma(penalty, old, gradient));
+                float largest = Math.max(s[2][sStart[2] + i], second);
+                s[2][sStart[2] + i] = largest;
+                move(i, old * keep, largest, stepSize);
+            }
+        } else if (decoupled) {
+            for (int i = from; i < to; i++) {
+                float gradient = factor * clamp(g[gStart + i], low, high);
+                move(i, p[pStart + i] * keep, moments(i, gradient), stepSize);
             }
         } else {
             for (int i = from; i < to; i++) {
                 float old = p[pStart + i];
-                step(i, old, Math.fma(weightDecay, old, clip * g[gStart + i]));
+                float gradient = Math.fma(penalty, old, factor * clamp(g[gStart + i], low, high));
+                move(i, old, moments(i, gradient), stepSize);
             }
         }
     }
 
-    private void step(int i, float decayed, float gradient) {
-        float first = Math.fma(beta1, m[mStart + i], oneMinusBeta1 * gradient);
-        float second = Math.fma(beta2, v[vStart + i], oneMinusBeta2 * gradient * gradient);
-        m[mStart + i] = first;
-        v[vStart + i] = second;
-        float denominator = (float) Math.sqrt(second) / sqrtBiasCorrection2 + epsilon;
-        p[pStart + i] = Math.fma(-stepSize, first / denominator, decayed);
+    /** Brings both moments up to date; the second. */
+    private float moments(int i, float gradient) {
+        float second = Math.fma(k[3], s[1][sStart[1] + i], k[4] * gradient * gradient);
+        s[0][sStart[0] + i] = Math.fma(momentum, s[0][sStart[0] + i], k[2] * gradient);
+        s[1][sStart[1] + i] = second;
+        return second;
+    }
+
+    private void move(int i, float decayed, float second, float stepSize) {
+        float denominator = (float) Math.sqrt(second) / k[1] + k[5];
+        p[pStart + i] = Math.fma(-stepSize, s[0][sStart[0] + i] / denominator, decayed);
     }
 }

@@ -1,8 +1,16 @@
 package org.talweg.cpu;
 
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.talweg.ops.ClipRule;
+import org.talweg.ops.Segment;
+import org.talweg.ops.Segments;
 import org.talweg.ops.Shapes;
 import org.talweg.ops.StepState;
 import org.talweg.ops.UpdateOps;
+import org.talweg.ops.UpdateRule;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
@@ -10,11 +18,11 @@ import org.talweg.tensor.Tensor;
 final class CpuUpdate implements UpdateOps {
     private static final int ELEMENTS_PER_PARTIAL = 1 << 16;
     private static final int OPERATIONS_PER_ELEMENT = 16;
-    private static final double CLIP_EPSILON = 1e-6;
 
     private final Parallel parallel;
-    private final SgdLoop sgd = new SgdLoop();
-    private final AdamLoop adam = new AdamLoop();
+    private final Map<UpdateRule, UpdateLoop> loops = new HashMap<>();
+    private final double[] memory = new double[UpdateRule.MEMORY];
+    private final double[] scalars = new double[UpdateRule.SCALARS];
 
     CpuUpdate(Parallel parallel) {
         this.parallel = parallel;
@@ -61,8 +69,74 @@ final class CpuUpdate implements UpdateOps {
     }
 
     @Override
-    public void prepareStep(StepState state, Tensor rowLosses, Tensor rowHits, Tensor squarePartials, float maxNorm,
-                            float beta1, float beta2) {
+    public void gradientNorms(Tensor gradients, Segments segments, ClipRule clip, Tensor partials) {
+        Shapes.expect("norm partials", partials, Shape.of(segments.count()));
+        int[] chunks = Heap.ints(segments.chunks());
+        float[] values = Heap.floats(gradients);
+        for (int i = 0; i < segments.count(); i++) {
+            int row = i * Segments.CHUNK_COLUMNS;
+            Heap.floats(partials)[Heap.start(partials) + i] =
+                (float) powers(values, Heap.start(gradients) + chunks[row], chunks[row + 2], clip);
+        }
+    }
+
+    /** Sum or maximum of the powers of so many values; NaN where one of them is not finite. */
+    private static double powers(float[] x, int start, int length, ClipRule clip) {
+        double sum = 0;
+        double largest = 0;
+        float order = clip.order();
+        // x − x is 0 for what is finite, else NaN.
+        float odd = 0;
+        for (int i = start; i < start + length; i++) {
+            double size = Math.abs(UpdateLoop.clamp(x[i], clip.low(), clip.high()));
+            sum += order == 2 ? size * size : order == 1 ? size : order < Float.POSITIVE_INFINITY
+                ? Math.pow(size, order) : 0;
+            largest = Math.max(largest, size);
+            odd += x[i] - x[i];
+        }
+        return odd + (order < Float.POSITIVE_INFINITY ? sum : largest);
+    }
+
+    @Override
+    public void segmentFactors(Segments segments, ClipRule clip, Tensor partials) {
+        Shapes.expect("norm partials", partials, Shape.of(segments.count()));
+        int[] spans = Heap.ints(segments.spans());
+        float[] factors = Heap.floats(segments.factors());
+        for (int i = 0; i < factors.length; i++) {
+            int row = i * Segments.SPAN_COLUMNS;
+            int chunks = spans[row + 1];
+            factors[i] = chunks == 0 ? 1 : (float) clip.factor(norm(partials, spans[row], chunks, clip));
+        }
+    }
+
+    @Override
+    public void adaptiveClip(Tensor parameters, Tensor gradients, Segments segments, float clipping, float epsilon) {
+        Shapes.expectSameLength("gradients", parameters, gradients);
+        for (Segment segment : segments.list()) {
+            int length = (int) segment.length() / segment.units();
+            for (int unit = 0; unit < segment.units() && !segment.frozen(); unit++) {
+                int from = (int) segment.offset() + unit * length;
+                adaptiveClip(Heap.floats(parameters), Heap.start(parameters) + from, Heap.floats(gradients),
+                    Heap.start(gradients) + from, length, clipping, epsilon);
+            }
+        }
+    }
+
+    private static void adaptiveClip(float[] p, int pStart, float[] g, int gStart, int length, float clipping,
+                                     float epsilon) {
+        double norm = Math.sqrt(squares(g, gStart, length));
+        double limit = clipping * Math.max(Math.sqrt(squares(p, pStart, length)), epsilon);
+        if (norm > limit) {
+            float factor = (float) (limit / Math.max(norm, 1e-6));
+            for (int i = 0; i < length; i++) {
+                g[gStart + i] *= factor;
+            }
+        }
+    }
+
+    @Override
+    public void prepareStep(StepState state, UpdateRule rule, ClipRule clip, Tensor rowLosses, Tensor rowHits,
+                            Tensor partials) {
         Shapes.expectSameLength("row hits", rowLosses, rowHits);
         int[] counters = Heap.ints(state.counters());
         int counter = Heap.start(state.counters());
@@ -70,84 +144,95 @@ final class CpuUpdate implements UpdateOps {
         int at = Heap.start(state.control());
         int batch = (int) rowLosses.elements();
         int iteration = counters[counter + StepState.COUNTER_ITERATION];
-        double learningRate = Heap.floats(state.learningRates())[Heap.start(state.learningRates()) + iteration];
-        double norm = Math.sqrt(sum(squarePartials));
+        double norm = norm(partials, 0, (int) partials.elements(), clip);
         boolean finite = Double.isFinite(norm);
         if (finite) {
+            float[] schedule = Heap.floats(state.schedule());
+            int row = Heap.start(state.schedule()) + iteration * StepState.SCHEDULE_COLUMNS;
+            float rate = schedule[row + StepState.SCHEDULE_LEARNING_RATE];
+            float momentum = schedule[row + StepState.SCHEDULE_MOMENTUM];
             int step = ++counters[counter + StepState.COUNTER_STEP];
-            control[at + StepState.CONTROL_LEARNING_RATE] = (float) learningRate;
-            control[at + StepState.CONTROL_STEP_SIZE] = (float) (learningRate / (1 - power(beta1, step)));
-            control[at + StepState.CONTROL_SQRT_BIAS_CORRECTION_2] = (float) Math.sqrt(1 - power(beta2, step));
-            control[at + StepState.CONTROL_CLIP_FACTOR] = (float) Math.min(1, maxNorm / (norm + CLIP_EPSILON));
+            control[at + StepState.CONTROL_LEARNING_RATE] = rate;
+            control[at + StepState.CONTROL_MOMENTUM] = momentum;
+            control[at + StepState.CONTROL_CLIP_FACTOR] = (float) clip.factor(norm);
+            control[at + StepState.CONTROL_CLIP_LOW] = clip.low();
+            control[at + StepState.CONTROL_CLIP_HIGH] = clip.high();
             control[at + StepState.CONTROL_FIRST_STEP] = step == 1 ? 1 : 0;
+            load(state.memory());
+            Arrays.fill(scalars, 0);
+            rule.scalars(step, rate, momentum, memory, scalars);
+            for (int i = 0; i < scalars.length; i++) {
+                control[at + StepState.CONTROL_RULE + i] = (float) scalars[i];
+            }
+            store(state.memory());
         } else {
             counters[counter + StepState.COUNTER_SKIPPED]++;
         }
         control[at + StepState.CONTROL_SKIP] = finite ? 0 : 1;
         float[] log = Heap.floats(state.log());
         int row = Heap.start(state.log()) + iteration * StepState.LOG_COLUMNS;
-        log[row + StepState.LOG_LOSS] = (float) (sum(rowLosses) / batch);
-        log[row + StepState.LOG_HITS] = rowHits == null ? Float.NaN : (float) (sum(rowHits) / batch);
+        log[row + StepState.LOG_LOSS] = (float) (sum(rowLosses, 0, batch) / batch);
+        log[row + StepState.LOG_HITS] = rowHits == null ? Float.NaN : (float) (sum(rowHits, 0, batch) / batch);
         log[row + StepState.LOG_GRADIENT_NORM] = (float) norm;
         log[row + StepState.LOG_SKIPPED] = finite ? 0 : 1;
         counters[counter + StepState.COUNTER_ITERATION]++;
         counters[counter + StepState.COUNTER_CURSOR] += batch;
     }
 
-    @Override
-    public void sgd(Tensor parameters, Tensor gradients, Tensor momentumBuffer, StepState state, float momentum,
-                    float dampening, boolean nesterov, float weightDecay) {
-        Shapes.expectSameLength("gradients or momentum", parameters, gradients, momentumBuffer);
-        if ((momentumBuffer == null) != (momentum == 0)) {
-            throw new IllegalArgumentException("momentum " + momentum + " with "
-                + (momentumBuffer == null ? "no" : "a") + " momentum buffer; pass one if and only if it is not 0");
+    private void load(Tensor words) {
+        int[] values = Heap.ints(words);
+        int start = Heap.start(words);
+        for (int i = 0; i < memory.length; i++) {
+            memory[i] = Double.longBitsToDouble((long) values[start + 2 * i + 1] << 32
+                | values[start + 2 * i] & 0xffffffffL);
         }
-        if (control(state, StepState.CONTROL_SKIP) != 0) {
-            return;
+    }
+
+    private void store(Tensor words) {
+        int[] values = Heap.ints(words);
+        int start = Heap.start(words);
+        for (int i = 0; i < memory.length; i++) {
+            long bits = Double.doubleToRawLongBits(memory[i]);
+            values[start + 2 * i] = (int) bits;
+            values[start + 2 * i + 1] = (int) (bits >> 32);
         }
-        sgd.set(parameters, gradients, state);
-        sgd.set(momentumBuffer, momentum, dampening, nesterov, weightDecay);
-        run(parameters, sgd);
     }
 
     @Override
-    public void adam(Tensor parameters, Tensor gradients, Tensor firstMoment, Tensor secondMoment, StepState state,
-                     float beta1, float beta2, float epsilon, float weightDecay, boolean decoupled) {
-        Shapes.expectSameLength("gradients or moments", parameters, gradients, firstMoment, secondMoment);
-        if (control(state, StepState.CONTROL_SKIP) != 0) {
-            return;
+    public void apply(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
+                      StepState state) {
+        UpdateOps.check(rule, parameters, gradients, buffers);
+        if (control(state, StepState.CONTROL_SKIP) == 0) {
+            UpdateLoop loop = loops.computeIfAbsent(rule, UpdateLoop::of);
+            loop.set(parameters, gradients, buffers, segments, state);
+            parallel.run(loop.rows(parameters), parameters.elements() * OPERATIONS_PER_ELEMENT, loop);
         }
-        adam.set(parameters, gradients, state);
-        adam.set(firstMoment, secondMoment, beta1, beta2, epsilon, weightDecay, decoupled);
-        run(parameters, adam);
     }
 
     private static float control(StepState state, int index) {
         return Heap.floats(state.control())[Heap.start(state.control()) + index];
     }
 
-    private void run(Tensor parameters, Parallel.Body loop) {
-        parallel.run((int) parameters.elements(), parameters.elements() * OPERATIONS_PER_ELEMENT, loop);
+    /** NaN if any partial result is not finite. */
+    private static double norm(Tensor partials, int from, int count, ClipRule clip) {
+        double sum = sum(partials, from, count);
+        if (clip.order() < Float.POSITIVE_INFINITY) {
+            return clip.norm(sum);
+        }
+        double largest = 0;
+        for (int i = from; i < from + count; i++) {
+            largest = Math.max(largest, Heap.floats(partials)[Heap.start(partials) + i]);
+        }
+        return Double.isFinite(sum) ? largest : Double.NaN;
     }
 
-    private static double sum(Tensor tensor) {
+    private static double sum(Tensor tensor, int from, int count) {
         float[] values = Heap.floats(tensor);
-        int start = Heap.start(tensor);
+        int start = Heap.start(tensor) + from;
         double sum = 0;
-        for (int i = 0; i < tensor.elements(); i++) {
+        for (int i = 0; i < count; i++) {
             sum += values[start + i];
         }
         return sum;
-    }
-
-    /** By repeated squaring from the lowest bit, as the contract says. */
-    private static double power(double base, int exponent) {
-        double result = 1;
-        double square = base;
-        for (int rest = exponent; rest > 0; rest >>= 1) {
-            result = (rest & 1) == 1 ? result * square : result;
-            square *= square;
-        }
-        return result;
     }
 }

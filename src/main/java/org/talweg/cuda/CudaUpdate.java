@@ -1,14 +1,22 @@
 package org.talweg.cuda;
 
+import java.util.List;
+import org.talweg.ops.ClipRule;
+import org.talweg.ops.Segments;
 import org.talweg.ops.Shapes;
 import org.talweg.ops.StepState;
 import org.talweg.ops.UpdateOps;
+import org.talweg.ops.UpdateRule;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
-/** Launches {@code kernels/update.cu}. */
+/** Launches {@code kernels/step.cu} and the update kernels. */
 final class CudaUpdate implements UpdateOps {
-    private static final String FAMILY = "update";
+    private static final String STEP = "step";
+    private static final int WARP = 32;
+    /** State tensors that every update kernel takes. */
+    private static final int STATES = 3;
+    private static final int MAX_GRID = 1 << 20;
     private static final int PREPARE_BLOCK = 1024;
     /** Elements of a partial sum of squares, while there are few; a multiple of 4. */
     private static final long SMALLEST_PART = 4096;
@@ -24,7 +32,7 @@ final class CudaUpdate implements UpdateOps {
     public void sumOfSquares(Tensor x, Tensor partials) {
         CudaElementwise.expectFloats("sum of squares", x, partials);
         Shapes.expect("square partials", partials, Shape.of(squarePartials(x.elements())));
-        device.launch(device.kernel(FAMILY, "sum_of_squares"), partials.dim(0), CudaElementwise.BLOCK,
+        device.launch(device.kernel(STEP, "sum_of_squares"), partials.dim(0), CudaElementwise.BLOCK,
             device.arguments().tensor(x).int64(x.elements()).int64(part(x.elements())).tensor(partials));
     }
 
@@ -34,49 +42,79 @@ final class CudaUpdate implements UpdateOps {
     }
 
     @Override
-    public void prepareStep(StepState state, Tensor rowLosses, Tensor rowHits, Tensor squarePartials, float maxNorm,
-                            float beta1, float beta2) {
+    public void gradientNorms(Tensor gradients, Segments segments, ClipRule clip, Tensor partials) {
+        CudaElementwise.expectFloats("gradients or norm partials", gradients, partials);
+        Shapes.expect("norm partials", partials, Shape.of(segments.count()));
+        device.launch(device.kernel(STEP, "gradient_norms"), blocks(segments.count()), CudaElementwise.BLOCK,
+            device.arguments().tensor(gradients).tensor(segments.chunks()).int64(segments.count())
+                .float32(clip.low()).float32(clip.high()).float32(clip.order()).tensor(partials));
+    }
+
+    @Override
+    public void segmentFactors(Segments segments, ClipRule clip, Tensor partials) {
+        Shapes.expect("norm partials", partials, Shape.of(segments.count()));
+        int count = segments.list().size();
+        int perBlock = CudaElementwise.BLOCK / WARP;
+        device.launch(device.kernel(STEP, "segment_factors"), (count + perBlock - 1) / perBlock, CudaElementwise.BLOCK,
+            device.arguments().tensor(partials).tensor(segments.spans()).int32(count).float32(clip.order())
+                .float32(clip.maxNorm()).tensor(segments.factors()));
+    }
+
+    @Override
+    public void adaptiveClip(Tensor parameters, Tensor gradients, Segments segments, float clipping, float epsilon) {
+        Shapes.expectSameLength("gradients", parameters, gradients);
+        CudaElementwise.expectFloats("parameters or gradients", parameters, gradients);
+        device.launch(device.kernel(STEP, "adaptive_clip"), blocks(segments.units()), CudaElementwise.BLOCK,
+            device.arguments().tensor(parameters).tensor(gradients).tensor(segments.spans())
+                .int32(segments.list().size()).int32(segments.units()).float32(clipping).float32(epsilon));
+    }
+
+    @Override
+    public void prepareStep(StepState state, UpdateRule rule, ClipRule clip, Tensor rowLosses, Tensor rowHits,
+                            Tensor partials) {
         Shapes.expectSameLength("row hits", rowLosses, rowHits);
-        CudaElementwise.expectFloats("losses, hits or square partials", rowLosses, rowHits, squarePartials);
-        device.launch(device.kernel(FAMILY, "prepare_step"), 1, PREPARE_BLOCK, device.arguments()
-            .tensor(state.counters()).tensor(state.control()).tensor(state.learningRates()).tensor(state.log())
-            .tensor(rowLosses).tensor(rowHits).int32(Math.toIntExact(rowLosses.elements())).tensor(squarePartials)
-            .int64(squarePartials.elements()).float32(maxNorm).float32(beta1).float32(beta2));
+        CudaElementwise.expectFloats("losses, hits or norm partials", rowLosses, rowHits, partials);
+        LaunchArguments arguments = device.arguments().tensor(state.counters()).tensor(state.control())
+            .tensor(state.memory()).tensor(state.schedule()).tensor(state.log()).tensor(rowLosses).tensor(rowHits)
+            .int32(Math.toIntExact(rowLosses.elements())).tensor(partials).int64(partials.elements())
+            .float32(clip.low()).float32(clip.high()).float32(clip.order()).float32(clip.maxNorm())
+            .int32(rule.number());
+        double[] settings = rule.settings();
+        for (int i = 0; i < UpdateRule.SETTINGS; i++) {
+            arguments.float64(i < settings.length ? settings[i] : 0);
+        }
+        device.launch(device.kernel(STEP, "prepare_step"), 1, PREPARE_BLOCK, arguments);
     }
 
     @Override
-    public void sgd(Tensor parameters, Tensor gradients, Tensor momentumBuffer, StepState state, float momentum,
-                    float dampening, boolean nesterov, float weightDecay) {
-        Shapes.expectSameLength("gradients or momentum", parameters, gradients, momentumBuffer);
-        CudaElementwise.expectFloats("parameters, gradients or momentum", parameters, gradients, momentumBuffer);
-        if ((momentumBuffer == null) != (momentum == 0)) {
-            throw new IllegalArgumentException("momentum " + momentum + " with "
-                + (momentumBuffer == null ? "no" : "a") + " momentum buffer; pass one if and only if it is not 0");
-        }
+    public void apply(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
+                      StepState state) {
+        UpdateOps.check(rule, parameters, gradients, buffers);
+        CudaElementwise.expectFloats("parameters or gradients", parameters, gradients);
+        CudaElementwise.expectFloats("optimizer state", buffers.toArray(Tensor[]::new));
         long length = parameters.elements();
+        long count = segments == null ? (length + Segments.CHUNK - 1) / Segments.CHUNK : segments.count();
+        if (count == 0) {
+            return;
+        }
         LaunchArguments arguments = device.arguments().tensor(parameters).tensor(gradients);
-        if (momentumBuffer == null) {
-            CudaElementwise.launch(device, device.kernel(FAMILY, "sgd"), length,
-                arguments.tensor(state.control()).float32(weightDecay).int64(length));
-        } else {
-            CudaElementwise.launch(device, device.kernel(FAMILY, "sgd_momentum"), length,
-                arguments.tensor(momentumBuffer).tensor(state.control()).float32(momentum)
-                    .float32((float) (1 - (double) dampening)).int32(nesterov ? 1 : 0).float32(weightDecay)
-                    .int64(length));
+        for (int i = 0; i < STATES; i++) {
+            arguments.tensor(i < buffers.size() ? buffers.get(i) : null);
         }
+        arguments.tensor(state.control());
+        if (segments == null) {
+            arguments.address(0).int64(count).address(0).address(0);
+        } else {
+            arguments.tensor(segments.chunks()).int64(count).tensor(segments.multipliers())
+                .tensor(segments.factors());
+        }
+        device.launch(device.kernel(rule.family(), rule.kernel()), blocks(count), CudaElementwise.BLOCK,
+            arguments.int64(length));
     }
 
-    @Override
-    public void adam(Tensor parameters, Tensor gradients, Tensor firstMoment, Tensor secondMoment, StepState state,
-                     float beta1, float beta2, float epsilon, float weightDecay, boolean decoupled) {
-        Shapes.expectSameLength("gradients or moments", parameters, gradients, firstMoment, secondMoment);
-        CudaElementwise.expectFloats("parameters, gradients or moments", parameters, gradients, firstMoment,
-            secondMoment);
-        long length = parameters.elements();
-        CudaElementwise.launch(device, device.kernel(FAMILY, "adam"), length, device.arguments().tensor(parameters)
-            .tensor(gradients).tensor(firstMoment).tensor(secondMoment).tensor(state.control()).float32(beta1)
-            .float32((float) (1 - (double) beta1)).float32(beta2).float32((float) (1 - (double) beta2))
-            .float32(epsilon).float32(weightDecay).int32(decoupled ? 1 : 0).int64(length));
+    /** A block for each chunk, until they stride. */
+    private static int blocks(long count) {
+        return (int) Math.min(count, MAX_GRID);
     }
 
     /** Elements that one block of the sum of squares takes, a multiple of 4. */

@@ -65,6 +65,11 @@ final class LaunchArguments {
         return int32(activation.kind().ordinal()).float32(activation.p()).float32(activation.q());
     }
 
+    LaunchArguments float64(double value) {
+        slots.putDouble(next(Double.BYTES), value);
+        return this;
+    }
+
     /** The {@code void**} of the launch call. */
     PinnedMemory memory() {
         return memory;

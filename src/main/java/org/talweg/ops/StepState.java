@@ -8,14 +8,18 @@ import org.talweg.tensor.Tensor;
  * Everything that changes from one training step to the next, in device memory, so that a captured graph can be
  * replayed unchanged.
  *
- * @param counters      INT32 [{@value #COUNTERS}]: see the {@code COUNTER_} constants
- * @param control       FLOAT32 [{@value #CONTROLS}]: see the {@code CONTROL_} constants; written by
- *                      {@link UpdateOps#prepareStep}, read by the updates
- * @param learningRates FLOAT32 [capacity]: the rate of each iteration until the host fills the table again
- * @param log           FLOAT32 [capacity×{@value #LOG_COLUMNS}]: one row an iteration, see the {@code LOG_} constants
+ * @param counters INT32 [{@value #COUNTERS}]: see the {@code COUNTER_} constants
+ * @param control  FLOAT32 [{@value #CONTROLS}]: see the {@code CONTROL_} constants; written by
+ *                 {@link UpdateOps#prepareStep}, read by the updates
+ * @param memory   INT32 [2×{@link UpdateRule#MEMORY}]: doubles that the optimizer keeps from step to step, each as low
+ *                 and high word
+ * @param schedule FLOAT32 [capacity×{@value #SCHEDULE_COLUMNS}]: learning rate and momentum of each iteration, until
+ *                 the host fills the table again; see the {@code SCHEDULE_} constants
+ * @param log      FLOAT32 [capacity×{@value #LOG_COLUMNS}]: one row an iteration, see the {@code LOG_} constants
  */
-public record StepState(Tensor counters, Tensor control, Tensor learningRates, Tensor log) {
-    /** Iterations since the host last filled {@link #learningRates}: the row of the two tables. Always advances. */
+public record StepState(Tensor counters, Tensor control, Tensor memory, Tensor schedule, Tensor log)
+    implements AutoCloseable {
+    /** Iterations since the host last filled {@link #schedule}: the row of the two tables. Always advances. */
     public static final int COUNTER_ITERATION = 0;
     /** Optimizer steps taken; a skipped step does not count. */
     public static final int COUNTER_STEP = 1;
@@ -27,17 +31,26 @@ public record StepState(Tensor counters, Tensor control, Tensor learningRates, T
 
     /** Learning rate of this step. */
     public static final int CONTROL_LEARNING_RATE = 0;
-    /** Learning rate / (1 − β₁ᵗ). */
-    public static final int CONTROL_STEP_SIZE = 1;
-    /** √(1 − β₂ᵗ). */
-    public static final int CONTROL_SQRT_BIAS_CORRECTION_2 = 2;
-    /** What each gradient is multiplied by: min(1, maxNorm / (norm + 1e-6)). */
-    public static final int CONTROL_CLIP_FACTOR = 3;
+    /** Momentum of this step, β₁ for Adam's kin. */
+    public static final int CONTROL_MOMENTUM = 1;
+    /** What each gradient is multiplied by, {@link ClipRule#factor}. */
+    public static final int CONTROL_CLIP_FACTOR = 2;
+    /** What each gradient is raised to at least, before the factor. */
+    public static final int CONTROL_CLIP_LOW = 3;
+    /** What each gradient is lowered to at most, before the factor. */
+    public static final int CONTROL_CLIP_HIGH = 4;
     /** 1 if the update must change nothing, else 0. */
-    public static final int CONTROL_SKIP = 4;
+    public static final int CONTROL_SKIP = 5;
     /** 1 in the first step ever taken, else 0: momentum starts from the gradient itself. */
-    public static final int CONTROL_FIRST_STEP = 5;
-    public static final int CONTROLS = 8;
+    public static final int CONTROL_FIRST_STEP = 6;
+    /** The first of the rule's step scalars, {@link UpdateRule#scalars}. */
+    public static final int CONTROL_RULE = 8;
+    public static final int CONTROLS = CONTROL_RULE + UpdateRule.SCALARS;
+
+    public static final int SCHEDULE_LEARNING_RATE = 0;
+    /** β₁ for Adam's kin. */
+    public static final int SCHEDULE_MOMENTUM = 1;
+    public static final int SCHEDULE_COLUMNS = 2;
 
     /** Mean loss over the batch. */
     public static final int LOG_LOSS = 0;
@@ -53,16 +66,45 @@ public record StepState(Tensor counters, Tensor control, Tensor learningRates, T
         Shapes.expect("counters", counters, Shape.of(COUNTERS));
         Shapes.expectType("counters", counters, DType.INT32);
         Shapes.expect("control", control, Shape.of(CONTROLS));
-        Shapes.expect("log", log, Shape.of(Math.toIntExact(learningRates.elements()), LOG_COLUMNS));
+        Shapes.expect("optimizer memory", memory, Shape.of(2 * UpdateRule.MEMORY));
+        Shapes.expectType("optimizer memory", memory, DType.INT32);
+        Shapes.expect("schedule", schedule, Shape.of(schedule.dim(0), SCHEDULE_COLUMNS));
+        Shapes.expect("log", log, Shape.of(schedule.dim(0), LOG_COLUMNS));
+    }
+
+    /**
+     * A fresh state before the first step.
+     *
+     * @param capacity iterations that the tables hold
+     */
+    public static StepState allocate(Device device, int capacity) {
+        return new StepState(device.allocate(DType.INT32, Shape.of(COUNTERS), "step counters"),
+            device.allocate(DType.FLOAT32, Shape.of(CONTROLS), "step control"),
+            device.allocate(DType.INT32, Shape.of(2 * UpdateRule.MEMORY), "optimizer memory"),
+            device.allocate(DType.FLOAT32, Shape.of(capacity, SCHEDULE_COLUMNS), "schedule"),
+            device.allocate(DType.FLOAT32, Shape.of(capacity, LOG_COLUMNS), "step log"));
     }
 
     /** Iterations that the tables hold before the host must read the log and fill in new rates. */
     public int capacity() {
-        return learningRates.dim(0);
+        return schedule.dim(0);
+    }
+
+    /** The iteration counter alone, for the host to set back when it has filled the schedule. */
+    public Tensor iteration() {
+        return counters.view(COUNTER_ITERATION, Shape.of(1));
     }
 
     /** The cursor as its own one-element tensor, for {@link BatchRows}. */
     public Tensor cursor() {
         return counters.view(COUNTER_CURSOR, Shape.of(1));
+    }
+
+    /** Frees what {@link #allocate} allocated. */
+    @Override
+    public void close() {
+        for (Tensor tensor : new Tensor[] {counters, control, memory, schedule, log}) {
+            tensor.buffer().close();
+        }
     }
 }

@@ -1,14 +1,14 @@
 package org.talweg.ops;
 
+import java.util.List;
 import org.talweg.tensor.Tensor;
 
 /**
- * From gradients to new parameters: gradient norm, the step's scalars, and one fused update over the flat parameter
- * buffer. Updates multiply each gradient by {@link StepState#CONTROL_CLIP_FACTOR} as they read it and change nothing,
- * bit for bit, when {@link StepState#CONTROL_SKIP} is set.
+ * From gradients to new parameters: norms and clipping, the step's scalars, and one fused update over the flat
+ * parameter buffer. An update changes nothing, bit for bit, when {@link StepState#CONTROL_SKIP} is set.
  *
- * <p>All arithmetic of the updates is float32 in the order the formulas show, each fma written out, so that kernels
- * and reference agree bit for bit. Formulas follow PyTorch 2.
+ * <p>All arithmetic of the updates is float32 in the order that the formulas show, each fma written out, so that
+ * kernels and reference agree bit for bit.
  */
 public interface UpdateOps {
 
@@ -19,38 +19,58 @@ public interface UpdateOps {
     int squarePartials(long elements);
 
     /**
+     * For each chunk, Σ |clamp(g)|^order, or max |clamp(g)| for the infinite order; NaN where the chunk holds a g that
+     * is not finite, so that clamping never hides one. Frozen segments are left out.
+     *
+     * @param partials [{@link Segments#count}]
+     */
+    void gradientNorms(Tensor gradients, Segments segments, ClipRule clip, Tensor partials);
+
+    /**
+     * Clipping by the norm of each parameter: {@link Segments#factors} = {@link ClipRule#factor} of the segment's
+     * norm, from what {@link #gradientNorms} wrote for its chunks, in double and a fixed order. Frozen: 1.
+     */
+    void segmentFactors(Segments segments, ClipRule clip, Tensor partials);
+
+    /**
+     * Adaptive gradient clipping (Brock et al. 2021), in place: where ‖gᵤ‖ &gt; limit = clipping · max(‖pᵤ‖, ε) for a unit
+     * u ({@link Segment#units}), gᵤ ← gᵤ · (limit / max(‖gᵤ‖, 1e-6)). Norms in double, in a fixed order.
+     */
+    void adaptiveClip(Tensor parameters, Tensor gradients, Segments segments, float clipping, float epsilon);
+
+    /**
      * Finishes a step's reductions and writes what the update reads. With i the iteration counter, in double
-     * precision and fixed order: norm = √(Σ squarePartials); loss = (Σ rowLosses) / batch; hits likewise.
+     * precision and fixed order: norm = {@link ClipRule#norm} of Σ partials, or of their maximum for the infinite
+     * order, in which case too it is not finite if any of them is not; loss = (Σ rowLosses) / batch; hits likewise.
      *
-     * <p>If the norm is finite: t = ++step; control = {η = learningRates[i], η / (1 − β₁ᵗ), √(1 − β₂ᵗ),
-     * min(1, maxNorm / (norm + 1e-6)), skip 0, first step}. Powers by repeated squaring in double, so that they are
-     * the same bits everywhere. Otherwise skip = 1 and ++skipped, and the other controls stay. In both cases log row
-     * i is written, ++iteration, cursor += batch, where batch is the length of {@code rowLosses}.
+     * <p>If the norm is finite: t = ++step; control = {η, μ = schedule row i, clip factor, clip limits, skip 0, first
+     * step, the {@linkplain UpdateRule#scalars rule's scalars}}. Otherwise skip = 1 and ++skipped; the other controls
+     * and the memory stay. In both cases log row i is written, ++iteration, cursor += batch, where batch is the length
+     * of {@code rowLosses}.
      *
-     * @param rowHits        or null
-     * @param squarePartials the gradients' partial sums of squares, of all layers
-     * @param maxNorm        clip threshold for the global 2-norm; positive infinity for no clipping
-     * @param beta1          decay of the first moment, 0 for optimizers without
-     * @param beta2          decay of the second moment, 0 for optimizers without
+     * @param rowHits  or null
+     * @param partials the gradients' partial sums of squares, of all layers, or of {@link #gradientNorms} for an order
+     *                 other than 2
      */
-    void prepareStep(StepState state, Tensor rowLosses, Tensor rowHits, Tensor squarePartials, float maxNorm,
-                     float beta1, float beta2);
+    void prepareStep(StepState state, UpdateRule rule, ClipRule clip, Tensor rowLosses, Tensor rowHits,
+                     Tensor partials);
 
     /**
-     * SGD: g ← clip · grad; g ← fma(weightDecay, p, g); with momentum μ ≠ 0: b ← first step ? g :
-     * fma(μ, b, (1 − dampening) · g); d ← nesterov ? fma(μ, b, g) : b; without: d = g. p ← fma(−η, d, p).
+     * One step of {@code rule} for all parameters.
      *
-     * @param momentumBuffer b, same length as the parameters; null if and only if {@code momentum} is 0
+     * @param buffers  {@link UpdateRule#buffers} tensors as long as the parameters
+     * @param segments or null where all elements are treated alike
      */
-    void sgd(Tensor parameters, Tensor gradients, Tensor momentumBuffer, StepState state, float momentum,
-             float dampening, boolean nesterov, float weightDecay);
+    void apply(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
+               StepState state);
 
-    /**
-     * Adam (Kingma and Ba 2015) and, decoupled, AdamW (Loshchilov and Hutter 2019): g ← clip · grad; coupled:
-     * g ← fma(weightDecay, p, g); decoupled: p ← p · (1 − η · weightDecay). m ← fma(β₁, m, (1 − β₁) · g) ;
-     * v ← fma(β₂, v, ((1 − β₂) · g) · g); p ← fma(−stepSize, m / (√v / sqrtBiasCorrection2 + ε), p).
-     * The constants 1 − β are computed in double and rounded once.
-     */
-    void adam(Tensor parameters, Tensor gradients, Tensor firstMoment, Tensor secondMoment, StepState state,
-              float beta1, float beta2, float epsilon, float weightDecay, boolean decoupled);
+    /** Checks the tensors of {@link #apply}, the same way for all backends. */
+    static void check(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers) {
+        Shapes.expectSameLength("gradients", parameters, gradients);
+        Shapes.expectSameLength("optimizer state", parameters, buffers.toArray(Tensor[]::new));
+        if (buffers.size() != rule.buffers()) {
+            throw new IllegalArgumentException(rule + " with " + buffers.size() + " state tensors; it takes "
+                + rule.buffers());
+        }
+    }
 }

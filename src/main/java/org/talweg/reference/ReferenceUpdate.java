@@ -1,8 +1,13 @@
 package org.talweg.reference;
 
+import java.util.List;
+import org.talweg.ops.ClipRule;
+import org.talweg.ops.Segment;
+import org.talweg.ops.Segments;
 import org.talweg.ops.Shapes;
 import org.talweg.ops.StepState;
 import org.talweg.ops.UpdateOps;
+import org.talweg.ops.UpdateRule;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
@@ -11,8 +16,6 @@ import org.talweg.tensor.Tensor;
  * the same bits. The norm and the step's scalars in double.
  */
 final class ReferenceUpdate implements UpdateOps {
-    private static final double CLIP_EPSILON = 1e-6;
-
     @Override
     public void sumOfSquares(Tensor x, Tensor partials) {
         Shapes.expect("square partials", partials, Shape.of(squarePartials(x.elements())));
@@ -30,26 +33,123 @@ final class ReferenceUpdate implements UpdateOps {
     }
 
     @Override
-    public void prepareStep(StepState state, Tensor rowLosses, Tensor rowHits, Tensor squarePartials, float maxNorm,
-                            float beta1, float beta2) {
+    public void gradientNorms(Tensor gradients, Segments segments, ClipRule clip, Tensor partials) {
+        Shapes.expect("norm partials", partials, Shape.of(segments.count()));
+        Values gs = Values.of(gradients);
+        Values results = Values.of(partials);
+        int chunk = 0;
+        for (Segment segment : segments.list()) {
+            for (long from = 0; from < segment.length() && !segment.frozen(); from += Segments.CHUNK) {
+                long to = Math.min(from + Segments.CHUNK, segment.length());
+                results.set(chunk++, powers(gs, segment.offset() + from, segment.offset() + to, clip));
+            }
+        }
+    }
+
+    private static double powers(Values gs, long from, long to, ClipRule clip) {
+        double result = 0;
+        for (long i = from; i < to; i++) {
+            double g = gs.get(i);
+            if (!Double.isFinite(g)) {
+                return Double.NaN;
+            }
+            double size = Math.abs(clamp(g, clip.low(), clip.high()));
+            result = clip.order() == Float.POSITIVE_INFINITY ? Math.max(result, size)
+                : result + Math.pow(size, clip.order());
+        }
+        return result;
+    }
+
+    private static double clamp(double g, double low, double high) {
+        return Math.max(low, Math.min(high, g));
+    }
+
+    @Override
+    public void segmentFactors(Segments segments, ClipRule clip, Tensor partials) {
+        Shapes.expect("norm partials", partials, Shape.of(segments.count()));
+        int chunk = 0;
+        for (int i = 0; i < segments.list().size(); i++) {
+            Segment segment = segments.list().get(i);
+            int chunks = segment.frozen() ? 0 : (int) ((segment.length() + Segments.CHUNK - 1) / Segments.CHUNK);
+            double norm = norm(partials.view(chunk, Shape.of(chunks)), clip);
+            Values.of(segments.factors()).set(i, segment.frozen() ? 1 : clip.factor(norm));
+            chunk += chunks;
+        }
+    }
+
+    /** NaN if any partial result is not finite. */
+    private static double norm(Tensor partials, ClipRule clip) {
+        double sum = sum(partials);
+        if (clip.order() == Float.POSITIVE_INFINITY) {
+            double largest = 0;
+            for (long i = 0; i < partials.elements(); i++) {
+                largest = Math.max(largest, Values.of(partials).get(i));
+            }
+            return Double.isFinite(sum) ? largest : Double.NaN;
+        }
+        return clip.norm(sum);
+    }
+
+    @Override
+    public void adaptiveClip(Tensor parameters, Tensor gradients, Segments segments, float clipping, float epsilon) {
+        Shapes.expectSameLength("gradients", parameters, gradients);
+        for (Segment segment : segments.list()) {
+            long length = segment.length() / segment.units();
+            for (long unit = 0; unit < segment.units() && !segment.frozen(); unit++) {
+                Values ps = Values.of(parameters.view(segment.offset() + unit * length, Shape.of((int) length)));
+                Values gs = Values.of(gradients.view(segment.offset() + unit * length, Shape.of((int) length)));
+                double norm = norm(gs);
+                double limit = clipping * Math.max(norm(ps), epsilon);
+                if (norm > limit) {
+                    float factor = (float) (limit / Math.max(norm, 1e-6));
+                    for (long i = 0; i < length; i++) {
+                        gs.set(i, (float) gs.get(i) * factor);
+                    }
+                }
+            }
+        }
+    }
+
+    private static double norm(Values values) {
+        double sum = 0;
+        for (long i = 0; i < values.length(); i++) {
+            sum += values.get(i) * values.get(i);
+        }
+        return Math.sqrt(sum);
+    }
+
+    @Override
+    public void prepareStep(StepState state, UpdateRule rule, ClipRule clip, Tensor rowLosses, Tensor rowHits,
+                            Tensor partials) {
         Shapes.expectSameLength("row hits", rowLosses, rowHits);
         Values counters = Values.of(state.counters());
         Values control = Values.of(state.control());
         Values log = Values.of(state.log());
         int batch = Math.toIntExact(rowLosses.elements());
         int iteration = (int) counters.get(StepState.COUNTER_ITERATION);
-        double learningRate = Values.of(state.learningRates()).get(iteration);
-        double norm = Math.sqrt(sum(squarePartials));
+        double norm = norm(partials, clip);
         boolean finite = Double.isFinite(norm);
 
         if (finite) {
+            Values schedule = Values.of(state.schedule());
+            long row = (long) iteration * StepState.SCHEDULE_COLUMNS;
+            double rate = schedule.get(row + StepState.SCHEDULE_LEARNING_RATE);
+            double momentum = schedule.get(row + StepState.SCHEDULE_MOMENTUM);
             long step = (long) counters.get(StepState.COUNTER_STEP) + 1;
             counters.set(StepState.COUNTER_STEP, step);
-            control.set(StepState.CONTROL_LEARNING_RATE, learningRate);
-            control.set(StepState.CONTROL_STEP_SIZE, learningRate / (1 - power(beta1, step)));
-            control.set(StepState.CONTROL_SQRT_BIAS_CORRECTION_2, Math.sqrt(1 - power(beta2, step)));
-            control.set(StepState.CONTROL_CLIP_FACTOR, Math.min(1, maxNorm / (norm + CLIP_EPSILON)));
+            control.set(StepState.CONTROL_LEARNING_RATE, rate);
+            control.set(StepState.CONTROL_MOMENTUM, momentum);
+            control.set(StepState.CONTROL_CLIP_FACTOR, clip.factor(norm));
+            control.set(StepState.CONTROL_CLIP_LOW, clip.low());
+            control.set(StepState.CONTROL_CLIP_HIGH, clip.high());
             control.set(StepState.CONTROL_FIRST_STEP, step == 1 ? 1 : 0);
+            double[] memory = load(state.memory());
+            double[] scalars = new double[UpdateRule.SCALARS];
+            rule.scalars(step, rate, momentum, memory, scalars);
+            for (int i = 0; i < scalars.length; i++) {
+                control.set(StepState.CONTROL_RULE + i, scalars[i]);
+            }
+            store(memory, state.memory());
         } else {
             counters.set(StepState.COUNTER_SKIPPED, counters.get(StepState.COUNTER_SKIPPED) + 1);
         }
@@ -64,68 +164,54 @@ final class ReferenceUpdate implements UpdateOps {
         counters.set(StepState.COUNTER_CURSOR, counters.get(StepState.COUNTER_CURSOR) + batch);
     }
 
-    @Override
-    public void sgd(Tensor parameters, Tensor gradients, Tensor momentumBuffer, StepState state, float momentum,
-                    float dampening, boolean nesterov, float weightDecay) {
-        Shapes.expectSameLength("gradients or momentum", parameters, gradients, momentumBuffer);
-        expectMomentumBuffer(momentumBuffer, momentum);
-        Values control = Values.of(state.control());
-        if (control.get(StepState.CONTROL_SKIP) != 0) {
-            return;
+    private static double[] load(Tensor words) {
+        Values values = Values.of(words);
+        double[] result = new double[UpdateRule.MEMORY];
+        for (int i = 0; i < result.length; i++) {
+            long low = (int) values.get(2L * i) & 0xffffffffL;
+            result[i] = Double.longBitsToDouble((long) values.get(2L * i + 1) << 32 | low);
         }
-        float learningRate = (float) control.get(StepState.CONTROL_LEARNING_RATE);
-        float clip = (float) control.get(StepState.CONTROL_CLIP_FACTOR);
-        boolean first = control.get(StepState.CONTROL_FIRST_STEP) != 0;
-        float undamped = (float) (1 - (double) dampening);
-        Values ps = Values.of(parameters);
-        Values gs = Values.of(gradients);
-        for (long i = 0; i < ps.length(); i++) {
-            float p = (float) ps.get(i);
-            float g = clip * (float) gs.get(i);
-            g = Math.fma(weightDecay, p, g);
-            float d = g;
-            if (momentum != 0) {
-                Values bs = Values.of(momentumBuffer);
-                float b = first ? g : Math.fma(momentum, (float) bs.get(i), undamped * g);
-                bs.set(i, b);
-                d = nesterov ? Math.fma(momentum, b, g) : b;
-            }
-            ps.set(i, Math.fma(-learningRate, d, p));
+        return result;
+    }
+
+    private static void store(double[] memory, Tensor words) {
+        Values values = Values.of(words);
+        for (int i = 0; i < memory.length; i++) {
+            long bits = Double.doubleToRawLongBits(memory[i]);
+            values.set(2L * i, (int) bits);
+            values.set(2L * i + 1, (int) (bits >> 32));
         }
     }
 
     @Override
-    public void adam(Tensor parameters, Tensor gradients, Tensor firstMoment, Tensor secondMoment, StepState state,
-                     float beta1, float beta2, float epsilon, float weightDecay, boolean decoupled) {
-        Shapes.expectSameLength("gradients or moments", parameters, gradients, firstMoment, secondMoment);
+    public void apply(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
+                      StepState state) {
+        UpdateOps.check(rule, parameters, gradients, buffers);
         Values control = Values.of(state.control());
         if (control.get(StepState.CONTROL_SKIP) != 0) {
             return;
         }
-        float learningRate = (float) control.get(StepState.CONTROL_LEARNING_RATE);
-        float stepSize = (float) control.get(StepState.CONTROL_STEP_SIZE);
-        float sqrtBiasCorrection2 = (float) control.get(StepState.CONTROL_SQRT_BIAS_CORRECTION_2);
         float clip = (float) control.get(StepState.CONTROL_CLIP_FACTOR);
-        float oneMinusBeta1 = (float) (1 - (double) beta1);
-        float oneMinusBeta2 = (float) (1 - (double) beta2);
-        Values ps = Values.of(parameters);
-        Values gs = Values.of(gradients);
-        Values ms = Values.of(firstMoment);
-        Values vs = Values.of(secondMoment);
-        for (long i = 0; i < ps.length(); i++) {
-            float p = (float) ps.get(i);
-            float g = clip * (float) gs.get(i);
-            if (decoupled) {
-                p = p * (1 - learningRate * weightDecay);
-            } else {
-                g = Math.fma(weightDecay, p, g);
+        List<Segment> list = segments == null ? List.of(Segment.whole(parameters.shape())) : segments.list();
+        ElementUpdate element = new ElementUpdate(control);
+        for (int j = 0; j < list.size(); j++) {
+            Segment segment = list.get(j);
+            float factor = segments == null ? clip : clip * (float) Values.of(segments.factors()).get(j);
+            element.multipliers(segment.learningRate(), segment.weightDecay());
+            for (long i = segment.offset(); i < segment.offset() + segment.length() && !segment.frozen(); i++) {
+                float g = (float) Values.of(gradients).get(i);
+                element.p = (float) Values.of(parameters).get(i);
+                element.g = factor * (float) clamp(g, control.get(StepState.CONTROL_CLIP_LOW),
+                    control.get(StepState.CONTROL_CLIP_HIGH));
+                for (int k = 0; k < buffers.size(); k++) {
+                    element.s[k] = (float) Values.of(buffers.get(k)).get(i);
+                }
+                element.apply(rule);
+                Values.of(parameters).set(i, element.p);
+                for (int k = 0; k < buffers.size(); k++) {
+                    Values.of(buffers.get(k)).set(i, element.s[k]);
+                }
             }
-            float m = Math.fma(beta1, (float) ms.get(i), oneMinusBeta1 * g);
-            float v = Math.fma(beta2, (float) vs.get(i), oneMinusBeta2 * g * g);
-            ms.set(i, m);
-            vs.set(i, v);
-            float denominator = (float) Math.sqrt(v) / sqrtBiasCorrection2 + epsilon;
-            ps.set(i, Math.fma(-stepSize, m / denominator, p));
         }
     }
 
@@ -136,25 +222,5 @@ final class ReferenceUpdate implements UpdateOps {
             sum += values.get(i);
         }
         return sum;
-    }
-
-    /** base to the power of exponent by repeated squaring from the lowest bit: the same roundings everywhere. */
-    private static double power(double base, long exponent) {
-        double result = 1;
-        double square = base;
-        for (long rest = exponent; rest > 0; rest >>= 1) {
-            if ((rest & 1) == 1) {
-                result *= square;
-            }
-            square *= square;
-        }
-        return result;
-    }
-
-    private static void expectMomentumBuffer(Tensor momentumBuffer, float momentum) {
-        if ((momentumBuffer == null) != (momentum == 0)) {
-            throw new IllegalArgumentException("momentum " + momentum + " with "
-                + (momentumBuffer == null ? "no" : "a") + " momentum buffer; pass one if and only if it is not 0");
-        }
     }
 }

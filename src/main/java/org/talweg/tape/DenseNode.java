@@ -53,7 +53,8 @@ final class DenseNode extends Node {
         DenseShape shape = shape(pass.batch());
         Tensor partials = pass.takeSquarePartials(squarePartials(pass.ops(), pass.batch()));
         Tensor workspace = pass.scratch(pass.ops().dense().workspace(shape));
-        pass.emit(ops -> ops.dense().backwardWeights(x, rows, dz, false, dw, db, partials, workspace));
+        boolean accumulates = pass.accumulates();
+        pass.emit(ops -> ops.dense().backwardWeights(x, rows, dz, accumulates, dw, db, partials, workspace));
         if (input.needsGradient()) {
             Tensor w = pass.parameter(weights);
             Activation below = input.foldedActivation();

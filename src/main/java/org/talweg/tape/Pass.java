@@ -22,22 +22,31 @@ final class Pass {
     private final Tensor gradients;
     private final Tensor input;
     private final BatchRows inputRows;
+    private final int firstRow;
     private final List<Runnable> operations = new ArrayList<>();
     private final Set<Value> contributed = new HashSet<>();
     private Tensor squarePartials;
     private int squarePartialsTaken;
 
+    /** A pass over a whole batch. */
+    Pass(Tape tape, ProgramMemory memory, int batch, Tensor parameters, Tensor gradients, Tensor features,
+         BatchRows rows) {
+        this(tape, memory, batch, parameters, gradients, features, rows, 0);
+    }
+
     /**
      * @param gradients flat gradients, or null for a forward pass alone
      * @param features  [batch×row], or a data set to be read through {@code rows}
+     * @param firstRow  rows of the batch that passes before this one took: not 0 where a batch comes in micro-batches
      */
     Pass(Tape tape, ProgramMemory memory, int batch, Tensor parameters, Tensor gradients, Tensor features,
-         BatchRows rows) {
+         BatchRows rows, int firstRow) {
         this.tape = tape;
         this.memory = memory;
         this.batch = batch;
         this.parameters = parameters;
         this.gradients = gradients;
+        this.firstRow = firstRow;
         boolean inPlace = tape.input().consumers().stream().allMatch(Node::readsThroughRows);
         if (rows == null || inPlace) {
             input = features;
@@ -86,6 +95,16 @@ final class Pass {
 
     int batch() {
         return batch;
+    }
+
+    /** The row of the whole batch that is this pass's first. */
+    int firstRow() {
+        return firstRow;
+    }
+
+    /** Whether gradients of parameters must be added to what earlier micro-batches left. */
+    boolean accumulates() {
+        return firstRow > 0;
     }
 
     boolean isTraining() {

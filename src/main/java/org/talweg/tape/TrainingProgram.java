@@ -1,60 +1,73 @@
 package org.talweg.tape;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.talweg.ops.BatchRows;
+import org.talweg.ops.Ops;
 import org.talweg.ops.Recording;
 import org.talweg.ops.StepState;
-import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /**
  * One training step for one batch size, planned and recorded once, replayed many times: forward, loss with its
- * gradient, backward, {@link org.talweg.ops.UpdateOps#prepareStep}, update. For L dense layers that is 3L + 2
- * operations. Whatever changes from step to step is read from the {@link StepState}; a run allocates nothing and waits
- * for nothing.
+ * gradient, backward, {@link Update}. For L dense layers and an optimizer of one launch that is 3L + 2 operations.
+ * Whatever changes from step to step is read from the {@link StepState}; a run allocates nothing and waits for nothing.
+ *
+ * <p>A batch may come in micro-batches, whose gradients are added up before the one update: the same step up to
+ * rounding, in the memory of a micro-batch.
  */
 public final class TrainingProgram implements AutoCloseable {
     private final int batch;
     private final Recording recording;
 
+    /** A program that takes its batch at once. */
+    public TrainingProgram(Tape tape, ProgramMemory memory, int batch, TrainingStep step) {
+        this(tape, memory, batch, batch, step);
+    }
+
     /**
-     * @param memory where results and their gradients lie; may serve other programs of the same tape
+     * @param memory     where results and their gradients lie; may serve other programs of the same tape
+     * @param microBatch rows of each forward and backward pass; the last may have fewer
      * @throws IllegalArgumentException if the tape has nothing to train
      */
-    public TrainingProgram(Tape tape, ProgramMemory memory, int batch, TrainingStep step) {
+    public TrainingProgram(Tape tape, ProgramMemory memory, int batch, int microBatch, TrainingStep step) {
         if (!tape.output().needsGradient()) {
             throw new IllegalArgumentException("there is nothing to train: " + tape.output()
                 + " depends on no parameter");
         }
+        if (microBatch < 1) {
+            throw new IllegalArgumentException("micro-batches of " + microBatch + " rows; at least 1 is needed");
+        }
         this.batch = batch;
-        BatchRows rows = step.rows();
-        Pass pass = new Pass(tape, memory, batch, step.parameters(), step.gradients(), step.features(), rows);
-        pass.forward();
-        Tensor rowLosses = memory.tensor("row losses", 0, Shape.of(), batch);
-        Tensor rowHits = step.loss().hasHits() ? memory.tensor("row hits", 0, Shape.of(), batch) : null;
-        emitLoss(pass, tape.output(), step, rows, rowLosses, rowHits);
-        pass.backward();
-        emitUpdate(pass, step, rowLosses, rowHits);
-        List<Runnable> operations = pass.operations();
+        Tensor rowLosses = memory.own("row losses", batch);
+        Tensor rowHits = step.loss().hasHits() ? memory.own("row hits", batch) : null;
+        List<Runnable> operations = new ArrayList<>();
+        Tensor squarePartials = null;
+        for (int first = 0; first < batch; first += microBatch) {
+            int end = Math.min(batch, first + microBatch);
+            BatchRows rows = step.rows(first);
+            Pass pass = new Pass(tape, memory, end - first, step.parameters(), step.gradients(), step.features(), rows,
+                first);
+            pass.forward();
+            emitLoss(pass, tape.output(), step, rows, 1f / batch, rowLosses.rows(first, end),
+                rowHits == null ? null : rowHits.rows(first, end));
+            pass.backward();
+            operations.addAll(pass.operations());
+            // Of the sums, so those of the last micro-batch are complete.
+            squarePartials = pass.squarePartials();
+        }
+        Ops ops = memory.device().ops();
+        BatchResult result = new BatchResult(rowLosses, rowHits, squarePartials);
+        operations.add(() -> step.update().apply(ops, step.parameters(), step.gradients(), result, step.state()));
         recording = memory.device().record(() -> operations.forEach(Runnable::run));
     }
 
-    private static void emitLoss(Pass pass, Value output, TrainingStep step, BatchRows rows, Tensor rowLosses,
-                                 Tensor rowHits) {
+    private static void emitLoss(Pass pass, Value output, TrainingStep step, BatchRows rows, float meanOverRows,
+                                 Tensor rowLosses, Tensor rowHits) {
         Tensor prediction = pass.value(output);
         Tensor gradient = pass.gradient(output);
-        float meanOverRows = 1f / pass.batch();
         pass.emit(ops -> step.loss().apply(ops, prediction, step.targets(), rows, meanOverRows, rowLosses, rowHits,
             gradient));
-    }
-
-    private static void emitUpdate(Pass pass, TrainingStep step, Tensor rowLosses, Tensor rowHits) {
-        Tensor squarePartials = pass.squarePartials();
-        StepState state = step.state();
-        Update update = step.update();
-        pass.emit(ops -> ops.update().prepareStep(state, rowLosses, rowHits, squarePartials, step.maxNorm(), update.beta1(),
-            update.beta2()));
-        pass.emit(ops -> update.apply(ops, step.parameters(), step.gradients(), state));
     }
 
     /** Rows that one run consumes. */

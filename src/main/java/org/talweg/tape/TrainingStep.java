@@ -12,12 +12,12 @@ import org.talweg.tensor.Tensor;
  * @param features   the whole data set [rows×input row]
  * @param targets    the whole data set [rows×target row]
  * @param order      INT32 [rows]: the epoch's permutation
- * @param maxNorm    clip threshold for the global norm, infinite for none
  */
 public record TrainingStep(Tensor parameters, Tensor gradients, Tensor features, Tensor targets, Tensor order,
-                           StepState state, Loss loss, Update update, float maxNorm) {
+                           StepState state, Loss loss, Update update) {
 
-    BatchRows rows() {
-        return new BatchRows(order, state.cursor());
+    /** The batch, from its row {@code first} on. */
+    BatchRows rows(int first) {
+        return new BatchRows(first == 0 ? order : order.rows(first, order.dim(0)), state.cursor());
     }
 }

@@ -4,20 +4,15 @@ import org.talweg.ops.Ops;
 import org.talweg.ops.StepState;
 import org.talweg.tensor.Tensor;
 
-/** How a training step ends: the optimizer's update, and what the preparation of the step must know of it. */
+/** How a training step ends: clipping, preparation of the step, and the optimizer's update. */
 public interface Update {
 
-    /** Decay of the first moment, 0 without one. */
-    float beta1();
-
-    /** Decay of the second moment, 0 without one. */
-    float beta2();
-
     /**
-     * Changes all parameters in one call, reading the step's scalars from {@code state}.
+     * Prepares the step ({@link org.talweg.ops.UpdateOps#prepareStep}) and changes the parameters. It is recorded, so it
+     * must not allocate.
      *
      * @param parameters flat
-     * @param gradients  flat, of the same layout
+     * @param gradients  flat, of the same layout; may be changed
      */
-    void apply(Ops ops, Tensor parameters, Tensor gradients, StepState state);
+    void apply(Ops ops, Tensor parameters, Tensor gradients, BatchResult batch, StepState state);
 }

@@ -1,26 +1,21 @@
 package org.talweg.optim;
 
-import org.talweg.ops.Device;
-import org.talweg.ops.Ops;
-import org.talweg.ops.StepState;
-import org.talweg.tensor.DType;
-import org.talweg.tensor.Shape;
-import org.talweg.tensor.Tensor;
+import org.talweg.ops.UpdateRule;
 
 /**
- * Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019); formula in
- * {@link org.talweg.ops.UpdateOps#adam}. Settings and defaults are those of PyTorch's {@code torch.optim.Adam} and
- * {@code AdamW}.
+ * Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) and AMSGrad (Reddi et al. 2018); formula in
+ * {@link UpdateRule.Adam}. Settings and defaults are those of PyTorch's {@code torch.optim.Adam} and {@code AdamW}.
  *
- * @param beta1       decay of the mean of gradients
+ * @param beta1       decay of the mean of gradients; a schedule may move it
  * @param beta2       decay of the mean of squared gradients
  * @param epsilon     added to the root of the second moment
  * @param weightDecay decoupled: parameters shrink by learning rate × weight decay; else an L2 penalty added to the
  *                    gradient
  * @param decoupled   AdamW rather than Adam
+ * @param amsgrad     divides by the largest second moment so far
  */
-public record Adam(float learningRate, float beta1, float beta2, float epsilon, float weightDecay, boolean decoupled)
-    implements Optimizer {
+public record Adam(float learningRate, float beta1, float beta2, float epsilon, float weightDecay, boolean decoupled,
+                   boolean amsgrad) implements FusedOptimizer {
 
     public Adam {
         Checks.atLeastZero("learning rate", learningRate);
@@ -31,54 +26,32 @@ public record Adam(float learningRate, float beta1, float beta2, float epsilon, 
     }
 
     public Adam learningRate(float value) {
-        return new Adam(value, beta1, beta2, epsilon, weightDecay, decoupled);
+        return new Adam(value, beta1, beta2, epsilon, weightDecay, decoupled, amsgrad);
     }
 
     public Adam betas(float first, float second) {
-        return new Adam(learningRate, first, second, epsilon, weightDecay, decoupled);
+        return new Adam(learningRate, first, second, epsilon, weightDecay, decoupled, amsgrad);
     }
 
     public Adam epsilon(float value) {
-        return new Adam(learningRate, beta1, beta2, value, weightDecay, decoupled);
+        return new Adam(learningRate, beta1, beta2, value, weightDecay, decoupled, amsgrad);
     }
 
     public Adam weightDecay(float value) {
-        return new Adam(learningRate, beta1, beta2, epsilon, value, decoupled);
+        return new Adam(learningRate, beta1, beta2, epsilon, value, decoupled, amsgrad);
+    }
+
+    public Adam amsgrad(boolean value) {
+        return new Adam(learningRate, beta1, beta2, epsilon, weightDecay, decoupled, value);
     }
 
     @Override
-    public State newState(Device device, long length) {
-        Shape shape = Shape.of(Math.toIntExact(length));
-        Tensor first = device.allocate(DType.FLOAT32, shape, "Adam first moment");
-        try {
-            return new AdamState(this, first, device.allocate(DType.FLOAT32, shape, "Adam second moment"));
-        } catch (RuntimeException e) {
-            first.buffer().close();
-            throw e;
-        }
+    public float momentum() {
+        return beta1;
     }
 
-    private record AdamState(Adam settings, Tensor firstMoment, Tensor secondMoment) implements State {
-        @Override
-        public float beta1() {
-            return settings.beta1;
-        }
-
-        @Override
-        public float beta2() {
-            return settings.beta2;
-        }
-
-        @Override
-        public void apply(Ops ops, Tensor parameters, Tensor gradients, StepState state) {
-            ops.update().adam(parameters, gradients, firstMoment, secondMoment, state, settings.beta1, settings.beta2,
-                settings.epsilon, settings.weightDecay, settings.decoupled);
-        }
-
-        @Override
-        public void close() {
-            firstMoment.buffer().close();
-            secondMoment.buffer().close();
-        }
+    @Override
+    public UpdateRule rule() {
+        return new UpdateRule.Adam(beta2, epsilon, weightDecay, decoupled, amsgrad);
     }
 }

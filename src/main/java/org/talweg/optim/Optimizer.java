@@ -12,15 +12,26 @@ public interface Optimizer {
     /** The rate that a trainer without a schedule uses. */
     float learningRate();
 
-    /**
-     * Fresh state for flat parameters of so many elements.
-     *
-     * @param length padding included
-     */
-    State newState(Device device, long length);
+    /** The momentum, β₁ for Adam's kin, that a trainer uses whose schedule leaves it alone; 0 where there is none. */
+    float momentum();
+
+    /** Fresh state for parameters of this layout, whose gradients are clipped so. */
+    State newState(Device device, ParameterLayout layout, Clip clip);
 
     /** Buffers of the parameters' layout, such as moments, and the update that uses them. The creator closes it. */
     interface State extends Update, AutoCloseable {
+
+        /**
+         * Where the optimizer trains at another point than the one that is good, puts the good one into the
+         * parameters: to be called before a model is evaluated or saved. Most do nothing.
+         */
+        default void beforeEvaluation() {
+        }
+
+        /** Puts the point to train at back, bit for bit; to be called after each {@link #beforeEvaluation}. */
+        default void afterEvaluation() {
+        }
+
         @Override
         void close();
     }

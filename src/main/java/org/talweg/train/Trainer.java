@@ -5,6 +5,7 @@ import org.talweg.data.DataLoader;
 import org.talweg.nn.Model;
 import org.talweg.optim.Clip;
 import org.talweg.optim.Optimizer;
+import org.talweg.optim.ParameterGroups;
 import org.talweg.optim.Schedule;
 import org.talweg.optim.Schedules;
 import org.talweg.tape.Loss;
@@ -22,6 +23,7 @@ public final class Trainer {
     private final List<Metric> metrics;
     private final Stop stop;
     private final String restores;
+    private final ParameterGroups parameterGroups;
     private final List<Listener> listeners;
     private volatile boolean stopRequested;
 
@@ -34,6 +36,7 @@ public final class Trainer {
         metrics = builder.metrics;
         stop = builder.stop;
         restores = builder.restores != null ? builder.restores : stop.restores();
+        parameterGroups = builder.parameterGroups;
         listeners = builder.listeners;
     }
 
@@ -76,6 +79,10 @@ public final class Trainer {
 
     boolean stopRequested() {
         return stopRequested;
+    }
+
+    public ParameterGroups parameterGroups() {
+        return parameterGroups;
     }
 
     List<Listener> listeners() {
@@ -136,6 +143,7 @@ public final class Trainer {
         private List<Metric> metrics = List.of();
         private Stop stop = Stop.anyOf();
         private String restores;
+        private ParameterGroups parameterGroups = ParameterGroups.none();
         private List<Listener> listeners = List.of();
 
         private Builder(Model model) {
@@ -181,6 +189,12 @@ public final class Trainer {
          */
         public Builder restoreBest(String metric) {
             restores = metric;
+            return this;
+        }
+
+        /** Parameters with a learning rate or weight decay of their own, or none at all. */
+        public Builder parameterGroups(ParameterGroups value) {
+            parameterGroups = value;
             return this;
         }
 

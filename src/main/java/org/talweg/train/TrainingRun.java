@@ -11,6 +11,7 @@ import org.talweg.nn.Model;
 import org.talweg.ops.Device;
 import org.talweg.ops.StepState;
 import org.talweg.optim.Optimizer;
+import org.talweg.optim.ParameterLayout;
 import org.talweg.optim.Schedule;
 import org.talweg.tape.ProgramMemory;
 import org.talweg.tape.TrainingProgram;
@@ -34,7 +35,7 @@ final class TrainingRun implements AutoCloseable {
     private final DataLoader loader;
     private final int epochs;
     private final StepState state;
-    private final Tensor iteration;
+    private final Optimizer.State update;
     private final Tensor order;
     private final TrainingProgram fullBatch;
     private final TrainingProgram lastBatch;
@@ -65,22 +66,18 @@ final class TrainingRun implements AutoCloseable {
         device = model.device();
         int rows = train.data().rows();
         int chunk = Math.min(CHUNK, train.batches());
-        rates = new float[chunk];
+        rates = new float[chunk * StepState.SCHEDULE_COLUMNS];
         log = new float[chunk * StepState.LOG_COLUMNS];
         try {
             DeviceData data = DeviceData.upload(resources, model, trainer.loss(), train.data());
             order = tensor(DType.INT32, Shape.of(rows), "epoch order");
-            state = new StepState(
-                tensor(DType.INT32, Shape.of(StepState.COUNTERS), "step counters"),
-                tensor(DType.FLOAT32, Shape.of(StepState.CONTROLS), "step control"),
-                tensor(DType.FLOAT32, Shape.of(chunk), "learning rates"),
-                tensor(DType.FLOAT32, Shape.of(chunk, StepState.LOG_COLUMNS), "step log"));
-            iteration = state.counters().view(StepState.COUNTER_ITERATION, Shape.of(1));
+            state = resources.add(StepState.allocate(device, chunk), StepState::close);
             Tensor gradients = tensor(DType.FLOAT32, model.parameters().shape(), "gradients");
-            Optimizer.State update = resources.add(
-                trainer.optimizer().newState(device, model.parameters().elements()), Optimizer.State::close);
+            ParameterLayout layout = ParameterLayout.of(model.tape(), trainer.parameterGroups());
+            update = resources.add(trainer.optimizer().newState(device, layout, trainer.clip()),
+                Optimizer.State::close);
             TrainingStep step = new TrainingStep(model.parameters(), gradients, data.features(), data.targets(), order,
-                state, trainer.loss(), update, trainer.clip().maxNorm());
+                state, trainer.loss(), update);
             ProgramMemory memory = resources.add(new ProgramMemory(device, Math.min(rows, train.batchSize())),
                 ProgramMemory::close);
             fullBatch = train.fullBatches() > 0 ? program(memory, train.batchSize(), step) : null;
@@ -127,6 +124,9 @@ final class TrainingRun implements AutoCloseable {
 
     private EpochMetrics epoch(int epoch) {
         long start = System.nanoTime();
+        if (epoch > 1) {
+            update.afterEvaluation();
+        }
         device.upload(loader.order(epoch), order);
         device.upload(new int[] {0}, state.cursor());
         EpochSums sums = new EpochSums();
@@ -139,6 +139,8 @@ final class TrainingRun implements AutoCloseable {
                 : watch.check(now(epoch, false)).orElse(null);
         }
         double seconds = (System.nanoTime() - start) / 1e9;
+        // The model stays where it is good until the next epoch, for listeners that save it.
+        update.beforeEvaluation();
         // Whoever interrupts is waiting: no validation then.
         Evaluation valid = validation == null || trainer.stopRequested() ? NO_EVALUATION : validation.run();
         Map<String, Double> metrics = new LinkedHashMap<>();
@@ -149,12 +151,17 @@ final class TrainingRun implements AutoCloseable {
 
     /** Runs steps from batch {@code first} of the epoch on, as many as the tables hold, the epoch has, and may be. */
     private List<StepMetrics> chunk(int epoch, int first) {
-        int most = (int) Math.min(Math.min(rates.length, loader.batches() - first), totalSteps - stepsDone);
+        int most = (int) Math.min(Math.min(state.capacity(), loader.batches() - first), totalSteps - stepsDone);
         for (int i = 0; i < most; i++) {
-            rates[i] = (float) schedule.rate(new Schedule.At(stepsDone + i, totalSteps, loader.batches()));
+            Schedule.At at = new Schedule.At(stepsDone + i, totalSteps, loader.batches());
+            double momentum = schedule.momentum(at);
+            int row = i * StepState.SCHEDULE_COLUMNS;
+            rates[row + StepState.SCHEDULE_LEARNING_RATE] = (float) schedule.rate(at);
+            rates[row + StepState.SCHEDULE_MOMENTUM] =
+                Double.isNaN(momentum) ? trainer.optimizer().momentum() : (float) momentum;
         }
-        device.upload(rates, state.learningRates());
-        device.upload(new int[] {0}, iteration);
+        device.upload(rates, state.schedule());
+        device.upload(new int[] {0}, state.iteration());
         int count = 0;
         do {
             program(first + count).run();
@@ -165,7 +172,8 @@ final class TrainingRun implements AutoCloseable {
         for (int i = 0; i < count; i++) {
             int row = i * StepState.LOG_COLUMNS;
             steps.add(new StepMetrics(stepsDone + i, epoch, program(first + i).batch(), log[row + StepState.LOG_LOSS],
-                log[row + StepState.LOG_HITS], log[row + StepState.LOG_GRADIENT_NORM], rates[i],
+                log[row + StepState.LOG_HITS], log[row + StepState.LOG_GRADIENT_NORM],
+                rates[i * StepState.SCHEDULE_COLUMNS + StepState.SCHEDULE_LEARNING_RATE],
                 log[row + StepState.LOG_SKIPPED] != 0));
         }
         stepsDone += count;

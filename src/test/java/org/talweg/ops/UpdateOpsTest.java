@@ -5,10 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 import org.talweg.testing.Contract;
 import org.talweg.testing.Draw;
@@ -22,121 +24,156 @@ class UpdateOpsTest {
     private static final float INFINITY = Float.POSITIVE_INFINITY;
     private static final int[] LENGTHS = {1, 2, 3, 4, 5, 7, 17, 31, 32, 33, 100, 129, 257, 1023, 4099, 70_001};
 
-    private record Sgd(float momentum, float dampening, boolean nesterov, float weightDecay) {
-    }
+    /** Every rule with every branch in it. */
+    private static final List<UpdateRule> RULES = List.of(
+        new UpdateRule.Sgd(false, 0, false, false, 0), new UpdateRule.Sgd(false, 0, false, false, 0.01f),
+        new UpdateRule.Sgd(true, 0, false, false, 0), new UpdateRule.Sgd(true, 0.5f, false, false, 0.1f),
+        new UpdateRule.Sgd(true, 0, true, false, 0.01f), new UpdateRule.Sgd(true, 0, false, true, 0.01f),
+        new UpdateRule.Sgd(true, 0, true, true, 0),
+        new UpdateRule.Adam(0.999f, 1e-8f, 0, false, false), new UpdateRule.Adam(0.95f, 1e-3f, 0.1f, false, true),
+        new UpdateRule.Adam(0.999f, 1e-8f, 0.01f, true, false), new UpdateRule.Adam(0.9f, 1e-6f, 0.1f, true, true));
+    private static final UpdateRule SGD = RULES.get(0);
+    private static final UpdateRule ADAM = new UpdateRule.Adam(0.999f, 1e-8f, 0.01f, true, false);
 
-    private record Adam(float beta1, float beta2, float epsilon, float weightDecay, boolean decoupled) {
-    }
-
-    private static final List<Sgd> SGDS = List.of(new Sgd(0, 0, false, 0), new Sgd(0, 0, false, 0.01f),
-        new Sgd(0.9f, 0, false, 0), new Sgd(0.9f, 0.5f, false, 0.1f), new Sgd(0.8f, 0, true, 0.01f));
-    private static final List<Adam> ADAMS = List.of(new Adam(0.9f, 0.999f, 1e-8f, 0, false),
-        new Adam(0.8f, 0.95f, 1e-3f, 0.1f, false), new Adam(0.9f, 0.999f, 1e-8f, 0.01f, true),
-        new Adam(0.5f, 0.9f, 1e-6f, 0, true));
-
-    /** {learning rate, step size, √ bias correction 2, clip factor, skip, first step, unused, unused}. */
-    private static float[] control(Draw draw, boolean skip, boolean first) {
-        return new float[] {0.1f * (1 + draw.below(9)), 0.013f * (1 + draw.below(9)), 0.03f * (1 + draw.below(30)),
-            draw.flag() ? 1 : 0.317f, skip ? 1 : 0, first ? 1 : 0, 0, 0};
+    /** What prepareStep would write for some step. */
+    private static float[] control(Draw draw, UpdateRule rule, boolean skip, boolean first) {
+        float[] control = new float[StepState.CONTROLS];
+        control[StepState.CONTROL_LEARNING_RATE] = 0.1f * (1 + draw.below(9));
+        control[StepState.CONTROL_MOMENTUM] = draw.flag() ? 0.9f : 0.5f;
+        control[StepState.CONTROL_CLIP_FACTOR] = draw.flag() ? 1 : 0.317f;
+        control[StepState.CONTROL_CLIP_LOW] = draw.flag() ? -INFINITY : -0.75f;
+        control[StepState.CONTROL_CLIP_HIGH] = draw.flag() ? INFINITY : 0.5f;
+        control[StepState.CONTROL_SKIP] = skip ? 1 : 0;
+        control[StepState.CONTROL_FIRST_STEP] = first ? 1 : 0;
+        double[] scalars = new double[UpdateRule.SCALARS];
+        double[] memory = {0.5, 0.25, 0.125, 0};
+        rule.scalars(first ? 1 : 2 + draw.below(30), control[StepState.CONTROL_LEARNING_RATE],
+            control[StepState.CONTROL_MOMENTUM], memory, scalars);
+        for (int i = 0; i < scalars.length; i++) {
+            control[StepState.CONTROL_RULE + i] = (float) scalars[i];
+        }
+        return control;
     }
 
     private static StepState state(Sandbox memory, float[] control) {
         return new StepState(memory.input(new int[StepState.COUNTERS], StepState.COUNTERS),
-            memory.input(control, StepState.CONTROLS), memory.input(new float[1], 1),
+            memory.input(control, StepState.CONTROLS),
+            memory.input(new int[2 * UpdateRule.MEMORY], 2 * UpdateRule.MEMORY),
+            memory.input(new float[StepState.SCHEDULE_COLUMNS], 1, StepState.SCHEDULE_COLUMNS),
             memory.input(new float[StepState.LOG_COLUMNS], 1, StepState.LOG_COLUMNS));
     }
 
-    private static Operation sgd(Sgd s, Draw draw, int n, boolean skip, boolean first) {
+    /** @param segments lengths of segments, or none for no table */
+    private static Operation apply(UpdateRule rule, Draw draw, int n, boolean first, Segment... segments) {
         float[] p = draw.wideReals(n);
         float[] g = draw.wideReals(n);
-        float[] b = draw.wideReals(n);
-        if (first) {
-            // Whatever the buffer holds before the first step must not matter.
-            Arrays.fill(b, Float.NaN);
-        }
-        float[] control = control(draw, skip, first);
-        return (ops, memory) -> {
-            Map<String, Tensor> written = new LinkedHashMap<>();
-            written.put("p", memory.state(p, n));
-            if (s.momentum != 0) {
-                written.put("b", memory.state(b, n));
+        float[][] buffers = new float[rule.buffers()][];
+        for (int k = 0; k < buffers.length; k++) {
+            buffers[k] = k == 0 ? draw.wideReals(n) : Draw.absolute(draw.wideReals(n));
+            if (first && rule instanceof UpdateRule.Sgd sgd && !sgd.velocity()) {
+                // Whatever the buffer holds before the first step must not matter.
+                Arrays.fill(buffers[k], Float.NaN);
             }
-            ops.update().sgd(written.get("p"), memory.input(g, n), written.get("b"), state(memory, control), s.momentum,
-                s.dampening, s.nesterov, s.weightDecay);
-            return written;
-        };
-    }
-
-    private static Operation adam(Adam a, Draw draw, int n, boolean skip) {
-        float[] p = draw.wideReals(n);
-        float[] g = draw.wideReals(n);
-        float[] m = draw.wideReals(n);
-        float[] v = Draw.absolute(draw.wideReals(n));
-        float[] control = control(draw, skip, false);
+        }
+        float[] control = control(draw, rule, false, first);
+        float[] factors = Draw.absolute(draw.reals(segments.length, 1));
         return (ops, memory) -> {
             Map<String, Tensor> written = new LinkedHashMap<>();
             written.put("p", memory.state(p, n));
-            written.put("m", memory.state(m, n));
-            written.put("v", memory.state(v, n));
-            ops.update().adam(written.get("p"), memory.input(g, n), written.get("m"), written.get("v"), state(memory, control),
-                a.beta1, a.beta2, a.epsilon, a.weightDecay, a.decoupled);
+            List<Tensor> state = new ArrayList<>();
+            for (int k = 0; k < buffers.length; k++) {
+                state.add(memory.state(buffers[k], n));
+                written.put("state " + k, state.get(k));
+            }
+            Segments table = segments.length == 0 ? null : memory.segments(segments);
+            if (table != null) {
+                memory.upload(factors, table.factors());
+            }
+            ops.update().apply(rule, written.get("p"), memory.input(g, n), state, table, state(memory, control));
             return written;
         };
     }
 
     @OnEveryDevice
-    void sgdMatchesToTheBit(TestDevice on) {
+    void everyRuleMatchesToTheBit(TestDevice on) {
         Draw draw = new Draw(41);
         for (int n : LENGTHS) {
-            for (Sgd s : n > 10_000 ? List.of(draw.oneOf(SGDS.toArray(Sgd[]::new))) : SGDS) {
+            for (UpdateRule rule : n > 10_000 ? List.of(draw.oneOf(RULES.toArray(UpdateRule[]::new))) : RULES) {
                 boolean first = draw.flag();
-                Contract.check(on, s + " of " + n + (first ? ", first step" : ""), sgd(s, draw, n, false, first))
+                Contract.check(on, rule + " of " + n + (first ? ", first step" : ""), apply(rule, draw, n, first))
                     .expectSameBits();
             }
         }
     }
 
+    /** Multipliers, factors, a frozen segment in the middle, padding, and a segment of several chunks. */
     @OnEveryDevice
-    void adamMatchesToTheBit(TestDevice on) {
+    void segmentsMatchToTheBit(TestDevice on) {
         Draw draw = new Draw(42);
-        for (int n : LENGTHS) {
-            for (Adam a : n > 10_000 ? List.of(draw.oneOf(ADAMS.toArray(Adam[]::new))) : ADAMS) {
-                Contract.check(on, a + " of " + n, adam(a, draw, n, false)).expectSameBits();
-            }
+        for (UpdateRule rule : RULES) {
+            Contract.check(on, rule + " with segments", apply(rule, draw, 2200, draw.flag(),
+                new Segment("a", 0, Shape.of(5), 1, 0, false), new Segment("b", 8, Shape.of(3, 7), 0.5f, 1, true),
+                new Segment("c", 32, Shape.of(43, 50), 0.25f, 3, false), new Segment("d", 2184, Shape.of(1), 0, 1, false),
+                new Segment("e", 2188, Shape.of(12), 2, 1, false))).expectSameBits();
         }
+    }
+
+    @OnEveryDevice
+    void frozenSegmentsAndPaddingKeepTheirBits(TestDevice on) {
+        float[] ones = new float[24];
+        Arrays.fill(ones, 1);
+        float[] quarters = new float[24];
+        Arrays.fill(quarters, 0.25f);
+        UpdateRule adam = new UpdateRule.Adam(0.999f, 1e-8f, 0.1f, true, false);
+        float[] control = control(new Draw(5), adam, false, false);
+        Map<String, int[]> results = Sandbox.run(on.device(), (ops, memory) -> {
+            Tensor p = memory.state(ones, 24);
+            List<Tensor> moments = List.of(memory.state(ones, 24), memory.state(ones, 24));
+            ops.update().apply(adam, p, memory.input(quarters, 24), moments,
+                memory.segments(new Segment("a", 0, Shape.of(5), 1, 1, false),
+                    new Segment("b", 8, Shape.of(8), 1, 1, true), new Segment("c", 16, Shape.of(7), 0, 0, false)),
+                state(memory, control));
+            return Map.of("p", p, "m", moments.get(0), "v", moments.get(1));
+        });
+        results.forEach((name, bits) -> {
+            float[] values = Sandbox.floats(bits);
+            for (int i = 0; i < 24; i++) {
+                boolean touched = i < 5 || i >= 16 && i < 23 && !name.equals("p");
+                assertEquals(touched, values[i] != 1, on + ", " + name + "[" + i + "] is " + values[i]);
+            }
+        });
     }
 
     @OnEveryDevice
     void aSkippedUpdateChangesNoBit(TestDevice on) {
         Draw draw = new Draw(43);
         for (int n : new int[] {1, 33, 1023}) {
-            float[] nan = new float[n];
-            Arrays.fill(nan, Float.NaN);
-            float[][] old = {draw.wideReals(n), draw.wideReals(n), draw.wideReals(n)};
-            float[] control = control(draw, true, draw.flag());
-            Map<String, int[]> results = Sandbox.run(on.device(), (ops, memory) -> {
-                Map<String, Tensor> written = new LinkedHashMap<>();
-                for (int i = 0; i < 3; i++) {
-                    written.put("sgd " + i, memory.state(old[i], n));
-                    written.put("adam " + i, memory.state(old[i], n));
-                }
-                ops.update().sgd(written.get("sgd 0"), memory.input(nan, n), written.get("sgd 1"), state(memory, control), 0.9f,
-                    0, false, 0.1f);
-                ops.update().sgd(written.get("sgd 2"), memory.input(nan, n), null, state(memory, control), 0, 0, false, 0.1f);
-                ops.update().adam(written.get("adam 0"), memory.input(nan, n), written.get("adam 1"), written.get("adam 2"),
-                    state(memory, control), 0.9f, 0.999f, 1e-8f, 0.1f, true);
-                return written;
-            });
-            for (int i = 0; i < 3; i++) {
-                assertArrayEquals(Sandbox.bits(old[i]), results.get("sgd " + i), on + ", sgd, tensor " + i);
-                assertArrayEquals(Sandbox.bits(old[i]), results.get("adam " + i), on + ", adam, tensor " + i);
+            for (UpdateRule rule : RULES) {
+                float[] nan = new float[n];
+                Arrays.fill(nan, Float.NaN);
+                float[] old = draw.wideReals(n);
+                float[] control = control(draw, rule, true, draw.flag());
+                Map<String, int[]> results = Sandbox.run(on.device(), (ops, memory) -> {
+                    Map<String, Tensor> written = new LinkedHashMap<>();
+                    written.put("p", memory.state(old, n));
+                    List<Tensor> state = new ArrayList<>();
+                    for (int k = 0; k < rule.buffers(); k++) {
+                        state.add(memory.state(old, n));
+                        written.put("state " + k, state.get(k));
+                    }
+                    ops.update().apply(rule, written.get("p"), memory.input(nan, n), state, null,
+                        state(memory, control));
+                    return written;
+                });
+                results.forEach((name, bits) ->
+                    assertArrayEquals(Sandbox.bits(old), bits, on + ", " + rule + ", " + name));
             }
         }
     }
 
-    /** Several whole steps: prepare, then Adam and SGD; a non-finite norm in the middle. */
-    private static Operation steps(Draw draw, int batch, int partials, int n, float maxNorm, boolean withHits,
-                                   int stepsBefore) {
+    /** Several whole steps of preparation and update; a non-finite norm in the middle. */
+    private static Operation steps(Draw draw, UpdateRule rule, int batch, int partials, int n, ClipRule clip,
+                                   boolean withHits, int stepsBefore) {
         float[] badPartials = {Float.NaN, INFINITY, 3e38f};
         int count = 6;
         float[][] losses = new float[count][];
@@ -152,77 +189,94 @@ class UpdateOpsTest {
         // Twice in the middle; 3e38 is finite alone, and so is the sum in double: that step is taken.
         squares[2][draw.below(partials)] = badPartials[draw.below(3)];
         squares[3][partials - 1] = badPartials[draw.below(3)];
-        float[] rates = Draw.absolute(draw.reals(count, 0.1));
+        float[] schedule = new float[count * StepState.SCHEDULE_COLUMNS];
+        for (int i = 0; i < count; i++) {
+            schedule[2 * i] = Draw.absolute(draw.reals(1, 0.1))[0];
+            schedule[2 * i + 1] = 0.95f - 0.01f * i;
+        }
         float[] p = draw.wideReals(n);
         return (ops, memory) -> {
             Map<String, Tensor> written = new LinkedHashMap<>();
             written.put("counters", memory.state(new int[] {0, stepsBefore, 0, 7}, StepState.COUNTERS));
             written.put("control", memory.state(new float[StepState.CONTROLS], StepState.CONTROLS));
+            written.put("memory", memory.state(new int[2 * UpdateRule.MEMORY], 2 * UpdateRule.MEMORY));
             written.put("log", memory.output(count, StepState.LOG_COLUMNS));
-            for (String name : List.of("p", "m", "v", "q", "b")) {
-                written.put(name, name.equals("p") || name.equals("q") ? memory.state(p, n)
-                    : memory.state(new float[n], n));
+            written.put("p", memory.state(p, n));
+            List<Tensor> buffers = new ArrayList<>();
+            for (int k = 0; k < rule.buffers(); k++) {
+                buffers.add(memory.state(new float[n], n));
+                written.put("state " + k, buffers.get(k));
             }
-            StepState state = new StepState(written.get("counters"), written.get("control"),
-                memory.input(rates, count), written.get("log"));
+            StepState state = new StepState(written.get("counters"), written.get("control"), written.get("memory"),
+                memory.input(schedule, count, StepState.SCHEDULE_COLUMNS), written.get("log"));
             for (int i = 0; i < count; i++) {
-                ops.update().prepareStep(state, memory.input(losses[i], batch), withHits ? memory.input(hits[i], batch) : null,
-                    memory.input(squares[i], partials), maxNorm, 0.9f, 0.999f);
-                Tensor g = memory.input(gradients[i], n);
-                ops.update().adam(written.get("p"), g, written.get("m"), written.get("v"), state, 0.9f, 0.999f, 1e-8f, 0.01f,
-                    true);
-                ops.update().sgd(written.get("q"), g, written.get("b"), state, 0.9f, 0, true, 0.01f);
+                ops.update().prepareStep(state, rule, clip, memory.input(losses[i], batch),
+                    withHits ? memory.input(hits[i], batch) : null, memory.input(squares[i], partials));
+                ops.update().apply(rule, written.get("p"), memory.input(gradients[i], n), buffers, null, state);
             }
             return written;
         };
+    }
+
+    private static ClipRule clip(float maxNorm, float order) {
+        return new ClipRule(-0.5f, 2, order, maxNorm);
     }
 
     @OnEveryDevice
     void wholeStepsMatchToTheBit(TestDevice on) {
         Draw draw = new Draw(44);
         int[] stepsBefore = {0, 0, 1, 9, 998, 123_456_789};
-        for (int i = 0; i < 12; i++) {
+        ClipRule[] clips = {ClipRule.NONE, clip(1, 2), clip(1e-3f, 2), clip(1, 1), clip(0.5f, INFINITY)};
+        for (int i = 0; i < 2 * RULES.size(); i++) {
+            UpdateRule rule = RULES.get(i / 2);
             int batch = draw.extent();
             int partials = 1 + draw.below(3000);
             int n = draw.extent();
-            float maxNorm = i % 3 == 0 ? INFINITY : i % 3 == 1 ? 1 : 1e-3f;
-            int before = stepsBefore[i % stepsBefore.length];
+            ClipRule clip = clips[i % clips.length];
+            int before = i % 2 == 0 ? 0 : stepsBefore[draw.below(stepsBefore.length)];
             boolean hits = draw.flag();
-            Contract.check(on, "six steps after " + before + ", batch " + batch + ", " + partials + " partials, "
-                + n + " parameters, max norm " + maxNorm + (hits ? ", hits" : ""),
-                steps(draw, batch, partials, n, maxNorm, hits, before)).expectSameBits();
+            Contract.check(on, "six steps of " + rule + " after " + before + ", batch " + batch + ", " + partials
+                + " partials, " + n + " parameters, " + clip + (hits ? ", hits" : ""),
+                steps(draw, rule, batch, partials, n, clip, hits, before)).expectSameBits();
         }
     }
 
     @OnEveryDevice
     void bitsDoNotDependOnTheSchedule(TestDevice on) {
         Draw draw = new Draw(45);
-        Contract.checkSchedules(on, "six steps", steps(draw, 64, 1500, 1023, 1, true, 0)).expectSameBits();
+        Contract.checkSchedules(on, "six steps", steps(draw, ADAM, 64, 1500, 1023, clip(1, 2), true, 0)).expectSameBits();
     }
 
     @OnEveryDevice
     void aNonFiniteNormSkipsAndCounts(TestDevice on) {
-        for (float bad : new float[] {Float.NaN, INFINITY}) {
-            Map<String, int[]> results = Sandbox.run(on.device(), (ops, memory) -> {
-                Map<String, Tensor> written = new LinkedHashMap<>();
-                written.put("counters", memory.state(new int[] {1, 5, 2, 10}, StepState.COUNTERS));
-                written.put("control", memory.state(new float[StepState.CONTROLS], StepState.CONTROLS));
-                written.put("log", memory.output(3, StepState.LOG_COLUMNS));
-                StepState state = new StepState(written.get("counters"), written.get("control"),
-                    memory.input(new float[3], 3), written.get("log"));
-                ops.update().prepareStep(state, memory.input(new float[] {1, 2, 3}, 3), null,
-                    memory.input(new float[] {1, bad, 2}, 3), 1, 0.9f, 0.999f);
-                return written;
-            });
-            assertArrayEquals(new int[] {2, 5, 3, 13}, results.get("counters"), on + ", norm " + bad);
-            assertEquals(1, Sandbox.floats(results.get("control"))[StepState.CONTROL_SKIP], on + ", norm " + bad);
-            float[] row = Arrays.copyOfRange(Sandbox.floats(results.get("log")), StepState.LOG_COLUMNS,
-                2 * StepState.LOG_COLUMNS);
-            assertEquals(2, row[StepState.LOG_LOSS], on + ", norm " + bad);
-            assertTrue(Float.isNaN(row[StepState.LOG_HITS]), on + ", norm " + bad);
-            assertEquals(bad, row[StepState.LOG_GRADIENT_NORM], on + ", norm " + bad);
-            assertEquals(1, row[StepState.LOG_SKIPPED], on + ", norm " + bad);
+        for (float order : new float[] {1, 2, 3, INFINITY}) {
+            for (float bad : new float[] {Float.NaN, INFINITY}) {
+                aNonFiniteNormSkipsAndCounts(on, order, bad);
+            }
         }
+    }
+
+    private static void aNonFiniteNormSkipsAndCounts(TestDevice on, float order, float bad) {
+        Map<String, int[]> results = Sandbox.run(on.device(), (ops, memory) -> {
+            Map<String, Tensor> written = new LinkedHashMap<>();
+            written.put("counters", memory.state(new int[] {1, 5, 2, 10}, StepState.COUNTERS));
+            written.put("control", memory.state(new float[StepState.CONTROLS], StepState.CONTROLS));
+            written.put("log", memory.output(3, StepState.LOG_COLUMNS));
+            StepState state = new StepState(written.get("counters"), written.get("control"),
+                memory.input(new int[2 * UpdateRule.MEMORY], 2 * UpdateRule.MEMORY),
+                memory.input(new float[6], 3, StepState.SCHEDULE_COLUMNS), written.get("log"));
+            ops.update().prepareStep(state, ADAM, clip(1, order), memory.input(new float[] {1, 2, 3}, 3), null,
+                memory.input(new float[] {1, bad, 2}, 3));
+            return written;
+        });
+        assertArrayEquals(new int[] {2, 5, 3, 13}, results.get("counters"), on + ", norm " + bad);
+        assertEquals(1, Sandbox.floats(results.get("control"))[StepState.CONTROL_SKIP], on + ", norm " + bad);
+        float[] row = Arrays.copyOfRange(Sandbox.floats(results.get("log")), StepState.LOG_COLUMNS,
+            2 * StepState.LOG_COLUMNS);
+        assertEquals(2, row[StepState.LOG_LOSS], on + ", norm " + bad);
+        assertTrue(Float.isNaN(row[StepState.LOG_HITS]), on + ", norm " + bad);
+        assertEquals(order == INFINITY ? Float.NaN : bad, row[StepState.LOG_GRADIENT_NORM], on + ", norm " + bad);
+        assertEquals(1, row[StepState.LOG_SKIPPED], on + ", norm " + bad);
     }
 
     @OnEveryDevice
@@ -247,14 +301,79 @@ class UpdateOpsTest {
         }
     }
 
+    /** Sums of integers are exact in every order. */
     @OnEveryDevice
-    void aMomentumBufferGoesWithMomentum(TestDevice on) {
+    void gradientNormsAndSegmentFactorsMatch(TestDevice on) {
+        Draw draw = new Draw(48);
+        int n = 12_000;
+        Segment[] segments = {new Segment("a", 0, Shape.of(5), 1, 1, false),
+            new Segment("b", 8, Shape.of(33, 7), 1, 1, true), new Segment("c", 240, Shape.of(10_000), 1, 1, false),
+            new Segment("d", 10_240, Shape.of(1), 1, 1, false), new Segment("e", 10_244, Shape.of(2, 500), 1, 1, false)};
+        for (ClipRule clip : List.of(clip(1, 1), clip(100, 2), clip(1, INFINITY), ClipRule.NONE, clip(2, 3))) {
+            for (boolean finite : new boolean[] {true, false}) {
+                float[] integers = draw.integers(n);
+                float[] g = finite ? integers : draw.withNonFinite(integers);
+                Contract contract = Contract.checkSchedules(on, "norms for " + clip, (ops, memory) -> {
+                    Segments table = memory.segments(segments);
+                    Tensor partials = memory.output(table.count());
+                    ops.update().gradientNorms(memory.input(g, n), table, clip, partials);
+                    ops.update().segmentFactors(table, clip, partials);
+                    return Map.of("partials", partials, "factors", table.factors());
+                });
+                if (clip.order() == 3) {
+                    contract.expectWithin("partials", i -> 1e-5 * Math.abs(contract.expected("partials")[i]));
+                    contract.expectWithin("factors", i -> 1e-6);
+                } else {
+                    contract.expectSameBits();
+                }
+                assertEquals(1, contract.actual("factors")[1], "a frozen segment is not clipped");
+            }
+        }
+    }
+
+    @OnEveryDevice
+    void adaptiveClippingMatches(TestDevice on) {
+        Draw draw = new Draw(49);
+        int n = 1048;
+        float[] p = draw.integers(n);
+        float[] g = draw.integers(n);
+        Arrays.fill(p, 244, 254, 0);
+        Contract contract = Contract.checkSchedules(on, "adaptive clipping", (ops, memory) -> {
+            Tensor gradients = memory.state(g, n);
+            ops.update().adaptiveClip(memory.input(p, n), gradients,
+                memory.segments(new Segment("a", 0, Shape.of(5), 1, 1, false),
+                    new Segment("b", 8, Shape.of(33, 7), 1, 1, true), new Segment("c", 240, Shape.of(70, 11), 1, 1, false),
+                    new Segment("d", 1012, Shape.of(1), 1, 1, false), new Segment("e", 1016, Shape.of(32), 1, 1, true)),
+                0.5f, 1e-3f);
+            return Map.of("g", gradients);
+        });
+        contract.expectSameBits();
+        float[] clipped = contract.actual("g");
+        for (int row = 0; row < 70; row++) {
+            double before = norm(g, 240 + 11 * row, 11);
+            double limit = 0.5 * Math.max(norm(p, 240 + 11 * row, 11), 1e-3);
+            assertEquals(Math.min(before, limit), norm(clipped, 240 + 11 * row, 11), 1e-6 * before, "row " + row);
+        }
+        assertEquals(norm(g, 8, 231), norm(clipped, 8, 231), "frozen");
+    }
+
+    private static double norm(float[] values, int from, int count) {
+        double sum = 0;
+        for (int i = from; i < from + count; i++) {
+            sum += (double) values[i] * values[i];
+        }
+        return Math.sqrt(sum);
+    }
+
+    @OnEveryDevice
+    void aRuleTakesItsOwnNumberOfBuffers(TestDevice on) {
         Draw draw = new Draw(47);
         Sandbox.run(on.device(), (ops, memory) -> {
             Tensor p = memory.input(new float[3], 3);
-            StepState state = state(memory, control(draw, false, false));
-            assertThrows(IllegalArgumentException.class, () -> ops.update().sgd(p, p, null, state, 0.9f, 0, false, 0));
-            assertThrows(IllegalArgumentException.class, () -> ops.update().sgd(p, p, p, state, 0, 0, false, 0));
+            StepState state = state(memory, control(draw, SGD, false, false));
+            assertThrows(IllegalArgumentException.class,
+                () -> ops.update().apply(ADAM, p, p, List.of(p), null, state));
+            assertThrows(IllegalArgumentException.class, () -> ops.update().apply(SGD, p, p, List.of(p), null, state));
             return Map.of();
         });
     }

@@ -17,6 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.talweg.nn.Losses;
 import org.talweg.ops.Activation;
 import org.talweg.ops.ActivationOps;
+import org.talweg.ops.ClipRule;
 import org.talweg.ops.DataOps;
 import org.talweg.ops.DenseOps;
 import org.talweg.ops.Device;
@@ -27,6 +28,7 @@ import org.talweg.ops.Ops;
 import org.talweg.ops.RandomOps;
 import org.talweg.ops.StepState;
 import org.talweg.ops.UpdateOps;
+import org.talweg.ops.UpdateRule;
 import org.talweg.reference.ReferenceDevices;
 import org.talweg.reference.ReferenceOps;
 import org.talweg.tensor.DType;
@@ -118,6 +120,28 @@ class TapeTest {
             fixture.program.run();
             assertEquals(3 * layers + 2, calls.size(), calls.toString());
         }
+    }
+
+    /** The gradients of a batch of 4 in micro-batches of 1, 2, or 3 and 1 are those of the whole. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 4, 9})
+    void microBatchesAddUp(int rows) {
+        Device device = ReferenceDevices.float64();
+        try (Fixture fixture = new Fixture(device, Losses.softmaxCrossEntropy(), (tape, x) -> dense(tape, "b", 3,
+            Activation.IDENTITY, dense(tape, "a", 7, Activation.GELU, tape.activation(x, Activation.TANH))))) {
+            fixture.program.run();
+            double[] gradients = values(fixture.step.gradients());
+            double[] log = values(fixture.step.state().log());
+            fixture.setCursor();
+            device.upload(new int[] {0}, fixture.step.state().iteration());
+            try (ProgramMemory memory = new ProgramMemory(device, Math.min(rows, BATCH));
+                 TrainingProgram program = new TrainingProgram(fixture.tape, memory, BATCH, rows, fixture.step)) {
+                program.run();
+            }
+            assertArrayEquals(gradients, values(fixture.step.gradients()), 1e-14);
+            assertArrayEquals(log, values(fixture.step.state().log()), 1e-14);
+        }
+        device.close();
     }
 
     /** Every operation that changes something; the questions about sizes are asked while planning. */
@@ -244,18 +268,16 @@ class TapeTest {
             Tensor targets = targets(targetRow, ROWS);
             Tensor order = tensor(DType.INT32, Shape.of(ROWS));
             device.upload(new int[] {8, 1, 0, 5, 3, 7, 2, 6, 4}, order);
-            StepState state = new StepState(tensor(DType.INT32, Shape.of(StepState.COUNTERS)),
-                tensor(DType.FLOAT32, Shape.of(StepState.CONTROLS)), tensor(DType.FLOAT32, Shape.of(2)),
-                tensor(DType.FLOAT32, Shape.of(2, StepState.LOG_COLUMNS)));
+            StepState state = StepState.allocate(device, 2);
             step = new TrainingStep(parameters, tensor(DType.FLOAT32, flat), features, targets, order, state, loss,
-                new NoUpdate(), Float.POSITIVE_INFINITY);
+                new NoUpdate());
             setCursor();
             memory = new ProgramMemory(device, BATCH);
             program = new TrainingProgram(tape, memory, BATCH, step);
             batchFeatures = tensor(DType.FLOAT32, Shape.of(BATCH, INPUTS));
             batchTargets = tensor(loss.targetType(), targetRow.batch(BATCH));
-            device.ops().data().gatherRows(features, step.rows(), batchFeatures);
-            device.ops().data().gatherRows(targets, step.rows(), batchTargets);
+            device.ops().data().gatherRows(features, step.rows(0), batchFeatures);
+            device.ops().data().gatherRows(targets, step.rows(0), batchTargets);
             losses = tensor(DType.FLOAT32, Shape.of(BATCH));
             forward = new ForwardProgram(tape, memory, parameters, batchFeatures);
         }
@@ -306,6 +328,7 @@ class TapeTest {
         public void close() {
             program.close();
             memory.close();
+            step.state().close();
             tensors.forEach(tensor -> tensor.buffer().close());
         }
     }
@@ -313,17 +336,9 @@ class TapeTest {
     /** Leaves the parameters alone, but is a call like any update. */
     private record NoUpdate() implements Update {
         @Override
-        public float beta1() {
-            return 0;
-        }
-
-        @Override
-        public float beta2() {
-            return 0;
-        }
-
-        @Override
-        public void apply(Ops ops, Tensor parameters, Tensor gradients, StepState state) {
+        public void apply(Ops ops, Tensor parameters, Tensor gradients, BatchResult batch, StepState state) {
+            ops.update().prepareStep(state, new UpdateRule.Sgd(false, 0, false, false, 0), ClipRule.NONE,
+                batch.rowLosses(), batch.rowHits(), batch.squarePartials());
             ops.data().copy(parameters, parameters);
         }
     }

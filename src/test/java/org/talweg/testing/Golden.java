@@ -98,15 +98,24 @@ public final class Golden {
         try (InputStream in = open(file)) {
             JsonNode root = new ObjectMapper().readTree(in);
             assertEquals("gradient-descent-golden/1", root.get("schema").asText(), file);
+            JsonNode shared = root.has("inputs_from") ? inputs(root.get("inputs_from").asText()) : root.get("inputs");
             List<Case> cases = new ArrayList<>();
             for (JsonNode node : root.get("cases")) {
-                JsonNode inputs = node.has("inputs") ? node.get("inputs") : root.get("inputs");
+                // Some name inputs of their own instead of giving them.
+                JsonNode inputs = node.has("inputs") && node.get("inputs").isTextual() ? root.get("inputs")
+                    : node.has("inputs") ? node.get("inputs") : shared;
                 cases.add(new Case(node.get("name").asText(), node.get("op").asText(), node.get("params"), inputs,
                     node.get("expected")));
             }
             return cases;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    private static JsonNode inputs(String file) throws IOException {
+        try (InputStream in = open(file)) {
+            return new ObjectMapper().readTree(in).get("inputs");
         }
     }
 

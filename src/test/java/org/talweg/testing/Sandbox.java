@@ -10,6 +10,8 @@ import java.util.List;
 import java.util.Map;
 import org.talweg.ops.Device;
 import org.talweg.ops.Ops;
+import org.talweg.ops.Segment;
+import org.talweg.ops.Segments;
 import org.talweg.tensor.Buffer;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Shape;
@@ -36,6 +38,7 @@ public final class Sandbox implements AutoCloseable {
 
     private final Device device;
     private final List<Plot> plots = new ArrayList<>();
+    private final List<Segments> tables = new ArrayList<>();
 
     private Sandbox(Device device) {
         this.device = device;
@@ -86,6 +89,18 @@ public final class Sandbox implements AutoCloseable {
     /** {@link #state} with these values if {@code accumulate}, else {@link #output}. */
     public Tensor stateOrOutput(boolean accumulate, float[] values, int... dims) {
         return accumulate ? state(values, dims) : output(dims);
+    }
+
+    /** A table of segments, closed with the sandbox. */
+    public Segments segments(Segment... list) {
+        Segments segments = new Segments(device, List.of(list));
+        tables.add(segments);
+        return segments;
+    }
+
+    /** Changes what {@link #segments} allocated. */
+    public void upload(float[] values, Tensor destination) {
+        device.upload(values, destination);
     }
 
     private Tensor place(int[] bits, DType dtype, boolean input, int... dims) {
@@ -155,5 +170,6 @@ public final class Sandbox implements AutoCloseable {
     @Override
     public void close() {
         plots.forEach(plot -> plot.whole.buffer().close());
+        tables.forEach(Segments::close);
     }
 }

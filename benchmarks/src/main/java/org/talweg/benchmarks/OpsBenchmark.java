@@ -17,10 +17,12 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 import org.talweg.ops.Activation;
+import org.talweg.ops.ClipRule;
 import org.talweg.ops.DenseShape;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
 import org.talweg.ops.StepState;
+import org.talweg.ops.UpdateRule;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
@@ -33,6 +35,8 @@ import org.talweg.tensor.Tensor;
 @Measurement(iterations = 5, time = 1)
 @Fork(1)
 public class OpsBenchmark {
+    private static final UpdateRule ADAM = new UpdateRule.Adam(0.999f, 1e-8f, 0, false, false);
+
     @Param({"cpu"})
     public String device;
 
@@ -52,8 +56,7 @@ public class OpsBenchmark {
     private Tensor biasGradient;
     private Tensor squarePartials;
     private Tensor workspace;
-    private Tensor firstMoment;
-    private Tensor secondMoment;
+    private List<Tensor> moments;
     private StepState state;
 
     @Setup(Level.Trial)
@@ -73,17 +76,17 @@ public class OpsBenchmark {
         squarePartials = allocate(DType.FLOAT32, Shape.of(opened.ops().dense().squarePartials(dense)));
         workspace = allocate(DType.FLOAT32,
             Shape.of(Math.max(1, Math.toIntExact(opened.ops().dense().workspace(dense)))));
-        firstMoment = allocate(DType.FLOAT32, weights.shape());
-        secondMoment = allocate(DType.FLOAT32, weights.shape());
-        state = new StepState(allocate(DType.INT32, Shape.of(StepState.COUNTERS)),
-            allocate(DType.FLOAT32, Shape.of(StepState.CONTROLS)), allocate(DType.FLOAT32, Shape.of(1)),
-            allocate(DType.FLOAT32, Shape.of(1, StepState.LOG_COLUMNS)));
-        opened.upload(new float[] {1e-3f, 1e-3f, 1, 1, 0, 0, 0, 0}, state.control());
+        moments = List.of(allocate(DType.FLOAT32, weights.shape()), allocate(DType.FLOAT32, weights.shape()));
+        state = StepState.allocate(opened, 1);
+        opened.upload(new float[] {1e-3f, 0.9f}, state.schedule());
+        opened.ops().update().prepareStep(state, ADAM, ClipRule.NONE, allocate(DType.FLOAT32, Shape.of(1)), null,
+            allocate(DType.FLOAT32, Shape.of(1)));
     }
 
     @TearDown(Level.Trial)
     public void close() {
         allocated.forEach(tensor -> tensor.buffer().close());
+        state.close();
         opened.close();
     }
 
@@ -108,7 +111,7 @@ public class OpsBenchmark {
 
     @Benchmark
     public void adam() {
-        opened.ops().update().adam(weights, weightGradient, firstMoment, secondMoment, state, 0.9f, 0.999f, 1e-8f, 0, false);
+        opened.ops().update().apply(ADAM, weights, weightGradient, moments, null, state);
         opened.synchronize();
     }
 

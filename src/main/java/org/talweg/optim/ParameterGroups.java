@@ -1,0 +1,97 @@
+package org.talweg.optim;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.talweg.ops.Segment;
+import org.talweg.tape.Parameter;
+
+/**
+ * Parameters that are treated in ways of their own: {@code ParameterGroups.none().decayMatricesOnly()
+ * .learningRate("dense_1.*", 0.1f).freeze("embedding.*")}. Patterns are parameter names, in which {@code *} stands for
+ * any characters. Where several rules set the same thing for a parameter, the last counts.
+ *
+ * @param rules in order
+ */
+public record ParameterGroups(List<Rule> rules) {
+
+    /**
+     * One rule; what is null it leaves alone.
+     *
+     * @param pattern      null for all parameters of rank below 2
+     * @param learningRate multiplies the learning rate
+     * @param weightDecay  multiplies the weight decay
+     */
+    public record Rule(String pattern, Float learningRate, Float weightDecay, boolean frozen) {
+
+        private boolean matches(Parameter parameter) {
+            return pattern == null ? parameter.shape().rank() < 2
+                : Pattern.matches("\\Q" + pattern.replace("*", "\\E.*\\Q") + "\\E", parameter.name());
+        }
+    }
+
+    public ParameterGroups {
+        rules = List.copyOf(rules);
+    }
+
+    /** All parameters alike. */
+    public static ParameterGroups none() {
+        return new ParameterGroups(List.of());
+    }
+
+    /**
+     * No weight decay for biases and the scales of normalisations, which is every parameter of rank below 2: they are
+     * few, and pulling them to 0 does not make a function simpler.
+     */
+    public ParameterGroups decayMatricesOnly() {
+        return with(new Rule(null, null, 0f, false));
+    }
+
+    /** Multiplies the weight decay; 0 for none. */
+    public ParameterGroups weightDecay(String pattern, float multiplier) {
+        return with(new Rule(pattern, null, multiplier, false));
+    }
+
+    /** Multiplies the learning rate, whatever the schedule says. */
+    public ParameterGroups learningRate(String pattern, float multiplier) {
+        return with(new Rule(pattern, multiplier, null, false));
+    }
+
+    /** Leaves parameters as they are, and their gradients out of norms. */
+    public ParameterGroups freeze(String pattern) {
+        return with(new Rule(pattern, null, null, true));
+    }
+
+    private ParameterGroups with(Rule rule) {
+        List<Rule> more = new ArrayList<>(rules);
+        more.add(rule);
+        return new ParameterGroups(more);
+    }
+
+    /**
+     * @throws IllegalArgumentException if a pattern matches no parameter; lists those there are
+     */
+    List<Segment> segments(List<Parameter> parameters) {
+        for (Rule rule : rules) {
+            if (rule.pattern != null && parameters.stream().noneMatch(rule::matches)) {
+                throw new IllegalArgumentException("no parameter is called '" + rule.pattern + "'; there are "
+                    + String.join(", ", parameters.stream().map(Parameter::name).toList()));
+            }
+        }
+        return parameters.stream().map(this::segment).toList();
+    }
+
+    private Segment segment(Parameter parameter) {
+        float rate = 1;
+        float decay = 1;
+        boolean frozen = false;
+        for (Rule rule : rules) {
+            if (rule.matches(parameter)) {
+                rate = rule.learningRate == null ? rate : rule.learningRate;
+                decay = rule.weightDecay == null ? decay : rule.weightDecay;
+                frozen |= rule.frozen;
+            }
+        }
+        return new Segment(parameter.name(), parameter.offset(), parameter.shape(), rate, decay, frozen);
+    }
+}

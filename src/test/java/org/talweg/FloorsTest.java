@@ -28,7 +28,7 @@ class FloorsTest {
         Map.entry("cpu", Set.of("tensor", "ops")),
         Map.entry("cuda", Set.of("tensor", "ops")),
         Map.entry("tape", Set.of("tensor", "ops")),
-        Map.entry("nn", Set.of("tensor", "ops", "tape")),
+        Map.entry("nn", Set.of("tensor", "data", "ops", "tape")),
         Map.entry("optim", Set.of("tensor", "ops", "tape")),
         Map.entry("train", Set.of("tensor", "ops", "tape", "nn", "optim", "data")),
         Map.entry("analysis", Set.of("tensor", "ops", "tape", "nn", "optim", "data", "train", "reference")),

@@ -6,6 +6,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import org.talweg.data.Scaler;
 import org.talweg.ops.Device;
 import org.talweg.tape.ForwardProgram;
 import org.talweg.tape.Parameter;
@@ -29,6 +31,7 @@ public final class Model implements AutoCloseable {
     private final Map<String, Value> layerOutputs;
     private final Tape tape;
     private final Tensor flat;
+    private Scaler scaler;
     private Prediction prediction;
 
     Model(Device device, Sequential description) {
@@ -65,6 +68,7 @@ public final class Model implements AutoCloseable {
         Model copy = new Model(other, description);
         try {
             parameterNames().forEach(name -> copy.setParameter(name, parameterValues(name)));
+            copy.scaler = scaler;
             return copy;
         } catch (RuntimeException e) {
             copy.close();
@@ -74,6 +78,26 @@ public final class Model implements AutoCloseable {
 
     public Device device() {
         return device;
+    }
+
+    /** What brings features to the scale that this model was trained on; empty unless set. */
+    public Optional<Scaler> scaler() {
+        return Optional.ofNullable(scaler);
+    }
+
+    /**
+     * From now on {@link #predict} takes features as they are and scales them itself; saved with the model. Training and
+     * evaluation take data sets that were scaled before.
+     *
+     * @param fitted to the training rows, or null
+     * @throws IllegalArgumentException if it was fitted to another number of features
+     */
+    public void setScaler(Scaler fitted) {
+        if (fitted != null && fitted.columns() != inputShape().elements()) {
+            throw new IllegalArgumentException("a scaler fitted to " + fitted.columns()
+                + " features for a model that takes " + inputShape());
+        }
+        scaler = fitted;
     }
 
     /** The layers this model was made from. */
@@ -143,7 +167,8 @@ public final class Model implements AutoCloseable {
     }
 
     /**
-     * The model's outputs: logits, unless its last layer has an activation.
+     * The model's outputs: logits, unless its last layer has an activation. With a {@link #scaler} the rows are scaled
+     * first.
      *
      * @param rows any number of rows of {@link #inputShape}
      * @return one row of {@link #outputShape} each
@@ -178,10 +203,11 @@ public final class Model implements AutoCloseable {
         if (features.length != Math.multiplyExact(rows, inputs)) {
             throw new IllegalArgumentException(features.length + " values for " + rows + " rows of " + inputShape());
         }
+        float[] scaled = scaler == null ? features : scaler.apply(features);
         float[] result = new float[Math.multiplyExact(rows, outputs)];
         for (int from = 0; from < rows; from += PREDICTION_ROWS) {
             int count = Math.min(PREDICTION_ROWS, rows - from);
-            prediction(count).run(features, from, result);
+            prediction(count).run(scaled, from, result);
         }
         return result;
     }

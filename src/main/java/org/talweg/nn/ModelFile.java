@@ -13,7 +13,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
+import org.talweg.data.Scaler;
 import org.talweg.ops.Device;
 import org.talweg.tape.Parameter;
 import org.talweg.tensor.Shape;
@@ -33,7 +35,7 @@ final class ModelFile {
             tensors.put(parameter.name(),
                 new Safetensors.Values(parameter.shape(), model.parameterValues(parameter.name())));
         }
-        Safetensors.write(path, new Safetensors.Content(Map.of(KEY, describe(model.description())), tensors));
+        Safetensors.write(path, new Safetensors.Content(Map.of(KEY, describe(model)), tensors));
     }
 
     static Model load(Path path, Device device) throws IOException {
@@ -44,14 +46,21 @@ final class ModelFile {
                 + content.metadata().keySet());
         }
         Model model;
+        Scaler scaler;
         try {
-            model = new Model(device, parse(description));
+            JsonNode root = JSON.readTree(description);
+            scaler = scaler(root.path("scaler"));
+            model = new Model(device, parse(root));
         } catch (IllegalArgumentException | JsonProcessingException e) {
             throw new IOException(path + " describes a model that cannot be built: " + e.getMessage(), e);
         }
         try {
             fill(model, path, content.tensors());
+            model.setScaler(scaler);
             return model;
+        } catch (IllegalArgumentException e) {
+            model.close();
+            throw new IOException(path + ": " + e.getMessage(), e);
         } catch (IOException | RuntimeException e) {
             model.close();
             throw e;
@@ -73,19 +82,23 @@ final class ModelFile {
         }
     }
 
-    private static String describe(Sequential model) throws JsonProcessingException {
+    private static String describe(Model model) throws JsonProcessingException {
         ObjectNode root = JSON.createObjectNode().put("format", FORMAT);
         IntStream.of(model.inputShape().toArray()).forEach(root.putArray("input")::add);
-        root.put("seed", model.seed());
+        root.put("seed", model.description().seed());
         ArrayNode layers = root.putArray("layers");
-        for (Layer layer : model.layers()) {
+        for (Layer layer : model.description().layers()) {
             layers.addObject().put("type", layer.type()).set("settings", JSON.valueToTree(layer.settings()));
         }
+        model.scaler().ifPresent(scaler -> {
+            ObjectNode node = root.putObject("scaler").put("name", scaler.name());
+            DoubleStream.of(scaler.shift()).forEach(node.putArray("shift")::add);
+            DoubleStream.of(scaler.divisor()).forEach(node.putArray("divisor")::add);
+        });
         return JSON.writeValueAsString(root);
     }
 
-    private static Sequential parse(String description) throws JsonProcessingException {
-        JsonNode root = JSON.readTree(description);
+    private static Sequential parse(JsonNode root) {
         if (!root.path("format").asText().equals(FORMAT)) {
             throw new IllegalArgumentException("its format is '" + root.path("format").asText() + "', this "
                 + "version reads '" + FORMAT + "'");
@@ -98,5 +111,14 @@ final class ModelFile {
             layers.add(Layers.of(layer.path("type").asText(), settings));
         }
         return new Sequential(Shape.of(input), root.path("seed").asLong(), layers);
+    }
+
+    private static Scaler scaler(JsonNode node) {
+        return node.isMissingNode() ? null
+            : Scaler.of(node.path("name").asText(), numbers(node.path("shift")), numbers(node.path("divisor")));
+    }
+
+    private static double[] numbers(JsonNode list) {
+        return IntStream.range(0, list.size()).mapToDouble(i -> list.get(i).asDouble(Double.NaN)).toArray();
     }
 }

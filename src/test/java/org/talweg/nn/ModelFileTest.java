@@ -21,6 +21,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.talweg.data.Dataset;
+import org.talweg.data.Datasets;
+import org.talweg.data.Scaler;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
 import org.talweg.tensor.Shape;
@@ -57,6 +60,45 @@ class ModelFileTest {
         try (Stream<Path> files = Files.list(directory)) {
             assertEquals(List.of(path), files.toList(), "no temporary file may stay");
         }
+    }
+
+    /** To the last bit: a scaler's numbers are doubles. */
+    @Test
+    void theScalerIsPartOfTheModel() throws IOException {
+        Path path = directory.resolve("model.safetensors");
+        Dataset iris = Datasets.builtIn("iris");
+        Scaler scaler = Scaler.robust().fit(iris);
+        float[] raw = iris.features();
+        float[] expected;
+        try (Model model = Sequential.builder(Shape.of(4)).seed(9).dense(3).build(device)) {
+            expected = model.predict(scaler.apply(raw), iris.rows());
+            model.setScaler(scaler);
+            assertArrayEquals(expected, model.predict(raw, iris.rows()));
+            model.save(path);
+        }
+        try (Model model = Model.load(path, device); Model copy = model.copyTo(device)) {
+            assertArrayEquals(expected, model.predict(raw, iris.rows()));
+            assertArrayEquals(expected, copy.predict(raw, iris.rows()));
+            Scaler read = model.scaler().orElseThrow();
+            assertEquals("robust", read.name());
+            assertArrayEquals(scaler.shift(), read.shift());
+            assertArrayEquals(scaler.divisor(), read.divisor());
+            assertThrows(IllegalArgumentException.class, () -> model.setScaler(Scaler.of("x", new double[1],
+                new double[] {1})));
+            model.setScaler(null);
+            assertTrue(model.scaler().isEmpty());
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', value = {
+        "{'name':'x','shift':[0],'divisor':[1]} | a scaler fitted to 1 features for a model that takes [2]",
+        "{'name':'x','shift':[0,0],'divisor':[1,0]} | scaler x has shifts [0.0, 0.0] and divisors [1.0, 0.0]",
+        "{'name':'x','shift':[0,'a'],'divisor':[1,1]} | scaler x has shifts [0.0, NaN]",
+        "{'name':'x'} | scaler x has shifts []"})
+    void aScalerThatDoesNotFitIsRefused(String scaler, String message) throws IOException {
+        assertModelRefused("talweg.model", "{'format':'talweg-model/1','input':[2],'layers':[{'type':'dense',"
+            + "'settings':{'units':1,'activation':'identity','bias':false}}],'scaler':" + scaler + "}", message);
     }
 
     /** The layout that other readers of the format expect. */

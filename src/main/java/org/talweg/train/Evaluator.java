@@ -18,7 +18,7 @@ import org.talweg.tensor.Tensor;
  * Forward passes over a data set in its order, planned and allocated once, run after every epoch. Loss and hits are
  * computed on the device; where metrics need the predictions, they are gathered there and read back once an evaluation.
  */
-final class Evaluator implements AutoCloseable {
+public final class Evaluator implements AutoCloseable {
     private final Resources resources = new Resources();
     private final Model model;
     private final Loss loss;
@@ -30,7 +30,7 @@ final class Evaluator implements AutoCloseable {
     private final Tensor outputs;
     private final float[] downloaded;
 
-    Evaluator(Model model, Loss loss, List<Metric> metrics, DataLoader loader) {
+    public Evaluator(Model model, Loss loss, List<Metric> metrics, DataLoader loader) {
         this(model, loss, metrics, loader, !metrics.isEmpty());
     }
 
@@ -86,7 +86,8 @@ final class Evaluator implements AutoCloseable {
         };
     }
 
-    Evaluation run() {
+    /** How well the model predicts with the parameters it has now. */
+    public Evaluation run() {
         batches.forEach(Runnable::run);
         Map<String, Double> values = new LinkedHashMap<>();
         if (!metrics.isEmpty()) {

@@ -1,0 +1,68 @@
+package org.talweg.analysis;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.talweg.train.Listener;
+import org.talweg.train.StepMetrics;
+import org.talweg.train.Trainer;
+import org.talweg.train.TrainingResult;
+
+/**
+ * Keeps the model's parameters as they were when training began, at least so many steps apart while it went on, and when
+ * it ended. They are copied to the host between steps, so training goes the same way as without. Steps are reported in
+ * groups, and points lie at the ends of groups.
+ */
+public final class TrajectoryRecorder implements Listener {
+    private final int every;
+    private final List<Long> steps = new ArrayList<>();
+    private final List<float[]> points = new ArrayList<>();
+    private Trainer trainer;
+    private long taken;
+
+    /** @param every steps between two points, at least */
+    public TrajectoryRecorder(int every) {
+        if (every < 1) {
+            throw new IllegalArgumentException("a point every " + every + " steps; at least 1 is needed");
+        }
+        this.every = every;
+    }
+
+    @Override
+    public void onTrainBegin(Trainer started, int epochs, int stepsPerEpoch) {
+        trainer = started;
+        taken = 0;
+        steps.clear();
+        points.clear();
+        record();
+    }
+
+    @Override
+    public void onSteps(List<StepMetrics> done) {
+        taken += done.size();
+        if (taken - steps.get(steps.size() - 1) >= every) {
+            record();
+        }
+    }
+
+    /** The last point is the model that training leaves, be it the last one or the best. */
+    @Override
+    public void onTrainEnd(TrainingResult result) {
+        if (steps.get(steps.size() - 1) == taken) {
+            steps.remove(steps.size() - 1);
+            points.remove(points.size() - 1);
+        }
+        record();
+    }
+
+    private void record() {
+        float[] point = new float[Math.toIntExact(trainer.model().parameters().elements())];
+        trainer.model().device().download(trainer.model().parameters(), point);
+        steps.add(taken);
+        points.add(point);
+    }
+
+    /** What was recorded so far. */
+    public Trajectory trajectory() {
+        return new Trajectory(steps, points);
+    }
+}

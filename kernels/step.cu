@@ -161,7 +161,7 @@ __device__ double power(double base, int exponent) {
 }
 
 // What org.talweg.ops.UpdateRule calls scalars: numbers, settings and results are in its order.
-enum Rule { kSgd, kAdam };
+enum Rule { kSgd, kAdam, kAdagrad, kRmsProp, kAdadelta, kAdamax, kNAdam, kRAdam, kLion, kScheduleFree };
 
 struct Scalars {
   double rate;
@@ -188,7 +188,100 @@ struct Scalars {
         set(6, s[2]);
         set(7, s[3]);
         break;
+      case kAdagrad:
+        set(0, rate / (1 + (step - 1) * s[0]));
+        set(1, s[1]);
+        set(2, s[2]);
+        set(3, s[3]);
+        break;
+      case kRmsProp:
+        set(0, s[0]);
+        set(1, 1 - s[0]);
+        set(2, s[1]);
+        set(3, s[2]);
+        set(4, s[3]);
+        set(5, s[4]);
+        break;
+      case kAdadelta:
+        set(0, s[0]);
+        set(1, 1 - s[0]);
+        set(2, s[1]);
+        set(3, s[2]);
+        break;
+      case kAdamax:
+        set(0, rate / (1 - power(momentum, step)));
+        set(1, 1 - momentum);
+        set(2, s[0]);
+        set(3, s[1]);
+        set(4, s[2]);
+        break;
+      case kNAdam:
+        nadam(step, s);
+        break;
+      case kRAdam:
+        radam(step, s);
+        break;
+      case kLion:
+        set(0, 1 - momentum);
+        set(1, s[0]);
+        set(2, 1 - s[0]);
+        set(3, s[1]);
+        break;
+      case kScheduleFree:
+        schedule_free(step, s);
+        break;
     }
+  }
+
+  __device__ void nadam(int step, const double* s) {
+    double now = momentum * (1 - 0.5 * power(s[4], step));
+    double next = momentum * (1 - 0.5 * power(s[4], step + 1));
+    double product = (step == 1 ? 1 : memory[0]) * now;
+    memory[0] = product;
+    set(0, rate * (1 - now) / (1 - product));
+    set(1, rate * next / (1 - product * next));
+    set(2, sqrt(1 - power(s[0], step)));
+    set(3, 1 - momentum);
+    set(4, s[0]);
+    set(5, 1 - s[0]);
+    set(6, s[1]);
+    set(7, s[2]);
+    set(8, s[3]);
+  }
+
+  __device__ void radam(int step, const double* s) {
+    double power2 = power(s[0], step);
+    double limit = 2 / (1 - s[0]) - 1;
+    double rho = limit - 2 * static_cast<double>(step) * power2 / (1 - power2);
+    bool rectified = rho > 5;
+    double factor = 1;
+    if (rectified) {
+      factor = sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)) * sqrt(1 - power2);
+    }
+    set(0, rate / (1 - power(momentum, step)) * factor);
+    set(1, rectified ? 1 : 0);
+    set(2, 1 - momentum);
+    set(3, s[0]);
+    set(4, 1 - s[0]);
+    set(5, s[1]);
+    set(6, s[2]);
+    set(7, s[3]);
+  }
+
+  __device__ void schedule_free(int step, const double* s) {
+    memory[1] = memory[1] > rate ? memory[1] : rate;
+    double weight = memory[1] * memory[1];
+    memory[0] = memory[0] + weight;
+    double share = weight == 0 ? 0 : weight / memory[0];
+    set(0, share);
+    set(1, rate * (momentum * (1 - share) - 1));
+    set(2, rate * momentum);
+    set(3, 1 - share);
+    set(4, sqrt(1 - power(s[0], step)));
+    set(5, s[0]);
+    set(6, 1 - s[0]);
+    set(7, s[1]);
+    set(8, s[2]);
   }
 };
 

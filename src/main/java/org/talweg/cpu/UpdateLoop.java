@@ -1,6 +1,8 @@
 package org.talweg.cpu;
 
 import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
 import org.talweg.ops.Segments;
 import org.talweg.ops.StepState;
 import org.talweg.ops.UpdateRule;
@@ -13,6 +15,12 @@ import org.talweg.tensor.Tensor;
 abstract class UpdateLoop implements Parallel.Body {
     private static final int STATES = 3;
     private static final float[] NONE = {};
+    /** Rules whose loop needs to know nothing of them. */
+    private static final Map<Class<? extends UpdateRule>, Supplier<UpdateLoop>> LOOPS = Map.of(
+        UpdateRule.Adagrad.class, RootLoops.Adagrad::new, UpdateRule.Adadelta.class, RootLoops.Adadelta::new,
+        UpdateRule.Adamax.class, MomentLoops.Adamax::new, UpdateRule.NAdam.class, MomentLoops.NAdam::new,
+        UpdateRule.RAdam.class, MomentLoops.RAdam::new, UpdateRule.Lion.class, MomentLoops.Lion::new,
+        UpdateRule.ScheduleFree.class, MomentLoops.ScheduleFree::new);
 
     float[] p;
     int pStart;
@@ -100,6 +108,9 @@ abstract class UpdateLoop implements Parallel.Body {
         if (rule instanceof UpdateRule.Adam adam) {
             return new AdamLoop(adam.amsgrad());
         }
-        throw new IllegalArgumentException("no loop for " + rule);
+        if (rule instanceof UpdateRule.RmsProp rmsProp) {
+            return new RootLoops.RmsProp(rmsProp.centered(), rmsProp.hasMomentum());
+        }
+        return LOOPS.get(rule.getClass()).get();
     }
 }

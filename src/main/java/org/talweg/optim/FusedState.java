@@ -36,6 +36,10 @@ final class FusedState implements Optimizer.State {
         }
     }
 
+    List<Tensor> buffers() {
+        return buffers;
+    }
+
     @Override
     public void apply(Ops ops, Tensor parameters, Tensor gradients, BatchResult batch, StepState state) {
         Tensor partials = clipping.apply(ops, parameters, gradients, batch);

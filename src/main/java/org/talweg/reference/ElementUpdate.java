@@ -39,6 +39,22 @@ final class ElementUpdate {
             sgd(sgd);
         } else if (rule instanceof UpdateRule.Adam adam) {
             adam(adam);
+        } else if (rule instanceof UpdateRule.Adagrad) {
+            adagrad();
+        } else if (rule instanceof UpdateRule.RmsProp rmsProp) {
+            rmsProp(rmsProp);
+        } else if (rule instanceof UpdateRule.Adadelta) {
+            adadelta();
+        } else if (rule instanceof UpdateRule.Adamax) {
+            adamax();
+        } else if (rule instanceof UpdateRule.NAdam) {
+            nadam();
+        } else if (rule instanceof UpdateRule.RAdam) {
+            radam();
+        } else if (rule instanceof UpdateRule.Lion) {
+            lion();
+        } else if (rule instanceof UpdateRule.ScheduleFree) {
+            scheduleFree();
         } else {
             throw new IllegalArgumentException("no update for " + rule);
         }
@@ -72,11 +88,7 @@ final class ElementUpdate {
     }
 
     private void adam(UpdateRule.Adam rule) {
-        if (k[7] != 0) {
-            decay(k[6]);
-        } else {
-            penalize(k[6]);
-        }
+        decayOrPenalize(k[7] != 0, k[6]);
         s[0] = Math.fma(momentum, s[0], k[2] * g);
         s[1] = Math.fma(k[3], s[1], k[4] * g * g);
         float second = s[1];
@@ -84,7 +96,86 @@ final class ElementUpdate {
             s[2] = Math.max(s[2], s[1]);
             second = s[2];
         }
-        float denominator = (float) Math.sqrt(second) / k[1] + k[5];
-        p = Math.fma(-scaled(k[0]), s[0] / denominator, p);
+        p = Math.fma(-scaled(k[0]), s[0] / (root(second) / k[1] + k[5]), p);
+    }
+
+    private static float root(float x) {
+        return (float) Math.sqrt(x);
+    }
+
+    private void decayOrPenalize(boolean decoupled, float weightDecay) {
+        if (decoupled) {
+            decay(weightDecay);
+        } else {
+            penalize(weightDecay);
+        }
+    }
+
+    private void adagrad() {
+        penalize(k[1]);
+        s[0] = Math.fma(g, g, s[0]);
+        p = Math.fma(-scaled(k[0]), g / (k[3] != 0 ? root(s[0] + k[2]) : root(s[0]) + k[2]), p);
+    }
+
+    private void rmsProp(UpdateRule.RmsProp rule) {
+        penalize(k[3]);
+        s[0] = Math.fma(k[0], s[0], k[1] * g * g);
+        float w = s[0];
+        if (rule.centered()) {
+            int a = rule.hasMomentum() ? 2 : 1;
+            s[a] = Math.fma(k[0], s[a], k[1] * g);
+            w = Math.max(Math.fma(-s[a], s[a], s[0]), 0);
+        }
+        float d = g / (k[4] != 0 ? root(w + k[2]) : root(w) + k[2]);
+        if (rule.hasMomentum()) {
+            s[1] = Math.fma(momentum, s[1], d);
+            d = k[5] != 0 ? Math.fma(momentum, s[1], d) : s[1];
+        }
+        p = Math.fma(-scaled(rate), d, p);
+    }
+
+    private void adadelta() {
+        penalize(k[3]);
+        s[0] = Math.fma(k[0], s[0], k[1] * g * g);
+        float d = root(s[1] + k[2]) / root(s[0] + k[2]) * g;
+        s[1] = Math.fma(k[0], s[1], k[1] * d * d);
+        p = Math.fma(-scaled(rate), d, p);
+    }
+
+    private void adamax() {
+        penalize(k[4]);
+        s[0] = Math.fma(momentum, s[0], k[1] * g);
+        s[1] = Math.max(k[2] * s[1], Math.abs(g) + k[3]);
+        p = Math.fma(-scaled(k[0]), s[0] / s[1], p);
+    }
+
+    private void nadam() {
+        decayOrPenalize(k[8] != 0, k[7]);
+        s[0] = Math.fma(momentum, s[0], k[3] * g);
+        s[1] = Math.fma(k[4], s[1], k[5] * g * g);
+        float h = root(s[1]) / k[2] + k[6];
+        p = Math.fma(-scaled(k[0]), g / h, p);
+        p = Math.fma(-scaled(k[1]), s[0] / h, p);
+    }
+
+    private void radam() {
+        decayOrPenalize(k[7] != 0, k[6]);
+        s[0] = Math.fma(momentum, s[0], k[2] * g);
+        s[1] = Math.fma(k[3], s[1], k[4] * g * g);
+        p = Math.fma(-scaled(k[0]), k[1] != 0 ? s[0] / (root(s[1]) + k[5]) : s[0], p);
+    }
+
+    private void lion() {
+        decay(k[3]);
+        float u = Math.fma(momentum, s[0], k[0] * g);
+        s[0] = Math.fma(k[1], s[0], k[2] * g);
+        p = p - scaled(rate) * (u > 0 ? 1 : u < 0 ? -1 : 0);
+    }
+
+    private void scheduleFree() {
+        s[0] = Math.fma(k[5], s[0], k[6] * g * g);
+        float d = Math.fma(k[8] * decayMultiplier, p, g / (root(s[0]) / k[4] + k[7]));
+        p = Math.fma(scaled(k[1]), d, Math.fma(k[0], s[1], p));
+        s[1] = k[3] * Math.fma(-scaled(k[2]), d, s[1]);
     }
 }

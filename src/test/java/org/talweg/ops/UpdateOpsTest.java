@@ -31,7 +31,18 @@ class UpdateOpsTest {
         new UpdateRule.Sgd(true, 0, true, false, 0.01f), new UpdateRule.Sgd(true, 0, false, true, 0.01f),
         new UpdateRule.Sgd(true, 0, true, true, 0),
         new UpdateRule.Adam(0.999f, 1e-8f, 0, false, false), new UpdateRule.Adam(0.95f, 1e-3f, 0.1f, false, true),
-        new UpdateRule.Adam(0.999f, 1e-8f, 0.01f, true, false), new UpdateRule.Adam(0.9f, 1e-6f, 0.1f, true, true));
+        new UpdateRule.Adam(0.999f, 1e-8f, 0.01f, true, false), new UpdateRule.Adam(0.9f, 1e-6f, 0.1f, true, true),
+        new UpdateRule.Adagrad(0.1f, 0.01f, 0.1f, 1e-10f, false), new UpdateRule.Adagrad(0, 0, 0, 1e-7f, true),
+        new UpdateRule.RmsProp(0.99f, 1e-8f, 0, false, false, false, false),
+        new UpdateRule.RmsProp(0.9f, 1e-3f, 0.1f, false, true, false, true),
+        new UpdateRule.RmsProp(0.9f, 1e-6f, 0, true, false, false, false),
+        new UpdateRule.RmsProp(0.9f, 1e-4f, 0.01f, true, true, true, true),
+        new UpdateRule.Adadelta(0.9f, 1e-6f, 0), new UpdateRule.Adadelta(0.95f, 1e-6f, 0.1f),
+        new UpdateRule.Adamax(0.999f, 1e-8f, 0), new UpdateRule.Adamax(0.95f, 1e-3f, 0.1f),
+        new UpdateRule.NAdam(0.999f, 1e-8f, 0.1f, false, 0.004f), new UpdateRule.NAdam(0.9f, 1e-3f, 0.1f, true, 0.01f),
+        new UpdateRule.RAdam(0.999f, 1e-8f, 0, false), new UpdateRule.RAdam(0.9f, 1e-3f, 0.1f, true),
+        new UpdateRule.Lion(0.99f, 0), new UpdateRule.Lion(0.9f, 0.1f),
+        new UpdateRule.ScheduleFree(0.999f, 1e-8f, 0), new UpdateRule.ScheduleFree(0.9f, 1e-3f, 0.1f));
     private static final UpdateRule SGD = RULES.get(0);
     private static final UpdateRule ADAM = new UpdateRule.Adam(0.999f, 1e-8f, 0.01f, true, false);
 

@@ -1,5 +1,6 @@
 package org.talweg.optim;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.Arrays;
@@ -18,7 +19,17 @@ class GoldenOptimizerTest {
 
     @OnEveryDevice
     void libtorch(TestDevice on) {
-        check(on, "optimizers.json", 17);
+        check(on, "optimizers.json", 27);
+    }
+
+    @OnEveryDevice
+    void pytorch(TestDevice on) {
+        check(on, "optimizers_pytorch.json", 8);
+    }
+
+    @OnEveryDevice
+    void optax(TestDevice on) {
+        check(on, "optimizers_optax.json", 11);
     }
 
     private static void check(TestDevice on, String file, int count) {
@@ -46,6 +57,9 @@ class GoldenOptimizerTest {
                 float[] values = new float[n];
                 device.download(p, values);
                 System.arraycopy(values, 0, all, i * n, n);
+                if (c.expected().has("evaluation_params_after_step")) {
+                    checkEvaluation(device, c, stepper, p, i);
+                }
             }
         }
         p.buffer().close();
@@ -53,15 +67,48 @@ class GoldenOptimizerTest {
         return all;
     }
 
+    /** The point to evaluate, and that the point to train at comes back bit for bit. */
+    private static void checkEvaluation(Device device, Case c, Stepper stepper, Tensor p, int step) {
+        int n = (int) p.elements();
+        float[] before = new float[n];
+        float[] evaluated = new float[n];
+        float[] after = new float[n];
+        device.download(p, before);
+        stepper.beforeEvaluation();
+        device.download(p, evaluated);
+        stepper.afterEvaluation();
+        device.download(p, after);
+        Golden.expectClose(c + ", evaluation after step " + step, Arrays.copyOfRange(
+            c.expected("evaluation_params_after_step"), step * n, (step + 1) * n), evaluated);
+        assertArrayEquals(before, after);
+    }
+
     /** Null where the library has no such optimizer. */
     private static Optimizer optimizer(Case c) {
-        float rate = c.number("lr", 0);
+        float rate = c.number("lr", c.params().path("learning_rate").asDouble());
         float decay = c.number("weight_decay", 0);
-        return switch (c.op()) {
-            case "sgd" -> new Sgd(rate, c.number("momentum", 0), c.number("dampening", 0), c.flag("nesterov"), false,
-                decay);
-            case "adam", "adamw" -> new Adam(rate, c.number("beta1", 0), c.number("beta2", 0), c.number("eps", 0), decay,
-                c.op().equals("adamw"), c.flag("amsgrad"));
+        float epsilon = c.number("eps", 0);
+        float beta1 = c.number("beta1", c.params().path("b1").asDouble(c.params().path("betas").path(0).asDouble()));
+        float beta2 = c.number("beta2", c.params().path("b2").asDouble(c.params().path("betas").path(1).asDouble()));
+        float momentum = c.number("momentum", 0);
+        if (c.flag("maximize") || c.number("eps_root", 0) != 0 || c.flag("bias_correction")) {
+            return null;
+        }
+        return switch (c.name().endsWith("_optax") ? c.name() : c.op()) {
+            case "sgd" -> new Sgd(rate, momentum, c.number("dampening", 0), c.flag("nesterov"), false, decay);
+            case "adam", "adamw" -> new Adam(rate, beta1, beta2, epsilon, decay, c.op().equals("adamw"), c.flag("amsgrad"));
+            case "adamw_optax" -> new Adam(rate, beta1, beta2, epsilon, decay, true, false);
+            case "adagrad" -> new Adagrad(rate, c.number("lr_decay", 0), decay, c.number("initial_accumulator_value", 0),
+                epsilon, false);
+            case "adagrad_optax" -> new Adagrad(rate, 0, 0, c.number("initial_accumulator_value", 0), epsilon, true);
+            case "rmsprop" -> new RmsProp(rate, c.number("alpha", c.params().path("decay").asDouble()), epsilon, decay,
+                c.flag("centered"), momentum, c.flag("nesterov"), c.flag("eps_in_sqrt"));
+            case "Adadelta", "adadelta_optax" -> new Adadelta(rate, c.number("rho", 0), epsilon, decay);
+            case "Adamax", "adamax_optax" -> new Adamax(rate, beta1, beta2, epsilon, decay);
+            case "NAdam" -> new NAdam(rate, beta1, beta2, epsilon, decay, false, c.number("momentum_decay", 0));
+            case "RAdam", "radam_optax" -> new RAdam(rate, beta1, beta2, epsilon, decay, false);
+            case "lion" -> new Lion(rate, beta1, beta2, decay);
+            case "schedule_free_adamw" -> new ScheduleFree(rate, beta1, beta2, epsilon, decay);
             default -> null;
         };
     }

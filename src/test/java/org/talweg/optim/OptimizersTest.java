@@ -17,6 +17,13 @@ class OptimizersTest {
         assertEquals(new Sgd(0.001f, 0, 0, false, false, 0), Optimizers.sgd());
         assertEquals(new Adam(0.001f, 0.9f, 0.999f, 1e-8f, 0, false, false), Optimizers.adam());
         assertEquals(new Adam(0.001f, 0.9f, 0.999f, 1e-8f, 0.01f, true, false), Optimizers.adamW());
+        assertEquals(new Adagrad(0.01f, 0, 0, 0, 1e-10f, false), Optimizers.adagrad());
+        assertEquals(new RmsProp(0.01f, 0.99f, 1e-8f, 0, false, 0, false, false), Optimizers.rmsProp());
+        assertEquals(new Adadelta(1, 0.9f, 1e-6f, 0), Optimizers.adadelta());
+        assertEquals(new Adamax(0.002f, 0.9f, 0.999f, 1e-8f, 0), Optimizers.adamax());
+        assertEquals(new NAdam(0.002f, 0.9f, 0.999f, 1e-8f, 0, false, 0.004f), Optimizers.nadam());
+        assertEquals(new RAdam(0.001f, 0.9f, 0.999f, 1e-8f, 0, false), Optimizers.radam());
+        assertEquals(new Lion(1e-4f, 0.9f, 0.99f, 0), Optimizers.lion());
     }
 
     @Test

@@ -1,0 +1,95 @@
+package org.talweg.cpu;
+
+/** Updates that divide by the root of a sum or mean of squares. Flags do not change within a loop: HotSpot splits it. */
+final class RootLoops {
+    private RootLoops() {
+    }
+
+    private static float root(float x) {
+        return (float) Math.sqrt(x);
+    }
+
+    /** {@link org.talweg.ops.UpdateRule.Adagrad}. */
+    static final class Adagrad extends UpdateLoop {
+        @Override
+        void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
+            float[] sums = s[0];
+            int start = sStart[0];
+            float size = k[0] * forRate;
+            float decay = k[1] * forDecay;
+            float epsilon = k[2];
+            boolean inside = k[3] != 0;
+            for (int i = from; i < to; i++) {
+                float old = p[pStart + i];
+                float d = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
+                float sum = Math.fma(d, d, sums[start + i]);
+                sums[start + i] = sum;
+                p[pStart + i] = Math.fma(-size, d / (inside ? root(sum + epsilon) : root(sum) + epsilon), old);
+            }
+        }
+    }
+
+    /** {@link org.talweg.ops.UpdateRule.RmsProp}. */
+    static final class RmsProp extends UpdateLoop {
+        private final boolean centered;
+        private final boolean hasMomentum;
+
+        RmsProp(boolean centered, boolean hasMomentum) {
+            this.centered = centered;
+            this.hasMomentum = hasMomentum;
+        }
+
+        @Override
+        void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
+            float decay = k[3] * forDecay;
+            boolean inside = k[4] != 0;
+            boolean nesterov = k[5] != 0;
+            for (int i = from; i < to; i++) {
+                float old = p[pStart + i];
+                float d = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
+                float w = Math.fma(k[0], s[0][sStart[0] + i], k[1] * d * d);
+                s[0][sStart[0] + i] = w;
+                if (centered) {
+                    w = variance(hasMomentum ? 2 : 1, i, d, w);
+                }
+                d = d / (inside ? root(w + k[2]) : root(w) + k[2]);
+                if (hasMomentum) {
+                    float b = Math.fma(momentum, s[1][sStart[1] + i], d);
+                    s[1][sStart[1] + i] = b;
+                    d = nesterov ? Math.fma(momentum, b, d) : b;
+                }
+                p[pStart + i] = Math.fma(-rate, d, old);
+            }
+        }
+
+        private float variance(int mean, int i, float gradient, float square) {
+            float a = Math.fma(k[0], s[mean][sStart[mean] + i], k[1] * gradient);
+            s[mean][sStart[mean] + i] = a;
+            return Math.max(Math.fma(-a, a, square), 0);
+        }
+    }
+
+    /** {@link org.talweg.ops.UpdateRule.Adadelta}. */
+    static final class Adadelta extends UpdateLoop {
+        @Override
+        void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
+            float[] v = s[0];
+            int vStart = sStart[0];
+            float[] u = s[1];
+            int uStart = sStart[1];
+            float rho = k[0];
+            float rest = k[1];
+            float epsilon = k[2];
+            float decay = k[3] * forDecay;
+            for (int i = from; i < to; i++) {
+                float old = p[pStart + i];
+                float gradient = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
+                float square = Math.fma(rho, v[vStart + i], rest * gradient * gradient);
+                v[vStart + i] = square;
+                float d = root(u[uStart + i] + epsilon) / root(square + epsilon) * gradient;
+                u[uStart + i] = Math.fma(rho, u[uStart + i], rest * d * d);
+                p[pStart + i] = Math.fma(-rate, d, old);
+            }
+        }
+    }
+}

@@ -17,23 +17,37 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * Builds the software CUDA device, {@code native/**}{@code /*.cpp}, into one shared library beside the classes. Only
- * what changed is compiled again. Without a C++ compiler it says so and the build goes on, for nothing but the
- * software device needs the library; a compile error fails the build.
+ * Builds the C++ of {@code native/} into shared libraries beside the classes: the software CUDA device, and what the
+ * CPU backend calls. Only what changed is compiled again. Without a C++ compiler it says so and the build goes on
+ * without them; a compile error fails the build.
  */
 public final class BuildNative {
-    private static final String LIBRARY = "libtalweg-software-cuda.so";
+    /**
+     * One shared library.
+     *
+     * @param name    of the file
+     * @param home    package of org.talweg whose resource it is
+     * @param soname  the name under which other libraries ask for it, or null
+     * @param folders of native/ that it is built from
+     */
+    private record Library(String name, String home, String soname, List<String> folders) {
+    }
+
+    private static final List<Library> LIBRARIES = List.of(
+        // The soname is what lets JCuda's driver library find this one, once it is loaded, in place of a real driver.
+        new Library("libtalweg-software-cuda.so", "cuda", "libcuda.so.1", List.of("ptx", "exec", "memory", "driver")),
+        new Library("libtalweg-cpu.so", "cpu", null, List.of("cpu")));
 
     private final String compiler;
     private final Path sources;
     private final Path objects;
-    private final Path library;
+    private final Path classes;
 
     private BuildNative(String compiler, Path sources, Path target) {
         this.compiler = compiler;
         this.sources = sources;
         this.objects = target.resolve("native");
-        this.library = target.resolve("classes/org/talweg/cuda/native/linux-" + arch()).resolve(LIBRARY);
+        this.classes = target.resolve("classes/org/talweg");
     }
 
     /**
@@ -42,13 +56,13 @@ public final class BuildNative {
     public static void main(String[] args) throws IOException, InterruptedException {
         String os = System.getProperty("os.name");
         if (!os.equals("Linux")) {
-            say("not built: JCuda's driver library finds it only on Linux, and this is " + os);
+            say("not built: JCuda's driver library finds the software device only on Linux, and this is " + os);
             return;
         }
         String compiler = findCompiler();
         if (compiler == null) {
             say("not built: no C++ compiler. Install one (apt-get install g++) or name it in CXX, and build again;"
-                + " until then --device software is unavailable");
+                + " until then --device software is unavailable and the CPU backend is slower");
             return;
         }
         new BuildNative(compiler, Path.of(args[0]), Path.of(args[1])).build();
@@ -56,30 +70,26 @@ public final class BuildNative {
 
     private void build() throws IOException, InterruptedException {
         Files.createDirectories(objects);
-        boolean sameCommand = rememberCommand();
-        List<Path> units = files(".cpp");
+        boolean sameCommand = unchanged("command.txt", compiler + " " + String.join(" ", compileFlags()));
         long newestHeader = 0;
-        for (Path header : files(".hpp")) {
+        for (Path header : files(sources, ".hpp")) {
             newestHeader = Math.max(newestHeader, modified(header));
         }
-        List<Path> linked = new ArrayList<>();
         List<Callable<String>> stale = new ArrayList<>();
-        for (Path unit : units) {
-            Path object = objects.resolve(sources.relativize(unit).toString().replace('/', '.') + ".o");
-            linked.add(object);
+        for (Path unit : files(sources, ".cpp")) {
+            Path object = object(unit);
             if (!sameCommand || modified(object) <= Math.max(modified(unit), newestHeader)) {
                 stale.add(() -> compile(unit, object));
             }
         }
         runAll(stale);
-        long newestObject = 0;
-        for (Path object : linked) {
-            newestObject = Math.max(newestObject, modified(object));
+        for (Library library : LIBRARIES) {
+            link(library);
         }
-        if (!linked.isEmpty() && (modified(library) <= newestObject || !sameUnits(linked))) {
-            link(linked);
-            say(stale.size() + " of " + units.size() + " files compiled with " + compiler + " into " + library);
-        }
+    }
+
+    private Path object(Path unit) {
+        return objects.resolve(sources.relativize(unit).toString().replace('/', '.') + ".o");
     }
 
     private List<String> compileFlags() {
@@ -107,23 +117,31 @@ public final class BuildNative {
     }
 
     /** Whole or not at all: a library that a running JVM has mapped is replaced, never written into. */
-    private void link(List<Path> linked) throws IOException, InterruptedException {
-        Files.createDirectories(library.getParent());
-        Path fresh = library.resolveSibling(LIBRARY + ".tmp");
-        // The soname is what lets JCuda's driver library find this one, once it is loaded, in place of a real driver.
-        List<String> command = new ArrayList<>(List.of(compiler, "-shared", "-pthread", "-Wl,-soname,libcuda.so.1",
-            "-Wl,--no-undefined", "-Wl,-Bsymbolic", "-o", fresh.toString()));
+    private void link(Library library) throws IOException, InterruptedException {
+        List<Path> linked = new ArrayList<>();
+        long newestObject = 0;
+        for (String folder : library.folders) {
+            for (Path unit : files(sources.resolve(folder), ".cpp")) {
+                linked.add(object(unit));
+                newestObject = Math.max(newestObject, modified(object(unit)));
+            }
+        }
+        Path file = classes.resolve(library.home).resolve("native/linux-" + arch()).resolve(library.name);
+        if (unchanged(library.name + ".txt", linked.toString()) && modified(file) > newestObject) {
+            return;
+        }
+        Files.createDirectories(file.getParent());
+        Path fresh = file.resolveSibling(library.name + ".tmp");
+        List<String> command = new ArrayList<>(List.of(compiler, "-shared", "-pthread", "-Wl,--no-undefined",
+            "-Wl,-Bsymbolic", "-o", fresh.toString()));
+        if (library.soname != null) {
+            command.add("-Wl,-soname," + library.soname);
+        }
         linked.forEach(object -> command.add(object.toString()));
+        command.add("-ldl");
         run(command);
-        Files.move(fresh, library, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
-    }
-
-    private boolean rememberCommand() throws IOException {
-        return unchanged("command.txt", compiler + " " + String.join(" ", compileFlags()));
-    }
-
-    private boolean sameUnits(List<Path> linked) throws IOException {
-        return unchanged("linked.txt", linked.toString());
+        Files.move(fresh, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        say("built " + file);
     }
 
     private boolean unchanged(String file, String text) throws IOException {
@@ -133,8 +151,8 @@ public final class BuildNative {
         return same;
     }
 
-    private List<Path> files(String suffix) throws IOException {
-        try (Stream<Path> tree = Files.walk(sources)) {
+    private static List<Path> files(Path folder, String suffix) throws IOException {
+        try (Stream<Path> tree = Files.walk(folder)) {
             return tree.filter(path -> path.toString().endsWith(suffix)).sorted().toList();
         }
     }
@@ -151,7 +169,7 @@ public final class BuildNative {
                 }
             }
             if (!errors.isEmpty()) {
-                throw new IllegalStateException("the software device does not compile:\n" + errors);
+                throw new IllegalStateException("native/ does not compile:\n" + errors);
             }
         } finally {
             pool.shutdown();
@@ -193,6 +211,6 @@ public final class BuildNative {
     }
 
     private static void say(String message) {
-        System.out.println("[software device] " + message);
+        System.out.println("[native] " + message);
     }
 }

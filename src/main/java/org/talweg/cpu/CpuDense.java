@@ -15,6 +15,7 @@ final class CpuDense implements DenseOps {
     private final Forward forward;
     private final BackwardInput backwardInput;
     private final BackwardWeights backwardWeights;
+    private float[] gathered = new float[0];
 
     CpuDense(Parallel parallel) {
         this.parallel = parallel;
@@ -82,6 +83,7 @@ final class CpuDense implements DenseOps {
         private boolean accumulate;
         private Tensor biasGradient;
         private Tensor squarePartials;
+        private double[] columnSums = new double[0];
 
         BackwardWeights(int parts) {
             super(parts);
@@ -95,11 +97,18 @@ final class CpuDense implements DenseOps {
         }
 
         @Override
+        void beforeFinish(int from, int to) {
+            if (biasGradient != null) {
+                sumColumns(from, to);
+            }
+        }
+
+        @Override
         void finish(int m) {
             float bias = 0;
             if (biasGradient != null) {
                 int at = Heap.start(biasGradient) + m;
-                bias = columnSum(m) + (accumulate ? Heap.floats(biasGradient)[at] : 0);
+                bias = (float) columnSums[m] + (accumulate ? Heap.floats(biasGradient)[at] : 0);
                 Heap.floats(biasGradient)[at] = bias;
             }
             if (squarePartials != null) {
@@ -108,12 +117,15 @@ final class CpuDense implements DenseOps {
             }
         }
 
-        private float columnSum(int m) {
-            double sum = 0;
+        /** Row by row, so that memory is read in order. */
+        private void sumColumns(int from, int to) {
+            Arrays.fill(columnSums, from, to, 0);
             for (int k = 0; k < depth; k++) {
-                sum += a[aRows[m] + k * aStep];
+                int at = aStart + k * aColumn;
+                for (int m = from; m < to; m++) {
+                    columnSums[m] += a[at + m];
+                }
             }
-            return (float) sum;
         }
     }
 
@@ -122,15 +134,10 @@ final class CpuDense implements DenseOps {
                              Tensor preActivation, Tensor output) {
         DenseShape shape = DenseShape.forward(x, rows, weights, bias, activation, preActivation, output);
         Forward p = forward;
-        p.resize(shape.batch(), shape.outputs(), shape.inputs());
-        p.a = Heap.floats(x);
-        p.aStep = 1;
-        locateRows(p.aRows, x, rows, shape.batch());
-        p.b = Heap.floats(weights);
-        p.bStep = shape.inputs();
-        locate(p.bRows, Heap.start(weights), 1, shape.inputs());
-        p.c = Heap.floats(output);
-        p.cStart = Heap.start(output);
+        float[] gathered = gather(x, rows, shape.batch());
+        p.left(gathered == null ? Heap.floats(x) : gathered, gathered == null ? Heap.start(x) : 0, shape.inputs(), 1);
+        p.right(Heap.floats(weights), Heap.start(weights), 1, shape.inputs());
+        p.result(Heap.floats(output), Heap.start(output), shape.outputs(), shape.inputs());
         p.bias = bias;
         p.preActivation = preActivation;
         p.activation = activation;
@@ -142,19 +149,14 @@ final class CpuDense implements DenseOps {
                                    boolean accumulate, Tensor inputGradient) {
         DenseShape shape = DenseShape.backwardInput(gradient, weights, below, saved, inputGradient);
         BackwardInput p = backwardInput;
-        p.resize(shape.batch(), shape.inputs(), shape.outputs());
-        p.a = Heap.floats(gradient);
-        p.aStep = 1;
-        locate(p.aRows, Heap.start(gradient), shape.outputs(), shape.batch());
-        p.b = Heap.floats(weights);
-        p.bStep = 1;
-        locate(p.bRows, Heap.start(weights), shape.inputs(), shape.outputs());
+        p.left(Heap.floats(gradient), Heap.start(gradient), shape.outputs(), 1);
+        p.right(Heap.floats(weights), Heap.start(weights), shape.inputs(), 1);
         if (accumulate) {
             int elements = Math.multiplyExact(shape.batch(), shape.inputs());
             p.product = p.product.length < elements ? new float[elements] : p.product;
         }
-        p.c = accumulate ? p.product : Heap.floats(inputGradient);
-        p.cStart = accumulate ? 0 : Heap.start(inputGradient);
+        p.result(accumulate ? p.product : Heap.floats(inputGradient), accumulate ? 0 : Heap.start(inputGradient),
+            shape.inputs(), shape.outputs());
         p.below = below;
         p.saved = saved;
         p.accumulate = accumulate;
@@ -171,15 +173,11 @@ final class CpuDense implements DenseOps {
             Shapes.expect("square partials", squarePartials, Shape.of(squarePartials(shape)));
         }
         BackwardWeights p = backwardWeights;
-        p.resize(shape.outputs(), shape.inputs(), shape.batch());
-        p.a = Heap.floats(gradient);
-        p.aStep = shape.outputs();
-        locate(p.aRows, Heap.start(gradient), 1, shape.outputs());
-        p.b = Heap.floats(x);
-        p.bStep = 1;
-        locateRows(p.bRows, x, rows, shape.batch());
-        p.c = Heap.floats(weightGradient);
-        p.cStart = Heap.start(weightGradient);
+        p.left(Heap.floats(gradient), Heap.start(gradient), 1, shape.outputs());
+        float[] gathered = gather(x, rows, shape.batch());
+        p.right(gathered == null ? Heap.floats(x) : gathered, gathered == null ? Heap.start(x) : 0, shape.inputs(), 1);
+        p.result(Heap.floats(weightGradient), Heap.start(weightGradient), shape.inputs(), shape.batch());
+        p.columnSums = p.columnSums.length < shape.outputs() ? new double[shape.outputs()] : p.columnSums;
         p.accumulate = accumulate;
         p.biasGradient = biasGradient;
         p.squarePartials = squarePartials;
@@ -200,20 +198,18 @@ final class CpuDense implements DenseOps {
         return 2L * shape.batch() * shape.outputs() * shape.inputs();
     }
 
-    private static void locate(int[] table, int start, int step, int count) {
-        for (int i = 0; i < count; i++) {
-            table[i] = start + i * step;
-        }
-    }
-
-    private static void locateRows(int[] table, Tensor x, BatchRows rows, int batch) {
-        int columns = x.dim(1);
+    /** The batch's rows one behind the other, or null if they lie so already. */
+    private float[] gather(Tensor x, BatchRows rows, int batch) {
         if (rows == null) {
-            locate(table, Heap.start(x), columns, batch);
-            return;
+            return null;
         }
+        int columns = x.dim(1);
+        int elements = Math.multiplyExact(batch, columns);
+        gathered = gathered.length < elements ? new float[elements] : gathered;
         for (int i = 0; i < batch; i++) {
-            table[i] = Heap.start(x) + Heap.row(rows, i) * columns;
+            System.arraycopy(Heap.floats(x), Heap.start(x) + Heap.row(rows, i) * columns, gathered, i * columns,
+                columns);
         }
+        return gathered;
     }
 }

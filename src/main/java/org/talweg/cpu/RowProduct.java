@@ -1,12 +1,12 @@
 package org.talweg.cpu;
 
 /**
- * A matrix product C += A·B [rows×columns, depth], its rows split over the cores. A[m][k] lies at
- * {@code aRows[m] + k · aStep}, B[k][n] at {@code bRows[k] + n · bStep}: through these tables a batch read by index
- * and a transposed matrix need no copy of their own.
+ * A matrix product C += A·B [rows×columns, depth], its rows split over the cores; large ones by oneDNN
+ * ({@link NativeProducts}), small ones by loops of our own, which cost nothing to call. A[m][k] lies at
+ * {@code aStart + m · aRow + k · aColumn}, B[k][n] likewise; of the two steps of an operand one is 1.
  *
- * <p>B is packed in panels of {@value #DEPTH}×{@value #COLUMNS}, each row an array from index 0. HotSpot (17 and 25)
- * vectorises the inner loop only in this form: one store, and no array read at two offsets.
+ * <p>The loops pack B in panels of {@value #DEPTH}×{@value #COLUMNS}, each row an array from index 0. HotSpot (17 and
+ * 25) vectorises the inner loop only in this form: one store, and no array read at two offsets.
  */
 abstract class RowProduct implements Parallel.Body {
     private static final int DEPTH = 64;
@@ -18,11 +18,13 @@ abstract class RowProduct implements Parallel.Body {
     }
 
     float[] a;
-    int[] aRows = new int[0];
-    int aStep;
+    int aStart;
+    int aRow;
+    int aColumn;
     float[] b;
-    int[] bRows = new int[0];
-    int bStep;
+    int bStart;
+    int bRow;
+    int bColumn;
     float[] c;
     int cStart;
     int columns;
@@ -39,27 +41,60 @@ abstract class RowProduct implements Parallel.Body {
     /** Called once row m of C is complete. */
     abstract void finish(int m);
 
-    /** Sets the extents and makes room in the row tables. */
-    final void resize(int rows, int newColumns, int newDepth) {
-        columns = newColumns;
-        depth = newDepth;
-        aRows = aRows.length < rows ? new int[rows] : aRows;
-        bRows = bRows.length < depth ? new int[depth] : bRows;
+    /** Before any row of a part is finished. */
+    void beforeFinish(int from, int to) {
     }
 
     final int row(int m) {
         return cStart + m * columns;
     }
 
+    final void left(float[] values, int start, int rowStep, int columnStep) {
+        a = values;
+        aStart = start;
+        aRow = rowStep;
+        aColumn = columnStep;
+    }
+
+    final void right(float[] values, int start, int rowStep, int columnStep) {
+        b = values;
+        bStart = start;
+        bRow = rowStep;
+        bColumn = columnStep;
+    }
+
+    final void result(float[] values, int start, int newColumns, int newDepth) {
+        c = values;
+        cStart = start;
+        columns = newColumns;
+        depth = newDepth;
+    }
+
     @Override
     public final void run(int part, int from, int to) {
+        for (int m = from; m < to; m++) {
+            start(m);
+        }
+        if (NativeProducts.pays(to - from, columns, depth)) {
+            boolean transposeA = aColumn != 1;
+            boolean transposeB = bColumn != 1;
+            NativeProducts.multiply(transposeA, transposeB, to - from, columns, depth, a, aStart + from * aRow,
+                transposeA ? aColumn : Math.max(aRow, depth), b, bStart,
+                transposeB ? bColumn : Math.max(bRow, columns), c, row(from), columns);
+        } else {
+            multiply(part, from, to);
+        }
+        beforeFinish(from, to);
+        for (int m = from; m < to; m++) {
+            finish(m);
+        }
+    }
+
+    private void multiply(int part, int from, int to) {
         if (scratches[part] == null) {
             scratches[part] = new Scratch();
         }
         Scratch scratch = scratches[part];
-        for (int m = from; m < to; m++) {
-            start(m);
-        }
         for (int n = 0; n < columns; n += COLUMNS) {
             int width = Math.min(COLUMNS, columns - n);
             for (int k = 0; k < depth; k += DEPTH) {
@@ -68,27 +103,24 @@ abstract class RowProduct implements Parallel.Body {
                 for (int m = from; m < to; m++) {
                     int at = row(m) + n;
                     System.arraycopy(c, at, scratch.sums, 0, width);
-                    multiply(aRows[m] + k * aStep, scratch.panel, height, scratch.sums, width);
+                    multiply(aStart + m * aRow + k * aColumn, scratch.panel, height, scratch.sums, width);
                     System.arraycopy(scratch.sums, 0, c, at, width);
                 }
             }
         }
-        for (int m = from; m < to; m++) {
-            finish(m);
-        }
     }
 
     private void pack(float[][] panel, int k, int height, int n, int width) {
-        if (bStep == 1) {
+        if (bColumn == 1) {
             for (int i = 0; i < height; i++) {
-                System.arraycopy(b, bRows[k + i] + n, panel[i], 0, width);
+                System.arraycopy(b, bStart + (k + i) * bRow + n, panel[i], 0, width);
             }
             return;
         }
         for (int j = 0; j < width; j++) {
-            int column = (n + j) * bStep;
+            int from = bStart + k * bRow + (n + j) * bColumn;
             for (int i = 0; i < height; i++) {
-                panel[i][j] = b[bRows[k + i] + column];
+                panel[i][j] = b[from + i * bRow];
             }
         }
     }
@@ -97,12 +129,12 @@ abstract class RowProduct implements Parallel.Body {
     private void multiply(int at, float[][] panel, int height, float[] sums, int width) {
         int i = 0;
         for (; i + 4 <= height; i += 4) {
-            int first = at + i * aStep;
-            addFour(a[first], a[first + aStep], a[first + 2 * aStep], a[first + 3 * aStep],
+            int first = at + i * aColumn;
+            addFour(a[first], a[first + aColumn], a[first + 2 * aColumn], a[first + 3 * aColumn],
                 panel[i], panel[i + 1], panel[i + 2], panel[i + 3], sums, width);
         }
         for (; i < height; i++) {
-            addOne(a[at + i * aStep], panel[i], sums, width);
+            addOne(a[at + i * aColumn], panel[i], sums, width);
         }
     }
 

@@ -2,6 +2,7 @@ package org.talweg.cpu;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -58,6 +59,14 @@ class CpuOpsTest {
                 return written;
             });
         }
+    }
+
+    /** The comparisons with the oracle go up to products of this size, so they tested oneDNN where it is. */
+    @Test
+    void largeProductsAreLeftToOneDnn() {
+        boolean built = NativeProducts.class.getResource("native/linux-x86_64/libtalweg-cpu.so") != null;
+        assertEquals(built, NativeProducts.pays(257, 257, 257));
+        assertFalse(NativeProducts.pays(32, 1, 30));
     }
 
     @Test

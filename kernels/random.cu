@@ -43,14 +43,17 @@ extern "C" __global__ void fill_normal(float* output, int64 length, uint64 seed,
 // backward are the same kernel. The step is read from the device, so that a captured graph draws another mask each time.
 // Reads 4N and writes 4N bytes.
 extern "C" __global__ void dropout(const float* x, float* output, int64 length, uint64 seed, int layer,
-                                   const int* steps, float rate, float scale, int accumulate) {
+                                   int64 first_element, const int* steps, float rate, float scale, int accumulate) {
   uint64 stream = static_cast<uint64>(static_cast<uint32>(layer)) << 32 | static_cast<uint32>(steps[0] + steps[1]);
-  bool vectors = is_aligned16(x) && is_aligned16(output);
-  for (int64 block = global_thread(); block * 4 < length; block += global_threads()) {
-    uint4 words = philox(seed, stream, block);
+  // Blocks of four start at multiples of four of the batch, wherever x does.
+  int64 first_block = first_element / 4;
+  int before_x = static_cast<int>(first_element % 4);
+  bool vectors = before_x == 0 && is_aligned16(x) && is_aligned16(output);
+  for (int64 block = global_thread(); block * 4 - before_x < length; block += global_threads()) {
+    uint4 words = philox(seed, stream, first_block + block);
     float factor[4] = {uniform(words.x) >= rate ? scale : 0.0f, uniform(words.y) >= rate ? scale : 0.0f,
                        uniform(words.z) >= rate ? scale : 0.0f, uniform(words.w) >= rate ? scale : 0.0f};
-    int64 first = block * 4;
+    int64 first = block * 4 - before_x;
     bool whole = vectors && first + 3 < length;
     float value[4];
     float before[4] = {};
@@ -60,8 +63,9 @@ extern "C" __global__ void dropout(const float* x, float* output, int64 length, 
     } else {
 #pragma unroll
       for (int i = 0; i < 4; i++) {
-        value[i] = first + i < length ? x[first + i] : 0.0f;
-        if (accumulate && first + i < length) before[i] = output[first + i];
+        bool inside = first + i >= 0 && first + i < length;
+        value[i] = inside ? x[first + i] : 0.0f;
+        if (accumulate && inside) before[i] = output[first + i];
       }
     }
 #pragma unroll
@@ -74,7 +78,7 @@ extern "C" __global__ void dropout(const float* x, float* output, int64 length, 
     } else {
 #pragma unroll
       for (int i = 0; i < 4; i++) {
-        if (first + i < length) output[first + i] = value[i];
+        if (first + i >= 0 && first + i < length) output[first + i] = value[i];
       }
     }
   }

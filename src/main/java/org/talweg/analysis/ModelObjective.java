@@ -42,10 +42,15 @@ public final class ModelObjective implements Objective, AutoCloseable {
             DeviceData onDevice = DeviceData.upload(resources, model, loss, data);
             parameters = resources.tensor(device, DType.FLOAT32, model.parameters().shape(), "point");
             gradients = resources.tensor(device, DType.FLOAT32, model.parameters().shape(), "gradients");
+            Tensor states = null;
+            if (model.states() != null) {
+                states = resources.tensor(device, DType.FLOAT32, model.states().shape(), "running statistics");
+                device.ops().data().copy(model.states(), states);
+            }
             ProgramMemory memory = resources.add(new ProgramMemory(device, Math.min(rows, ROWS)), ProgramMemory::close);
             for (int from = 0; from < rows; from += ROWS) {
                 int to = Math.min(rows, from + ROWS);
-                programs.add(new GradientProgram(model.tape(), memory, parameters, gradients,
+                programs.add(new GradientProgram(model.tape(), memory, parameters, states, gradients,
                     onDevice.features().rows(from, to), onDevice.targets().rows(from, to), loss));
             }
             start = compact(Vectors.download(device, model.parameters()));

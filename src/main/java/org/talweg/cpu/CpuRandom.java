@@ -23,7 +23,8 @@ final class CpuRandom implements RandomOps {
     }
 
     @Override
-    public void dropout(Tensor x, float rate, long seed, int layer, Tensor steps, boolean accumulate, Tensor output) {
+    public void dropout(Tensor x, float rate, long seed, int layer, long firstElement, Tensor steps,
+                        boolean accumulate, Tensor output) {
         Shapes.expectSameLength("dropout output", x, output);
         int[] counts = Heap.ints(steps);
         long stream = RandomOps.dropoutStream(layer, counts[Heap.start(steps)], counts[Heap.start(steps) + 1]);
@@ -33,9 +34,11 @@ final class CpuRandom implements RandomOps {
         int start = Heap.start(x);
         int out = Heap.start(output);
         int length = (int) x.elements();
-        for (int i = 0; i < length; i += 4) {
-            Philox.words(seed, stream, i / 4, words);
-            for (int j = i; j < i + 4 && j < length; j++) {
+        // Blocks of four start at multiples of four of the batch, wherever x does.
+        int before = (int) (firstElement % 4);
+        for (int i = -before; i < length; i += 4) {
+            Philox.words(seed, stream, (firstElement + i) / 4, words);
+            for (int j = Math.max(i, 0); j < i + 4 && j < length; j++) {
                 float value = Philox.uniform(words[j - i]) >= rate ? from[start + j] * scale : 0;
                 to[out + j] = accumulate ? to[out + j] + value : value;
             }

@@ -27,13 +27,14 @@ final class CudaRandom implements RandomOps {
     }
 
     @Override
-    public void dropout(Tensor x, float rate, long seed, int layer, Tensor steps, boolean accumulate, Tensor output) {
+    public void dropout(Tensor x, float rate, long seed, int layer, long firstElement, Tensor steps,
+                        boolean accumulate, Tensor output) {
         Shapes.expectSameLength("dropout output", x, output);
         Shapes.expect("steps", steps, Shape.of(2));
         Shapes.expectType("steps", steps, DType.INT32);
         CudaElementwise.expectFloats("dropout", x, output);
-        CudaElementwise.launch(device, device.kernel(FAMILY, "dropout"), x.elements(), device.arguments().tensor(x)
-            .tensor(output).int64(x.elements()).int64(seed).int32(layer).tensor(steps).float32(rate)
+        CudaElementwise.launch(device, device.kernel(FAMILY, "dropout"), x.elements() + 3, device.arguments().tensor(x)
+            .tensor(output).int64(x.elements()).int64(seed).int32(layer).int64(firstElement).tensor(steps).float32(rate)
             .float32(RandomOps.dropoutScale(rate)).int32(accumulate ? 1 : 0));
     }
 

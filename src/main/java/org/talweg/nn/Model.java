@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.talweg.data.Scaler;
 import org.talweg.ops.Device;
 import org.talweg.tape.ForwardProgram;
@@ -31,22 +32,30 @@ public final class Model implements AutoCloseable {
     private final Map<String, Value> layerOutputs;
     private final Tape tape;
     private final Tensor flat;
+    private final Tensor states;
     private Scaler scaler;
     private Prediction prediction;
 
     Model(Device device, Sequential description) {
         this.device = device;
         this.description = description;
-        this.tape = new Tape(description.inputShape());
+        this.tape = new Tape(description.inputShape(), description.seed());
         this.layerOutputs = description.record(tape);
         this.flat = device.allocate(DType.FLOAT32, Shape.of(Math.toIntExact(tape.parameterLength())),
             "parameters");
+        this.states = tape.stateLength() == 0 ? null : device.allocate(DType.FLOAT32,
+            Shape.of(Math.toIntExact(tape.stateLength())), "running statistics");
     }
 
     void initialize() {
-        for (Parameter parameter : tape.parameters()) {
-            parameter.initializer().fill(device.ops(), parameter.in(flat), description.seed(), parameter.index());
+        for (Parameter parameter : tensors()) {
+            parameter.initializer().fill(device, parameter(parameter.name()), description.seed(), parameter.index());
         }
+    }
+
+    /** Everything that makes the model what it is: parameters, then states. */
+    List<Parameter> tensors() {
+        return Stream.concat(tape.parameters().stream(), tape.states().stream()).toList();
     }
 
     /**
@@ -67,7 +76,7 @@ public final class Model implements AutoCloseable {
     public Model copyTo(Device other) {
         Model copy = new Model(other, description);
         try {
-            parameterNames().forEach(name -> copy.setParameter(name, parameterValues(name)));
+            tensors().forEach(tensor -> copy.setParameter(tensor.name(), parameterValues(tensor.name())));
             copy.scaler = scaler;
             return copy;
         } catch (RuntimeException e) {
@@ -114,6 +123,11 @@ public final class Model implements AutoCloseable {
         return flat;
     }
 
+    /** What training changes beside the parameters, such as running statistics, as one vector; null if there is none. */
+    public Tensor states() {
+        return states;
+    }
+
     public Shape inputShape() {
         return tape.input().shape();
     }
@@ -133,18 +147,28 @@ public final class Model implements AutoCloseable {
         return tape.parameters().stream().map(Parameter::name).toList();
     }
 
+    /** Such as running statistics, in the order of their flat buffer. */
+    public List<String> stateNames() {
+        return tape.states().stream().map(Parameter::name).toList();
+    }
+
     /**
-     * One parameter on the device.
+     * One parameter, or state, on the device.
      *
      * @throws IllegalArgumentException if there is none of this name; lists those there are
      */
     public Tensor parameter(String name) {
-        return tape.parameters().stream().filter(parameter -> parameter.name().equals(name)).findFirst()
+        return find(tape.parameters(), name).map(parameter -> parameter.in(flat))
+            .or(() -> find(tape.states(), name).map(state -> state.in(states)))
             .orElseThrow(() -> new IllegalArgumentException("no parameter '" + name + "'; there are "
-                + String.join(", ", parameterNames()))).in(flat);
+                + String.join(", ", tensors().stream().map(Parameter::name).toList())));
     }
 
-    /** The values of one parameter, row-major. */
+    private static Optional<Parameter> find(List<Parameter> parameters, String name) {
+        return parameters.stream().filter(parameter -> parameter.name().equals(name)).findFirst();
+    }
+
+    /** The values of one parameter, or state, row-major. */
     public float[] parameterValues(String name) {
         Tensor tensor = parameter(name);
         float[] values = new float[Math.toIntExact(tensor.elements())];
@@ -153,7 +177,7 @@ public final class Model implements AutoCloseable {
     }
 
     /**
-     * Overwrites one parameter.
+     * Overwrites one parameter, or state.
      *
      * @throws IllegalArgumentException if the number of values is not the parameter's
      */
@@ -233,7 +257,7 @@ public final class Model implements AutoCloseable {
             this.rows = rows;
             memory = new ProgramMemory(device, rows);
             features = device.allocate(DType.FLOAT32, inputShape().batch(rows), "prediction input");
-            program = new ForwardProgram(tape, memory, flat, features);
+            program = new ForwardProgram(tape, memory, flat, states, features);
         }
 
         void run(float[] from, int row, float[] to) {
@@ -277,6 +301,9 @@ public final class Model implements AutoCloseable {
         if (prediction != null) {
             prediction.close();
             prediction = null;
+        }
+        if (states != null) {
+            states.buffer().close();
         }
         flat.buffer().close();
     }

@@ -31,7 +31,7 @@ final class ModelFile {
 
     static void save(Model model, Path path) throws IOException {
         Map<String, Safetensors.Values> tensors = new LinkedHashMap<>();
-        for (Parameter parameter : model.tape().parameters()) {
+        for (Parameter parameter : model.tensors()) {
             tensors.put(parameter.name(),
                 new Safetensors.Values(parameter.shape(), model.parameterValues(parameter.name())));
         }
@@ -68,11 +68,11 @@ final class ModelFile {
     }
 
     private static void fill(Model model, Path path, Map<String, Safetensors.Values> tensors) throws IOException {
-        if (!tensors.keySet().equals(Set.copyOf(model.parameterNames()))) {
-            throw new IOException(path + " holds the tensors " + tensors.keySet() + ", but its model has "
-                + model.parameterNames());
+        List<String> names = model.tensors().stream().map(Parameter::name).toList();
+        if (!tensors.keySet().equals(Set.copyOf(names))) {
+            throw new IOException(path + " holds the tensors " + tensors.keySet() + ", but its model has " + names);
         }
-        for (Parameter parameter : model.tape().parameters()) {
+        for (Parameter parameter : model.tensors()) {
             Safetensors.Values values = tensors.get(parameter.name());
             if (!values.shape().equals(parameter.shape())) {
                 throw new IOException(path + ": tensor " + parameter.name() + " has shape " + values.shape()
@@ -88,7 +88,7 @@ final class ModelFile {
         root.put("seed", model.description().seed());
         ArrayNode layers = root.putArray("layers");
         for (Layer layer : model.description().layers()) {
-            layers.addObject().put("type", layer.type()).set("settings", JSON.valueToTree(layer.settings()));
+            layers.add(JSON.valueToTree(Layers.describe(layer)));
         }
         model.scaler().ifPresent(scaler -> {
             ObjectNode node = root.putObject("scaler").put("name", scaler.name());
@@ -107,8 +107,8 @@ final class ModelFile {
         int[] input = IntStream.range(0, shape.size()).map(i -> shape.get(i).asInt()).toArray();
         List<Layer> layers = new ArrayList<>();
         for (JsonNode layer : root.path("layers")) {
-            Map<String, Object> settings = JSON.convertValue(layer.path("settings"), new TypeReference<>() { });
-            layers.add(Layers.of(layer.path("type").asText(), settings));
+            Map<String, Object> described = JSON.convertValue(layer, new TypeReference<>() { });
+            layers.add(Layers.of(described));
         }
         return new Sequential(Shape.of(input), root.path("seed").asLong(), layers);
     }

@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.talweg.ops.Activation;
 import org.talweg.ops.Device;
 import org.talweg.tape.Tape;
@@ -49,6 +50,10 @@ public record Sequential(Shape inputShape, long seed, List<Layer> layers) {
 
     /** Layers under the names that their parameters carry: type and number, {@code dense_1}. */
     Map<String, Layer> namedLayers() {
+        return named(layers);
+    }
+
+    static Map<String, Layer> named(List<Layer> layers) {
         Map<String, Integer> counts = new HashMap<>();
         Map<String, Layer> named = new LinkedHashMap<>();
         layers.forEach(layer -> named.put(layer.type() + "_" + counts.merge(layer.type(), 1, Integer::sum), layer));
@@ -99,6 +104,39 @@ public record Sequential(Shape inputShape, long seed, List<Layer> layers) {
 
         public Builder activation(Activation activation) {
             return layer(new ActivationLayer(activation));
+        }
+
+        /** Softmax over the last dimension: probabilities. For training, softmax cross-entropy wants logits instead. */
+        public Builder softmax() {
+            return layer(new Softmax(false));
+        }
+
+        /** @param rate of values dropped in training */
+        public Builder dropout(float rate) {
+            return layer(new Dropout(rate));
+        }
+
+        public Builder layerNorm() {
+            return layer(new LayerNorm());
+        }
+
+        public Builder rmsNorm() {
+            return layer(new RmsNorm());
+        }
+
+        public Builder batchNorm() {
+            return layer(new BatchNorm());
+        }
+
+        /**
+         * Adds to its input what a stack of layers makes of it: {@code residual(b -> b.dense(64, RELU).dense(64))}.
+         *
+         * @param branch adds the layers, which keep the shape
+         */
+        public Builder residual(Consumer<Builder> branch) {
+            Builder inner = new Builder(inputShape);
+            branch.accept(inner);
+            return layer(new Residual(inner.layers));
         }
 
         public Sequential describe() {

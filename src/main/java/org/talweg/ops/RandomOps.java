@@ -22,13 +22,15 @@ public interface RandomOps {
      * s = 1 / (1 − rate) rounded once. The mask follows from (seed, layer, step, element) alone and is stored nowhere:
      * with the same four the gradient goes through the same one. Srivastava et al. 2014.
      *
-     * @param rate       of elements dropped, in [0, 1]; at 1 all are
-     * @param layer      tells the dropouts of a model apart
-     * @param steps      INT32 [2], on the device: steps taken and steps skipped; their sum is the step
-     * @param accumulate add to what {@code output} holds instead of overwriting it
-     * @param output     may be {@code x}
+     * @param rate         of elements dropped, in [0, 1]; at 1 all are
+     * @param layer        tells the dropouts of a model apart
+     * @param firstElement number of the first element of {@code x}: not 0 if it is a later part of a batch
+     * @param steps        INT32 [2], on the device: steps taken and steps skipped; their sum is the step
+     * @param accumulate   add to what {@code output} holds instead of overwriting it
+     * @param output       may be {@code x}
      */
-    void dropout(Tensor x, float rate, long seed, int layer, Tensor steps, boolean accumulate, Tensor output);
+    void dropout(Tensor x, float rate, long seed, int layer, long firstElement, Tensor steps, boolean accumulate,
+                 Tensor output);
 
     /** The random stream of a dropout's masks: apart from those of initial values, whose upper half is 0. */
     static long dropoutStream(int layer, int stepsTaken, int stepsSkipped) {

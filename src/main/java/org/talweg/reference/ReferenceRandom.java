@@ -19,7 +19,8 @@ final class ReferenceRandom implements RandomOps {
     }
 
     @Override
-    public void dropout(Tensor x, float rate, long seed, int layer, Tensor steps, boolean accumulate, Tensor output) {
+    public void dropout(Tensor x, float rate, long seed, int layer, long firstElement, Tensor steps,
+                        boolean accumulate, Tensor output) {
         Shapes.expectSameLength("dropout output", x, output);
         Values from = Values.of(x);
         Values to = Values.of(output);
@@ -27,8 +28,9 @@ final class ReferenceRandom implements RandomOps {
         long stream = RandomOps.dropoutStream(layer, (int) counts.get(0), (int) counts.get(1));
         int[] words = new int[4];
         for (long i = 0; i < from.length(); i++) {
-            Philox.words(seed, stream, i / 4, words);
-            boolean kept = Philox.uniform(words[(int) (i % 4)]) >= rate;
+            long number = firstElement + i;
+            Philox.words(seed, stream, number / 4, words);
+            boolean kept = Philox.uniform(words[(int) (number % 4)]) >= rate;
             to.put(i, kept ? from.get(i) * RandomOps.dropoutScale(rate) : 0, accumulate);
         }
     }

@@ -34,7 +34,7 @@ final class DenseNode extends Node {
         BatchRows rows = pass.rows(input);
         Tensor w = pass.parameter(weights);
         Tensor b = pass.parameter(bias);
-        Tensor z = pass.isTraining() ? preActivation(pass, output) : null;
+        Tensor z = pass.hasBackward() ? preActivation(pass, output) : null;
         Tensor a = pass.value(output);
         pass.emit(ops -> ops.dense().forward(x, rows, w, b, activation, z, a));
     }

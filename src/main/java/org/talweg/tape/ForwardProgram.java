@@ -10,10 +10,11 @@ public final class ForwardProgram {
 
     /**
      * @param parameters flat
+     * @param states     flat, or null if the tape has none
      * @param features   [batch×input row], read on every run
      */
-    public ForwardProgram(Tape tape, ProgramMemory memory, Tensor parameters, Tensor features) {
-        Pass pass = new Pass(tape, memory, features.dim(0), parameters, null, features, null);
+    public ForwardProgram(Tape tape, ProgramMemory memory, Tensor parameters, Tensor states, Tensor features) {
+        Pass pass = new Pass(tape, memory, features.dim(0), parameters, states, null, features);
         pass.forward();
         operations = pass.operations();
         output = pass.value(tape.output());

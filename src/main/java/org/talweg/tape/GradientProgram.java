@@ -7,7 +7,8 @@ import org.talweg.tensor.Tensor;
 
 /**
  * Forward, loss and backward over one batch, planned once, run many times: a training step without its update, for
- * looking at gradients. It reads the parameters as they then are and changes none.
+ * looking at gradients. It reads the parameters as they then are and changes none. It computes as in prediction, without
+ * dropout and with running statistics, so that each row has a loss of its own.
  */
 public final class GradientProgram {
     private final List<Runnable> operations;
@@ -16,20 +17,21 @@ public final class GradientProgram {
 
     /**
      * @param parameters flat
+     * @param states     flat, or null if the tape has none
      * @param gradients  flat, of the same layout: receives the gradient of the sum of the row losses, which unlike their mean has no
      *                   rounded factor in it
      * @param features   [batch×input row]
      * @param targets    [batch×target row]
      * @throws IllegalArgumentException if the tape has nothing to train
      */
-    public GradientProgram(Tape tape, ProgramMemory memory, Tensor parameters, Tensor gradients, Tensor features,
-                           Tensor targets, Loss loss) {
+    public GradientProgram(Tape tape, ProgramMemory memory, Tensor parameters, Tensor states, Tensor gradients,
+                           Tensor features, Tensor targets, Loss loss) {
         Value output = tape.output();
         if (!output.needsGradient()) {
             throw new IllegalArgumentException("there is no gradient: " + output + " depends on no parameter");
         }
         int batch = features.dim(0);
-        pass = new Pass(tape, memory, batch, parameters, gradients, features, null);
+        pass = new Pass(tape, memory, batch, parameters, states, gradients, features);
         pass.forward();
         rowLosses = memory.tensor("row losses", 0, Shape.of(), batch);
         Tensor prediction = pass.value(output);

@@ -1,6 +1,6 @@
 package org.talweg.tape;
 
-import org.talweg.ops.Ops;
+import org.talweg.ops.Device;
 import org.talweg.tensor.Tensor;
 
 /** Gives a parameter its first values, on the device. */
@@ -11,5 +11,5 @@ public interface Initializer {
      * @param parameter a zero-filled tensor of the parameter's shape
      * @param stream    the parameter's number in its model: with the seed it decides every random value
      */
-    void fill(Ops ops, Tensor parameter, long seed, long stream);
+    void fill(Device device, Tensor parameter, long seed, long stream);
 }

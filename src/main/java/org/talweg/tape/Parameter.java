@@ -4,8 +4,9 @@ import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /**
- * A trainable tensor and its place in the flat buffers of a model. Parameters, gradients and optimizer state have the
- * same layout, so that the same parameter is the same range of each.
+ * A tensor of a model and its place in a flat buffer. Parameters, gradients and optimizer state have the same layout,
+ * so that the same parameter is the same range of each. What training keeps without a gradient
+ * ({@link Tape#states}) is described the same way and lies in a buffer of its own.
  *
  * @param name        unique in the model: {@code dense_1.weight}
  * @param index       its number in the model, and the random stream of its initial values

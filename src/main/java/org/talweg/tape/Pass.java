@@ -7,6 +7,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 import org.talweg.ops.BatchRows;
 import org.talweg.ops.Ops;
+import org.talweg.ops.StepState;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
@@ -19,34 +20,42 @@ final class Pass {
     private final ProgramMemory memory;
     private final int batch;
     private final Tensor parameters;
+    private final Tensor states;
     private final Tensor gradients;
+    private final StepState step;
     private final Tensor input;
     private final BatchRows inputRows;
     private final int firstRow;
     private final List<Runnable> operations = new ArrayList<>();
+    private final List<Runnable> lateOperations = new ArrayList<>();
     private final Set<Value> contributed = new HashSet<>();
     private Tensor squarePartials;
     private int squarePartialsTaken;
 
-    /** A pass over a whole batch. */
-    Pass(Tape tape, ProgramMemory memory, int batch, Tensor parameters, Tensor gradients, Tensor features,
-         BatchRows rows) {
-        this(tape, memory, batch, parameters, gradients, features, rows, 0);
+    /** A pass over a whole batch, as in prediction. */
+    Pass(Tape tape, ProgramMemory memory, int batch, Tensor parameters, Tensor states, Tensor gradients,
+         Tensor features) {
+        this(tape, memory, batch, parameters, states, gradients, features, null, 0, null);
     }
 
     /**
+     * @param states    flat, or null if the tape has none
      * @param gradients flat gradients, or null for a forward pass alone
      * @param features  [batch×row], or a data set to be read through {@code rows}
+     * @param rows      or null
      * @param firstRow  rows of the batch that passes before this one took: not 0 where a batch comes in micro-batches
+     * @param step      of a training; null to compute as in prediction: no dropout, running statistics
      */
-    Pass(Tape tape, ProgramMemory memory, int batch, Tensor parameters, Tensor gradients, Tensor features,
-         BatchRows rows, int firstRow) {
+    Pass(Tape tape, ProgramMemory memory, int batch, Tensor parameters, Tensor states, Tensor gradients,
+         Tensor features, BatchRows rows, int firstRow, StepState step) {
         this.tape = tape;
         this.memory = memory;
         this.batch = batch;
         this.parameters = parameters;
+        this.states = states;
         this.gradients = gradients;
         this.firstRow = firstRow;
+        this.step = step;
         boolean inPlace = tape.input().consumers().stream().allMatch(Node::readsThroughRows);
         if (rows == null || inPlace) {
             input = features;
@@ -81,8 +90,18 @@ final class Pass {
         operations.add(() -> operation.accept(ops));
     }
 
+    /** For what may only happen once the step is known not to be skipped: it runs after the update. */
+    void emitLate(Consumer<Ops> operation) {
+        Ops ops = ops();
+        lateOperations.add(() -> operation.accept(ops));
+    }
+
     List<Runnable> operations() {
         return operations;
+    }
+
+    List<Runnable> lateOperations() {
+        return lateOperations;
     }
 
     Ops ops() {
@@ -107,7 +126,18 @@ final class Pass {
         return firstRow > 0;
     }
 
+    /** Whether dropout drops and statistics are the batch's. */
     boolean isTraining() {
+        return step != null;
+    }
+
+    /** Of a training. */
+    StepState step() {
+        return step;
+    }
+
+    /** Whether a backward pass follows, for which something must be kept. */
+    boolean hasBackward() {
         return gradients != null;
     }
 
@@ -141,6 +171,10 @@ final class Pass {
     /** Null for null: layers without a bias. */
     Tensor parameter(Parameter parameter) {
         return parameter == null ? null : parameter.in(parameters);
+    }
+
+    Tensor state(Parameter state) {
+        return state.in(states);
     }
 
     Tensor parameterGradient(Parameter parameter) {

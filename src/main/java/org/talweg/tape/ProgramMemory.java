@@ -47,6 +47,11 @@ public final class ProgramMemory implements AutoCloseable {
             key -> device.allocate(DType.FLOAT32, row.batch(rows), role)).rows(0, batch);
     }
 
+    /** Memory for one role of one result that has the same size in every batch; the same on every call. */
+    Tensor vector(String role, int id, int elements) {
+        return tensors.computeIfAbsent(new Key(role, id), key -> vector(role, elements));
+    }
+
     /** At least so many elements, without a meaning beyond one operation; null for 0. */
     Tensor scratch(long elements) {
         if (elements == 0) {

@@ -18,13 +18,20 @@ public final class Tape {
     private final Value input;
     private final List<Value> results = new ArrayList<>();
     private final List<Parameter> parameters = new ArrayList<>();
+    private final List<Parameter> states = new ArrayList<>();
     private final Set<Parameter> used = new HashSet<>();
+    private final long seed;
     private long parameterLength;
+    private long stateLength;
     private Value output;
 
-    /** @param inputRow shape of one row of the input */
-    public Tape(Shape inputRow) {
+    /**
+     * @param inputRow shape of one row of the input
+     * @param seed     decides the masks of {@link #dropout}
+     */
+    public Tape(Shape inputRow, long seed) {
         input = new Value(0, inputRow, null);
+        this.seed = seed;
     }
 
     public Value input() {
@@ -37,16 +44,36 @@ public final class Tape {
      * @throws IllegalArgumentException if the name is taken
      */
     public Parameter parameter(String name, Shape shape, Initializer initializer) {
-        for (Parameter other : parameters) {
-            if (other.name().equals(name)) {
-                throw new IllegalArgumentException("two parameters are called " + name + ": " + other.shape()
-                    + " and " + shape);
-            }
-        }
+        expectFree(name, shape);
         Parameter parameter = new Parameter(name, parameters.size(), parameterLength, shape, initializer);
         parameterLength += Parameter.align(shape.elements());
         parameters.add(parameter);
         return parameter;
+    }
+
+    /**
+     * Declares a tensor that has no gradient but changes in training and is part of the model, such as running
+     * statistics.
+     *
+     * @throws IllegalArgumentException if the name is taken
+     */
+    public Parameter state(String name, Shape shape, Initializer initializer) {
+        expectFree(name, shape);
+        Parameter state = new Parameter(name, states.size(), stateLength, shape, initializer);
+        stateLength += Parameter.align(shape.elements());
+        states.add(state);
+        return state;
+    }
+
+    private void expectFree(String name, Shape shape) {
+        for (List<Parameter> group : List.of(parameters, states)) {
+            for (Parameter other : group) {
+                if (other.name().equals(name)) {
+                    throw new IllegalArgumentException("two parameters are called " + name + ": " + other.shape()
+                        + " and " + shape);
+                }
+            }
+        }
     }
 
     /**
@@ -68,6 +95,66 @@ public final class Tape {
     /** f(x), elementwise. Inside {@link #dense} it costs nothing; on its own it is a pass over memory. */
     public Value activation(Value x, Activation activation) {
         return add(x.shape(), new ActivationNode(x, activation));
+    }
+
+    /** Softmax over the last dimension, or its logarithm. */
+    public Value softmax(Value x, boolean log) {
+        return add(x.shape(), new SoftmaxNode(x, log));
+    }
+
+    /**
+     * In training drops each element with this probability and divides the others by 1 − rate, with another mask each
+     * step; in prediction the identity.
+     *
+     * @param rate in [0, 1]
+     */
+    public Value dropout(Value x, float rate) {
+        return add(x.shape(), new DropoutNode(x, rate, seed));
+    }
+
+    /**
+     * Layer normalisation over the last dimension.
+     *
+     * @param weight [last dimension], or null
+     * @param bias   [last dimension], or null
+     */
+    public Value layerNorm(Value x, Parameter weight, Parameter bias, float epsilon) {
+        return normalised(x, new LayerNormNode(x, weight, bias, epsilon, true), weight, bias);
+    }
+
+    /**
+     * RMS normalisation over the last dimension.
+     *
+     * @param weight [last dimension], or null
+     */
+    public Value rmsNorm(Value x, Parameter weight, float epsilon) {
+        return normalised(x, new LayerNormNode(x, weight, null, epsilon, false), weight, null);
+    }
+
+    /**
+     * Batch normalisation of rows of rank 1: in training with the statistics of the batch, which move the running ones
+     * once a step, in prediction with the running ones.
+     *
+     * @param weight          [columns], or null
+     * @param bias            [columns], or null
+     * @param runningMean     [columns], of {@link #state}
+     * @param runningVariance [columns], of {@link #state}
+     * @param momentum        share of the new statistics, as in PyTorch
+     * @param frozen          use the running statistics in training too, and leave them
+     */
+    public Value batchNorm(Value x, Parameter weight, Parameter bias, Parameter runningMean,
+                           Parameter runningVariance, float epsilon, float momentum, boolean frozen) {
+        return normalised(x, new BatchNormNode(x, weight, bias, runningMean, runningVariance, epsilon, momentum,
+            frozen), weight, bias);
+    }
+
+    private Value normalised(Value x, Node node, Parameter weight, Parameter bias) {
+        for (Parameter parameter : new Parameter[] {weight, bias}) {
+            if (parameter != null) {
+                use(parameter);
+            }
+        }
+        return add(x.shape(), node);
     }
 
     /** a + b, elementwise: a residual connection. */
@@ -107,7 +194,17 @@ public final class Tape {
         return Collections.unmodifiableList(parameters);
     }
 
-    /** Elements of a flat buffer, padding included. */
+    /** What training changes without a gradient, in the order of its flat buffer. */
+    public List<Parameter> states() {
+        return Collections.unmodifiableList(states);
+    }
+
+    /** Elements of the flat buffer of states, padding included; 0 if there are none. */
+    public long stateLength() {
+        return stateLength;
+    }
+
+    /** Elements of a flat buffer of parameters, padding included. */
     public long parameterLength() {
         return parameterLength;
     }
@@ -119,7 +216,7 @@ public final class Tape {
 
     private void use(Parameter parameter) {
         if (!used.add(parameter)) {
-            throw new IllegalArgumentException("parameter " + parameter.name() + " is used twice; each dense layer "
+            throw new IllegalArgumentException("parameter " + parameter.name() + " is used twice; each layer "
                 + "overwrites the gradient of its own parameters, so give the second layer a parameter of its own");
         }
     }

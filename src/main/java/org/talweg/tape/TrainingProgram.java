@@ -42,23 +42,26 @@ public final class TrainingProgram implements AutoCloseable {
         Tensor rowLosses = memory.own("row losses", batch);
         Tensor rowHits = step.loss().hasHits() ? memory.own("row hits", batch) : null;
         List<Runnable> operations = new ArrayList<>();
+        List<Runnable> lateOperations = new ArrayList<>();
         Tensor squarePartials = null;
         for (int first = 0; first < batch; first += microBatch) {
             int end = Math.min(batch, first + microBatch);
             BatchRows rows = step.rows(first);
-            Pass pass = new Pass(tape, memory, end - first, step.parameters(), step.gradients(), step.features(), rows,
-                first);
+            Pass pass = new Pass(tape, memory, end - first, step.parameters(), step.states(), step.gradients(),
+                step.features(), rows, first, step.state());
             pass.forward();
             emitLoss(pass, tape.output(), step, rows, 1f / batch, rowLosses.rows(first, end),
                 rowHits == null ? null : rowHits.rows(first, end));
             pass.backward();
             operations.addAll(pass.operations());
+            lateOperations.addAll(pass.lateOperations());
             // Of the sums, so those of the last micro-batch are complete.
             squarePartials = pass.squarePartials();
         }
         Ops ops = memory.device().ops();
         BatchResult result = new BatchResult(rowLosses, rowHits, squarePartials);
         operations.add(() -> step.update().apply(ops, step.parameters(), step.gradients(), result, step.state()));
+        operations.addAll(lateOperations);
         recording = memory.device().record(() -> operations.forEach(Runnable::run));
     }
 

@@ -8,13 +8,14 @@ import org.talweg.tensor.Tensor;
  * What a training step works on, whatever its batch size: programs for a full and for a partial batch share one.
  *
  * @param parameters flat
+ * @param states     flat, what training changes beside the parameters; null if the tape has none
  * @param gradients  flat, of the same layout, zero at first so that padding stays zero
  * @param features   the whole data set [rows×input row]
  * @param targets    the whole data set [rows×target row]
  * @param order      INT32 [rows]: the epoch's permutation
  */
-public record TrainingStep(Tensor parameters, Tensor gradients, Tensor features, Tensor targets, Tensor order,
-                           StepState state, Loss loss, Update update) {
+public record TrainingStep(Tensor parameters, Tensor states, Tensor gradients, Tensor features, Tensor targets,
+                           Tensor order, StepState state, Loss loss, Update update) {
 
     /** The batch, from its row {@code first} on. */
     BatchRows rows(int first) {

@@ -70,8 +70,8 @@ public final class Evaluator implements AutoCloseable {
     }
 
     private Runnable batch(DeviceData data, ProgramMemory memory, int from, int to) {
-        ForwardProgram program =
-            new ForwardProgram(model.tape(), memory, model.parameters(), data.features().rows(from, to));
+        ForwardProgram program = new ForwardProgram(model.tape(), memory, model.parameters(), model.states(),
+            data.features().rows(from, to));
         Tensor targets = data.targets().rows(from, to);
         Tensor batchLosses = losses.rows(from, to);
         Tensor batchHits = hits == null ? null : hits.rows(from, to);

@@ -76,8 +76,8 @@ final class TrainingRun implements AutoCloseable {
             ParameterLayout layout = ParameterLayout.of(model.tape(), trainer.parameterGroups());
             update = resources.add(trainer.optimizer().newState(device, layout, trainer.clip()),
                 Optimizer.State::close);
-            TrainingStep step = new TrainingStep(model.parameters(), gradients, data.features(), data.targets(), order,
-                state, trainer.loss(), update);
+            TrainingStep step = new TrainingStep(model.parameters(), model.states(), gradients, data.features(), data.targets(),
+                order, state, trainer.loss(), update);
             ProgramMemory memory = resources.add(new ProgramMemory(device, Math.min(rows, train.batchSize())),
                 ProgramMemory::close);
             fullBatch = train.fullBatches() > 0 ? program(memory, train.batchSize(), step) : null;
@@ -85,7 +85,7 @@ final class TrainingRun implements AutoCloseable {
             validation = valid == null ? null
                 : resources.add(new Evaluator(model, trainer.loss(), trainer.metrics(), valid), Evaluator::close);
             best = trainer.restores() == null ? null
-                : new BestParameters(resources, device, model.parameters(), trainer.restores());
+                : new BestParameters(resources, model, trainer.restores());
         } catch (RuntimeException e) {
             resources.close();
             throw e;

@@ -64,7 +64,7 @@ class GradientHealthTest {
     @OnEveryDevice
     void aBadlyInitialisedLinearNetExplodes(TestDevice on) {
         Sequential.Builder builder = Sequential.builder(Shape.of(64)).seed(5);
-        Initializer wide = (ops, parameter, seed, stream) -> ops.random().fillNormal(parameter, seed, stream, 0, 1);
+        Initializer wide = Initializers.normal(0, 1);
         for (int i = 0; i < 12; i++) {
             builder.layer(new Dense(16, Activation.IDENTITY, true, wide, Initializers.zeros()));
         }

@@ -125,7 +125,7 @@ class ModelTest {
     private double deviation(Initializer initializer) {
         Tensor tensor = device.allocate(DType.FLOAT32, Shape.of(100, 200), "weights");
         try {
-            initializer.fill(device.ops(), tensor, 3, 1);
+            initializer.fill(device, tensor, 3, 1);
             float[] values = new float[20_000];
             device.download(tensor, values);
             double squares = 0;

@@ -65,12 +65,12 @@ class RandomOpsTest {
         }
     }
 
-    private record Dropout(float[] x, float rate, long seed, int layer, int[] steps) {
+    private record Dropout(float[] x, float rate, long seed, int layer, long first, int[] steps) {
         Operation operation(boolean accumulate, boolean inPlace, float[] old) {
             return (ops, memory) -> {
                 Tensor input = inPlace ? memory.state(x, x.length) : memory.input(x, x.length);
                 Tensor output = inPlace ? input : memory.stateOrOutput(accumulate, old, x.length);
-                ops.random().dropout(input, rate, seed, layer, memory.input(steps, 2), accumulate, output);
+                ops.random().dropout(input, rate, seed, layer, first, memory.input(steps, 2), accumulate, output);
                 return Map.of("x", output);
             };
         }
@@ -84,7 +84,7 @@ class RandomOpsTest {
                 float[] x = draw.withNonFinite(draw.reals(shape[0], 3));
                 float[] old = draw.reals(shape[0], 3);
                 float rate = draw.oneOf(new Float[] {0f, 0.1f, 0.5f, 0.9f, 1f});
-                Dropout dropout = new Dropout(x, rate, seed, 1 + draw.below(9), new int[] {draw.below(100), 3});
+                Dropout dropout = new Dropout(x, rate, seed, 1 + draw.below(9), draw.below(7), new int[] {draw.below(100), 3});
                 boolean inPlace = draw.flag();
                 Contract.check(on, "dropout " + rate + " of " + shape[0], dropout.operation(false, inPlace, old))
                     .expectSameBits();
@@ -93,7 +93,7 @@ class RandomOpsTest {
             }
         }
         Contract.checkSchedules(on, "dropout 5001",
-            new Dropout(draw.reals(5001, 1), 0.3f, 7, 8, new int[] {1, 0}).operation(false, false, null))
+            new Dropout(draw.reals(5001, 1), 0.3f, 7, 8, 2, new int[] {1, 0}).operation(false, false, null))
             .expectSameBits();
     }
 
@@ -114,6 +114,9 @@ class RandomOpsTest {
             assertEquals(1, sum / n, 5 * Math.sqrt(rate / (1 - rate) / n), on + ": mean at rate " + rate);
             float[] start = dropped(on, Arrays.copyOf(ones, 101), rate, 1, 3, 0);
             assertArrayEquals(start, Arrays.copyOf(kept, 101), on + ": the mask of a shorter tensor");
+            float[] later = Sandbox.floats(Sandbox.run(on.device(), new Dropout(Arrays.copyOf(ones, 50), rate, 5, 1, 33,
+                new int[] {3, 0}).operation(false, false, null)).get("x"));
+            assertArrayEquals(Arrays.copyOfRange(kept, 33, 83), later, on + ": a later part of a batch");
             assertArrayEquals(kept, dropped(on, ones, rate, 1, 2, 1), on + ": a skipped step counts like another");
             for (float[] other : new float[][] {dropped(on, ones, rate, 1, 4, 0), dropped(on, ones, rate, 1, 3, 1),
                 dropped(on, ones, rate, 2, 3, 0)}) {
@@ -129,7 +132,7 @@ class RandomOpsTest {
 
     private static float[] dropped(TestDevice on, float[] x, float rate, int layer, int steps, int skipped) {
         return Sandbox.floats(Sandbox.run(on.device(),
-            new Dropout(x, rate, 5, layer, new int[] {steps, skipped}).operation(false, false, null)).get("x"));
+            new Dropout(x, rate, 5, layer, 0, new int[] {steps, skipped}).operation(false, false, null)).get("x"));
     }
 
     private static Operation uniform(int n, long seed, long stream, float low, float high) {

@@ -1,0 +1,128 @@
+package org.talweg.tape;
+
+import org.talweg.ops.Ops;
+import org.talweg.ops.StepState;
+import org.talweg.tensor.Shape;
+import org.talweg.tensor.Tensor;
+
+/**
+ * Batch normalisation; the running statistics move when the step is known to count. Micro-batches are normalised one by
+ * one and each moves the running statistics, as in PyTorch.
+ */
+final class BatchNormNode extends Node {
+    private final Value input;
+    private final Parameter weight;
+    private final Parameter bias;
+    private final Parameter runningMean;
+    private final Parameter runningVariance;
+    private final float epsilon;
+    private final float momentum;
+    private final boolean frozen;
+
+    /**
+     * @param weight or null
+     * @param bias   or null
+     * @param frozen whether the running statistics are used in training too
+     */
+    BatchNormNode(Value input, Parameter weight, Parameter bias, Parameter runningMean, Parameter runningVariance,
+                  float epsilon, float momentum, boolean frozen) {
+        super(weight != null ? weight.name() : "batch_norm", input);
+        if (input.shape().rank() != 1) {
+            throw new IllegalArgumentException(name() + ": batch normalisation takes rows of rank 1, not "
+                + input.shape());
+        }
+        for (Parameter parameter : new Parameter[] {weight, bias, runningMean, runningVariance}) {
+            LayerNormNode.expectColumns(parameter, input);
+        }
+        this.input = input;
+        this.weight = weight;
+        this.bias = bias;
+        this.runningMean = runningMean;
+        this.runningVariance = runningVariance;
+        this.epsilon = epsilon;
+        this.momentum = momentum;
+        this.frozen = frozen;
+    }
+
+    @Override
+    void forward(Pass pass, Value output) {
+        Tensor x = pass.value(input);
+        Tensor w = pass.parameter(weight);
+        Tensor b = pass.parameter(bias);
+        boolean fromBatch = fromBatch(pass);
+        Tensor mean = mean(pass, output);
+        Tensor variance = variance(pass, output);
+        Tensor y = pass.value(output);
+        pass.emit(ops -> ops.normalisation().batchNorm(x, w, b, epsilon, fromBatch, mean, variance, y));
+        if (fromBatch) {
+            int rows = pass.batch();
+            if (rows < 2) {
+                throw new IllegalArgumentException(name() + ": batch normalisation cannot train on a batch of " + rows
+                    + " row; choose a batch size that leaves no single row over");
+            }
+            Tensor skip = pass.step().control().view(StepState.CONTROL_SKIP, Shape.of(1));
+            Tensor toMean = pass.state(runningMean);
+            Tensor toVariance = pass.state(runningVariance);
+            pass.emitLate(ops -> ops.normalisation().updateRunningStatistics(skip, mean, variance, rows,
+                momentum, toMean, toVariance));
+        }
+    }
+
+    @Override
+    void backward(Pass pass, Value output) {
+        Tensor gradient = pass.gradient(output);
+        Tensor x = pass.value(input);
+        Tensor w = pass.parameter(weight);
+        boolean fromBatch = fromBatch(pass);
+        Tensor mean = mean(pass, output);
+        Tensor variance = variance(pass, output);
+        Tensor dw = pass.parameterGradient(weight);
+        Tensor db = pass.parameterGradient(bias);
+        int count = squarePartials(pass.ops(), pass.batch());
+        Tensor partials = count == 0 ? null : pass.takeSquarePartials(count);
+        boolean through = input.needsGradient();
+        boolean accumulate = through && pass.contribute(input);
+        Tensor dx = through ? pass.gradient(input) : null;
+        boolean accumulateWeights = pass.accumulates();
+        pass.emit(ops -> ops.normalisation().batchNormBackward(gradient, x, w, epsilon, fromBatch, mean, variance,
+            accumulateWeights, dw, db, partials, accumulate, dx));
+    }
+
+    private boolean fromBatch(Pass pass) {
+        return pass.isTraining() && !frozen;
+    }
+
+    private Tensor mean(Pass pass, Value output) {
+        return fromBatch(pass) ? ofBatch(pass, output, "mean") : pass.state(runningMean);
+    }
+
+    private Tensor variance(Pass pass, Value output) {
+        return fromBatch(pass) ? ofBatch(pass, output, "variance") : pass.state(runningVariance);
+    }
+
+    /** Each micro-batch has its own, until the step is done. */
+    private Tensor ofBatch(Pass pass, Value output, String role) {
+        return pass.memory().vector(name() + " " + role + " from row " + pass.firstRow(), output.id(),
+            input.shape().dim(0));
+    }
+
+    @Override
+    int squarePartials(Ops ops, int batch) {
+        return weight == null && bias == null ? 0 : ops.normalisation().squarePartials(input.shape().dim(0));
+    }
+
+    @Override
+    boolean backwardReadsOutput() {
+        return false;
+    }
+
+    @Override
+    boolean foldsDerivative() {
+        return false;
+    }
+
+    @Override
+    boolean needsGradient() {
+        return weight != null || bias != null || super.needsGradient();
+    }
+}

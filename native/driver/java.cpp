@@ -32,6 +32,14 @@ TALWEG_JAVA(void, setScheduleSeed)(JNIEnv*, jclass, jlong seed) {
   talweg::exec::settings().schedule_seed = static_cast<uint64_t>(seed);
 }
 
+TALWEG_JAVA(void, setApproximationSeed)(JNIEnv*, jclass, jlong seed) {
+  talweg::exec::settings().approximation_seed = static_cast<uint64_t>(seed);
+}
+
+TALWEG_JAVA(void, setTruncatingMma)(JNIEnv*, jclass, jboolean on) {
+  talweg::exec::settings().truncating_mma = on != 0;
+}
+
 TALWEG_JAVA(void, setThreads)(JNIEnv*, jclass, jint threads) { talweg::exec::settings().threads = threads; }
 
 TALWEG_JAVA(void, setCheckBounds)(JNIEnv*, jclass, jboolean on) { talweg::exec::settings().check_bounds = on != 0; }

@@ -1,7 +1,10 @@
-// Instructions that NVIDIA defines by an error bound only: computed in double precision and rounded once, which is
-// within every bound. The vectorisable ones are our own; rare ones go through libm.
+// Instructions that NVIDIA defines by an error bound only. Best effort: computed in double precision and rounded once,
+// which is within every bound; the vectorisable ones are our own, rare ones go through libm. Perturbed: the same with
+// an error added that, together with the rounding, stays within the bound.
 #include "alu_approximate.hpp"
 
+#include "alu_half.hpp"
+#include "approximate.hpp"
 #include "float_rules.hpp"
 #include "types.hpp"
 
@@ -107,12 +110,112 @@ double flush_double(double x) {
 double rcp_double(double a) { return upper_half(flush_double(1.0 / flush_double(upper_half(a)))); }
 double rsqrt_double(double a) { return upper_half(1.0 / std::sqrt(flush_double(upper_half(a)))); }
 
-void emit_approximate(Decoder& d, Handler plain, Handler flushing, Handler twice = nullptr) {
+// Half a unit in the last place is the final rounding's; these are what the bounds leave beyond it.
+double ulp(double value) {
+  int exponent = 0;
+  std::frexp(value, &exponent);
+  return std::ldexp(1.0, std::max(exponent, -125) - 24);
+}
+double one_ulp(double, double value) { return 0.49 * ulp(value); }
+double two_ulp(double, double value) { return 1.49 * ulp(value); }
+double ex2_bound(double, double value) { return 0x1p-23 * std::fabs(value); }     // relative 2^-22
+double root_bound(double, double value) { return 0x1p-25 * std::fabs(value); }    // relative 2^-23
+double rsqrt_bound(double, double value) { return 0x1p-24 * std::fabs(value); }   // relative 2^-22.9
+double lg2_bound(double x, double value) {                                        // 2^-22, absolute in (0.5, 2)
+  return 0x1p-23 * (x > 0.5 && x < 2 ? 1.0 : std::fabs(value));
+}
+double sine_bound(double x, double) {                                             // absolute, by range
+  return std::fabs(x) <= 6.28 ? 0x1p-20 * 0.6 : 0x1p-15;
+}
+double tanh_bound(double, double value) { return 0x1p-11 * 0.99 * std::fabs(value); }
+
+double exact_ex2(double x) { return std::exp2(x); }
+double exact_lg2(double x) { return std::log2(x); }
+double exact_rcp(double x) { return 1.0 / x; }
+double exact_root(double x) { return std::sqrt(x); }
+double exact_rsqrt(double x) { return 1.0 / std::sqrt(x); }
+double exact_sine(double x) { return std::sin(x); }
+double exact_cosine(double x) { return std::cos(x); }
+double exact_tanh(double x) { return std::tanh(x); }
+
+using Exact = double (*)(double);
+using Bound = double (*)(double operand, double value);
+
+double moved(uint64_t seed, uint64_t operand, double value, double bound) {
+  return std::isfinite(value) && value != 0 ? value + error_of(seed, operand, bound) : value;
+}
+
+template <Exact kExact, Bound kBound, bool kFtz>
+const Instr* perturbed(Warp& warp, const Instr& in) {
+  const uint64_t seed = approximation_seed(warp);
+  const float* a = slot<float>(warp, in.a);
+  float* d = slot<float>(warp, in.dst);
+  for_each_lane(active_lanes(warp, in), [&](int i) {
+    const double x = static_cast<double>(flush<kFtz>(a[i])), value = kExact(x);
+    d[i] = canonical(flush<kFtz>(static_cast<float>(moved(seed, bit_cast<uint64_t>(x), value, kBound(x, value)))));
+  });
+  return &in + 1;
+}
+
+// div.full, and div.approx where the divisor is not huge.
+template <bool kFtz, float (*kBest)(float, float)>
+const Instr* perturbed_quotient(Warp& warp, const Instr& in) {
+  const uint64_t seed = approximation_seed(warp);
+  const float *a = slot<float>(warp, in.a), *b = slot<float>(warp, in.b);
+  float* d = slot<float>(warp, in.dst);
+  for_each_lane(active_lanes(warp, in), [&](int i) {
+    const float best = kBest(a[i], b[i]);
+    const double x = static_cast<double>(flush<kFtz>(a[i])), y = static_cast<double>(flush<kFtz>(b[i])), value = x / y;
+    const uint64_t operands = bit_cast<uint64_t>(x) * 31 + bit_cast<uint64_t>(y);
+    const float off = static_cast<float>(moved(seed, operands, value, two_ulp(x, value)));
+    d[i] = best == 0 || !(std::fabs(best) < std::numeric_limits<float>::infinity()) ? best : flush<kFtz>(off);
+  });
+  return &in + 1;
+}
+
+template <Exact kExact, double (*kBest)(double)>
+const Instr* perturbed_double(Warp& warp, const Instr& in) {
+  const uint64_t seed = approximation_seed(warp);
+  const double* a = slot<double>(warp, in.a);
+  double* d = slot<double>(warp, in.dst);
+  for_each_lane(active_lanes(warp, in), [&](int i) {
+    const double best = kBest(a[i]), x = flush_double(upper_half(a[i])), value = kExact(x);
+    // The result has 20 bits behind the point: one of them is what can be off.
+    d[i] = std::isnormal(best) ? upper_half(moved(seed, bit_cast<uint64_t>(x), value, 0x1p-20 * std::fabs(value))) : best;
+  });
+  return &in + 1;
+}
+
+template <Handler kBest, Handler kPerturbed>
+const Instr* approximate(Warp& warp, const Instr& in) {
+  return approximation_seed(warp) == 0 ? kBest(warp, in) : kPerturbed(warp, in);
+}
+
+struct Forms {
+  Handler plain, flushing;
+  Handler flushing_double = nullptr, plain_double = nullptr;
+};
+
+template <float (*kPlain)(float), float (*kFlushing)(float), Exact kExact, Bound kBound>
+constexpr Forms forms() {
+  return {&approximate<&Lanewise<kPlain>::run, &perturbed<kExact, kBound, false>>,
+          &approximate<&Lanewise<kFlushing>::run, &perturbed<kExact, kBound, true>>};
+}
+
+template <float (*kPlain)(float, float), float (*kFlushing)(float, float)>
+constexpr Forms quotient_forms() {
+  return {&approximate<&Lanewise<kPlain>::run, &perturbed_quotient<false, kPlain>>,
+          &approximate<&Lanewise<kFlushing>::run, &perturbed_quotient<true, kFlushing>>};
+}
+
+void emit_approximate(Decoder& d, const Forms& forms) {
   const bool ftz = d.take(".ftz");
   const Type type = d.take_type();
-  Handler handler = type == Type::kF32 ? (ftz ? flushing : plain) : type == Type::kF64 ? twice : nullptr;
+  const Handler handler = type == Type::kF32   ? (ftz ? forms.flushing : forms.plain)
+                          : type == Type::kF64 ? (ftz ? forms.flushing_double : forms.plain_double)
+                                               : nullptr;
   if (handler == nullptr) d.fail("'" + std::string(d.opcode()) + "' knows no such type");
-  if (d.operand_count() == 3) emit_binary(d, handler, type);
+  if (d.opcode() == "div") emit_binary(d, handler, type);
   else emit_unary(d, handler, type);
 }
 
@@ -121,28 +224,36 @@ void emit_approximate(Decoder& d, Handler plain, Handler flushing, Handler twice
 bool decode_approximate(Decoder& d) {
   const std::string_view op = d.opcode();
   if (op == "div" && d.take(".full")) {
-    emit_approximate(d, &Lanewise<&div_full<false>>::run, &Lanewise<&div_full<true>>::run);
+    emit_approximate(d, quotient_forms<&div_full<false>, &div_full<true>>());
     return true;
   }
   if (!d.take(".approx")) return false;
-  if (op == "div") {
-    emit_approximate(d, &Lanewise<&div_approx<false>>::run, &Lanewise<&div_approx<true>>::run);
+  if (is_narrow_float(last_type(d))) {
+    decode_narrow_approximate(d);
+  } else if (op == "div") {
+    emit_approximate(d, quotient_forms<&div_approx<false>, &div_approx<true>>());
   } else if (op == "rcp") {
-    emit_approximate(d, &Lanewise<&rcp<false>>::run, &Lanewise<&rcp<true>>::run, &Lanewise<&rcp_double>::run);
+    Forms forms = talweg::exec::forms<&rcp<false>, &rcp<true>, exact_rcp, one_ulp>();
+    forms.flushing_double = &approximate<&Lanewise<&rcp_double>::run, &perturbed_double<exact_rcp, rcp_double>>;
+    emit_approximate(d, forms);
   } else if (op == "sqrt") {
-    emit_approximate(d, &Lanewise<&root<false>>::run, &Lanewise<&root<true>>::run);
+    emit_approximate(d, forms<&root<false>, &root<true>, exact_root, root_bound>());
   } else if (op == "rsqrt") {
-    emit_approximate(d, &Lanewise<&rsqrt<false>>::run, &Lanewise<&rsqrt<true>>::run, &Lanewise<&rsqrt_double>::run);
+    Forms forms = talweg::exec::forms<&rsqrt<false>, &rsqrt<true>, exact_rsqrt, rsqrt_bound>();
+    forms.plain_double = &Lanewise<&exact_rsqrt>::run;
+    forms.flushing_double = &approximate<&Lanewise<&rsqrt_double>::run, &perturbed_double<exact_rsqrt, rsqrt_double>>;
+    emit_approximate(d, forms);
   } else if (op == "sin") {
-    emit_approximate(d, &Lanewise<&sine<false>>::run, &Lanewise<&sine<true>>::run);
+    emit_approximate(d, forms<&sine<false>, &sine<true>, exact_sine, sine_bound>());
   } else if (op == "cos") {
-    emit_approximate(d, &Lanewise<&cosine<false>>::run, &Lanewise<&cosine<true>>::run);
+    emit_approximate(d, forms<&cosine<false>, &cosine<true>, exact_cosine, sine_bound>());
   } else if (op == "ex2") {
-    emit_approximate(d, &Lanewise<&ex2<false>>::run, &Lanewise<&ex2<true>>::run);
+    emit_approximate(d, forms<&ex2<false>, &ex2<true>, exact_ex2, ex2_bound>());
   } else if (op == "lg2") {
-    emit_approximate(d, &Lanewise<&lg2<false>>::run, &Lanewise<&lg2<true>>::run);
+    emit_approximate(d, forms<&lg2<false>, &lg2<true>, exact_lg2, lg2_bound>());
   } else if (op == "tanh") {
-    emit_approximate(d, &Lanewise<&tangent_hyperbolic>::run, nullptr);
+    if (d.has(".ftz")) d.fail("'tanh' has no .ftz");
+    emit_approximate(d, forms<&tangent_hyperbolic, &tangent_hyperbolic, exact_tanh, tanh_bound>());
   } else {
     return false;
   }

@@ -1,4 +1,5 @@
 // Comparison and selection (PTX ISA, "Comparison and Selection Instructions").
+#include "alu_half.hpp"
 #include "float_rules.hpp"
 #include "types.hpp"
 
@@ -134,6 +135,7 @@ Handler choose(Decoder& d, Type type, bool ftz, bool p) {
 Combine take_combine(Decoder& d) { return static_cast<Combine>(d.take_one_of({".and", ".or", ".xor"}) + 1); }
 
 void decode_setp(Decoder& d) {
+  if (is_narrow_float(last_type(d))) return decode_narrow_setp(d);
   const Combine combine = take_combine(d);
   d.expect_operands(combine == Combine::kNone ? 3 : 4);
   const bool ftz = d.take(".ftz");
@@ -150,6 +152,7 @@ void decode_setp(Decoder& d) {
 }
 
 void decode_set(Decoder& d) {
+  if (is_narrow_float(last_type(d))) return decode_narrow_set(d);
   const Combine combine = take_combine(d);
   d.expect_operands(combine == Combine::kNone ? 3 : 4);
   const bool ftz = d.take(".ftz");

@@ -1,5 +1,6 @@
 // Floating-point arithmetic that IEEE 754 defines to the bit (PTX ISA, "Floating-Point Instructions").
 #include "alu_approximate.hpp"
+#include "alu_half.hpp"
 #include "float_rules.hpp"
 #include "types.hpp"
 
@@ -93,15 +94,19 @@ void emit_rounded(Decoder& d, const Forms& forms, size_t sources) {
 }
 
 void decode_add(Decoder& d) {
+  if (is_narrow_float(last_type(d))) return decode_narrow_arithmetic(d);
   emit_rounded(d, forms<&add<float, false>, &add<float, true>, &add<double, false>>(), 2);
 }
 void decode_sub(Decoder& d) {
+  if (is_narrow_float(last_type(d))) return decode_narrow_arithmetic(d);
   emit_rounded(d, forms<&sub<float, false>, &sub<float, true>, &sub<double, false>>(), 2);
 }
 void decode_mul(Decoder& d) {
+  if (is_narrow_float(last_type(d))) return decode_narrow_arithmetic(d);
   emit_rounded(d, forms<&mul<float, false>, &mul<float, true>, &mul<double, false>>(), 2);
 }
 void decode_fma(Decoder& d) {
+  if (is_narrow_float(last_type(d))) return decode_narrow_arithmetic(d);
   emit_rounded(d, forms<&fma<float, false>, &fma<float, true>, &fma<double, false>>(), 3);
 }
 
@@ -125,6 +130,7 @@ Handler by_form(Decoder& d, bool ftz, Type type, Handler single, Handler flushin
 }
 
 void decode_abs(Decoder& d) {
+  if (is_narrow_float(last_type(d))) return decode_narrow_arithmetic(d);
   const bool ftz = d.take(".ftz");
   const Type type = d.take_type();
   emit_unary(d, by_form(d, ftz, type, &Lanewise<&absolute<float, false>>::run, &Lanewise<&absolute<float, true>>::run,
@@ -132,6 +138,7 @@ void decode_abs(Decoder& d) {
 }
 
 void decode_neg(Decoder& d) {
+  if (is_narrow_float(last_type(d))) return decode_narrow_arithmetic(d);
   const bool ftz = d.take(".ftz");
   const Type type = d.take_type();
   emit_unary(d, by_form(d, ftz, type, &Lanewise<&negate<float, false>>::run, &Lanewise<&negate<float, true>>::run,
@@ -152,6 +159,7 @@ void emit_min_max(Decoder& d, bool is_min) {
 
 template <bool kMin>
 void decode_min_max(Decoder& d) {
+  if (is_narrow_float(last_type(d))) return decode_narrow_arithmetic(d);
   if (d.take(".NaN")) emit_min_max<true>(d, kMin);
   else emit_min_max<false>(d, kMin);
 }

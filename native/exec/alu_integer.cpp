@@ -1,6 +1,7 @@
 // Integer arithmetic (PTX ISA, "Integer Arithmetic Instructions" and "Extended-Precision Integer Arithmetic").
 #include <limits>
 
+#include "alu_packed.hpp"
 #include "types.hpp"
 
 namespace talweg::exec {
@@ -155,6 +156,7 @@ template <bool kSubtract>
 void decode_add_sub(Decoder& d) {
   const bool carry_out = d.take(".cc"), saturate = d.take(".sat");
   const Type type = d.take_type();
+  if (!carry_out && !saturate && decode_packed_integers(d, type)) return;
   if (carry_out) {
     if (ptx::bytes_of(type) < 4) d.fail("carry needs 32 or 64 bits");
     emit_carry<kSubtract, false, true>(d, d.write(0, type), d.read(1, type), d.read(2, type), type);
@@ -296,6 +298,16 @@ void decode_binary(Decoder& d) {
 }
 
 template <template <class> class Op>
+void decode_min_max(Decoder& d) {
+  const Type type = d.take_type();
+  if (decode_packed_integers(d, type)) return;
+  const bool relu = d.take(".relu");
+  if (relu && type != Type::kS32) d.fail(".relu is for signed integers");
+  emit_binary(d, integer_handler<Op>(d, type), type);
+  if (relu) d.emit(&Lanewise<&Max<int32_t>::f>::run, d.write(0, type), d.write(0, type), d.constant(type, 0));
+}
+
+template <template <class> class Op>
 void decode_unary(Decoder& d) {
   const Type type = d.take_type();
   emit_unary(d, integer_handler<Op>(d, type), type);
@@ -316,7 +328,7 @@ const OpcodeTable kIntegerOpcodes = {
     {"mad24", decode_mad24},          {"dp4a", decode_dp4a},
     {"dp2a", decode_dp2a},            {"sad", decode_sad},
     {"div", decode_binary<Div>},      {"rem", decode_binary<Rem>},
-    {"min", decode_binary<Min>},      {"max", decode_binary<Max>},
+    {"min", decode_min_max<Min>},     {"max", decode_min_max<Max>},
     {"abs", decode_unary<Abs>},       {"neg", decode_unary<Neg>},
 };
 

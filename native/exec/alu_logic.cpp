@@ -292,6 +292,30 @@ void decode_bfi(Decoder& d) {
          d.read(2, type), d.read(3, Type::kU32), d.read(4, Type::kU32));
 }
 
+// fns.b32 d, mask, base, offset: the offset-th set bit of the mask, counted from bit `base`; all ones if there is none.
+uint32_t find_nth_set(uint32_t mask, uint32_t base, int32_t offset) {
+  if (offset == 0) return base < 32 && (mask >> base & 1) != 0 ? base : kAllLanes;
+  const int step = offset > 0 ? 1 : -1;
+  int left = std::abs(offset);
+  for (int i = static_cast<int>(base & 31); i >= 0 && i < 32; i += step) {
+    if ((mask >> i & 1) != 0 && --left == 0) return static_cast<uint32_t>(i);
+  }
+  return kAllLanes;
+}
+
+const Instr* fns(Warp& warp, const Instr& in) {
+  const uint32_t *a = slot<uint32_t>(warp, in.a), *b = slot<uint32_t>(warp, in.b);
+  const int32_t* c = slot<int32_t>(warp, in.c);
+  uint32_t* d = slot<uint32_t>(warp, in.dst);
+  for_each_lane(active_lanes(warp, in), [&](int i) { d[i] = find_nth_set(a[i], b[i], c[i]); });
+  return &in + 1;
+}
+
+void decode_fns(Decoder& d) {
+  if (d.take_type() != Type::kB32) d.fail("'fns' is .b32");
+  emit_ternary(d, &fns, Type::kB32);
+}
+
 }  // namespace
 
 const OpcodeTable kLogicOpcodes = {
@@ -299,7 +323,7 @@ const OpcodeTable kLogicOpcodes = {
     {"not", decode_not},   {"cnot", decode_cnot}, {"shl", decode_shift<Shl>}, {"shr", decode_shift<Shr>},
     {"shf", decode_shf},   {"lop3", decode_lop3}, {"prmt", decode_prmt},      {"popc", decode_popc},
     {"clz", decode_clz},   {"bfind", decode_bfind}, {"brev", decode_brev},    {"bfe", decode_bfe},
-    {"bfi", decode_bfi},
+    {"bfi", decode_bfi}, {"fns", decode_fns},
 };
 
 }  // namespace talweg::exec

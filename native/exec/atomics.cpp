@@ -1,6 +1,7 @@
 // atom and red (PTX ISA, "Parallel Synchronization and Communication Instructions"), on real atomics of the host.
 #include "float_rules.hpp"
 #include "memory_ops.hpp"
+#include "small_float.hpp"
 #include "types.hpp"
 
 namespace talweg::exec {
@@ -37,20 +38,61 @@ T integer_atomic(T* memory, T b, T c) {
   }
 }
 
+// Packed and narrow floats, as bits of a word of their own.
+template <class F>
+struct Narrow {
+  uint16_t bits;
+};
+template <class F>
+struct Pair {
+  uint32_t bits;
+};
+
+template <class F>
+uint16_t sum(uint16_t a, uint16_t b) { return F::narrow(F::widen(a) + F::widen(b)); }
+template <class F>
+Narrow<F> sum(Narrow<F> a, Narrow<F> b) { return {sum<F>(a.bits, b.bits)}; }
+template <class F>
+Pair<F> sum(Pair<F> a, Pair<F> b) {
+  const uint32_t low = sum<F>(static_cast<uint16_t>(a.bits), static_cast<uint16_t>(b.bits));
+  return {low | uint32_t{sum<F>(static_cast<uint16_t>(a.bits >> 16), static_cast<uint16_t>(b.bits >> 16))} << 16};
+}
+// In global memory single precision flushes subnormals, in shared memory it does not.
+struct Flushed {
+  float value;
+};
+Flushed sum(Flushed a, Flushed b) { return {canonical(flush<true>(flush<true>(a.value) + flush<true>(b.value)))}; }
+float sum(float a, float b) { return canonical(a + b); }
+double sum(double a, double b) { return a + b; }
+
 template <class F>
 F float_add(F* memory, F b) {
-  using W = Word<F>;
+  using W = std::conditional_t<sizeof(F) == 2, uint16_t, std::conditional_t<sizeof(F) == 4, uint32_t, uint64_t>>;
   W* words = reinterpret_cast<W*>(memory);
   W old = __atomic_load_n(words, __ATOMIC_SEQ_CST);
   for (;;) {
-    const W sum = bit_cast<W>(canonical(bit_cast<F>(old) + b));
-    if (__atomic_compare_exchange_n(words, &old, sum, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return bit_cast<F>(old);
+    const W result = bit_cast<W>(sum(bit_cast<F>(old), b));
+    if (__atomic_compare_exchange_n(words, &old, result, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return bit_cast<F>(old);
   }
+}
+
+template <class T>
+constexpr bool kIsInteger = std::is_integral_v<T>;
+
+template <class T>
+T value_of(Word<T> word) {
+  if constexpr (sizeof(T) == 2 && !kIsInteger<T>) return bit_cast<T>(static_cast<uint16_t>(word));
+  else return from_word<T>(word);
+}
+template <class T>
+Word<T> word_of(T value) {
+  if constexpr (sizeof(T) == 2 && !kIsInteger<T>) return bit_cast<uint16_t>(value);
+  else return to_word<T>(value);
 }
 
 template <class T, Op kOp>
 T apply(std::byte* host, T b, T c) {
-  if constexpr (std::is_floating_point_v<T>) return float_add(reinterpret_cast<T*>(host), b);
+  if constexpr (!kIsInteger<T>) return float_add(reinterpret_cast<T*>(host), b);
   else return integer_atomic<T, kOp>(reinterpret_cast<T*>(host), b, c);
 }
 
@@ -70,7 +112,7 @@ const Instr* atomic(Warp& warp, const Instr& in) {
     std::byte* host = located.shape == Shape::kSpread       ? located.host[i]
                       : located.shape == Shape::kContiguous ? located.host[0] + static_cast<size_t>(i) * sizeof(T)
                                                             : located.host[0];
-    d[i] = to_word<T>(apply<T, kOp>(host, from_word<T>(b[i]), from_word<T>(c[i])));
+    d[i] = word_of<T>(apply<T, kOp>(host, value_of<T>(b[i]), value_of<T>(c[i])));
   });
   if constexpr (kOp == Op::kCas || kOp == Op::kExch) warp.likely_spin();
   return &in + 1;
@@ -98,15 +140,31 @@ Handler integer_handler_for(Decoder& d, Type type) {
   d.fail("'" + std::string(d.opcode()) + "' knows no such type");
 }
 
-Handler take_operation(Decoder& d, bool& compares) {
+// `shared`: in shared memory. Generic addresses count as global.
+Handler float_add_handler(Decoder& d, Type type, bool shared) {
+  switch (type) {
+    case Type::kF32: return shared ? &atomic<float, Op::kAdd> : &atomic<Flushed, Op::kAdd>;
+    case Type::kF64: return &atomic<double, Op::kAdd>;
+    case Type::kF16: return &atomic<Narrow<Half>, Op::kAdd>;
+    case Type::kBf16: return &atomic<Narrow<Bfloat>, Op::kAdd>;
+    case Type::kF16x2: return &atomic<Pair<Half>, Op::kAdd>;
+    case Type::kBf16x2: return &atomic<Pair<Bfloat>, Op::kAdd>;
+    default: d.fail("'" + std::string(d.opcode()) + "' knows no such type");
+  }
+}
+
+Handler take_operation(Decoder& d, bool shared, bool& compares) {
+  const bool no_ftz = d.take(".noftz");
   const int operation =
       d.take_one_of({".add", ".min", ".max", ".and", ".or", ".xor", ".exch", ".cas", ".inc", ".dec"});
   const Type type = d.take_type();
+  if (no_ftz != (ptx::is_float(type) && type != Type::kF32 && type != Type::kF64)) {
+    d.fail("half precision needs .noftz, and nothing else has it");
+  }
   compares = operation == static_cast<int>(Op::kCas);
   switch (operation) {
     case 0:
-      if (type == Type::kF32) return &atomic<float, Op::kAdd>;
-      if (type == Type::kF64) return &atomic<double, Op::kAdd>;
+      if (ptx::is_float(type)) return float_add_handler(d, type, shared);
       return integer_handler_for<Op::kAdd>(d, type);
     case 1: return integer_handler_for<Op::kMin>(d, type);
     case 2: return integer_handler_for<Op::kMax>(d, type);
@@ -128,17 +186,20 @@ void decode_atomic(Decoder& d, bool returns) {
   d.take_one_of({".relaxed", ".acquire", ".release", ".acq_rel"});
   d.take_one_of({".cta", ".cluster", ".gpu", ".sys"});
   const AddressKind kind = take_address_kind(d, address);
+  const bool hint = d.take(".L2::cache_hint");
   Type type = Type::kNone;
   for (std::string_view modifier : d.instruction().modifiers) {
     if (ptx::type_from(modifier) != Type::kNone) type = ptx::type_from(modifier);
   }
   bool compares = false;
-  const Handler handler = take_operation(d, compares);
-  d.expect_operands(at + (compares ? 3 : 2));
+  const bool shared = kind == AddressKind::kShared32 || kind == AddressKind::kShared64;
+  const Handler handler = take_operation(d, shared, compares);
+  d.expect_operands(at + (compares ? 3 : 2) + (hint ? 1 : 0));
   uint64_t offset = 0;
   const Slot base = address_slot(d, address, kind, offset);
-  const Slot dst = returns ? d.write(0, type) : d.scratch(type);
-  const Slot b = d.read(at + 1, type), c = compares ? d.read(at + 2, type) : b;
+  const Type bits = ptx::bytes_of(type) == 2 ? Type::kB16 : ptx::bytes_of(type) == 8 ? Type::kB64 : Type::kB32;
+  const Slot dst = returns ? d.write(0, bits) : d.scratch(bits);
+  const Slot b = d.read(at + 1, bits), c = compares ? d.read(at + 2, bits) : b;
   Instr& instr = d.emit(handler, dst, base, b, c);
   instr.imm = offset;
   instr.kind = kind;

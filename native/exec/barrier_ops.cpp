@@ -67,6 +67,17 @@ void decode_membar(Decoder& d) {
 }
 
 void decode_fence(Decoder& d) {
+  if (d.take(".proxy")) {  // one proxy alone serves this device
+    if (d.take_one_of({".alias", ".async", ".async.global", ".async.shared::cta"}) < 0) d.fail("unknown proxy of 'fence'");
+    d.ignore({".global", ".shared::cta", ".shared::cluster"});
+    d.emit(&fence);
+    return;
+  }
+  if (d.take(".mbarrier_init")) {
+    if (!d.take(".release") || !d.take(".cluster")) d.fail("'fence.mbarrier_init' is .release.cluster");
+    d.emit(&fence);
+    return;
+  }
   d.take_one_of({".sc", ".acq_rel", ".acquire", ".release"});
   if (d.take_one_of({".cta", ".cluster", ".gpu", ".sys"}) < 0) d.fail("'fence' needs a scope");
   d.emit(&fence);

@@ -70,6 +70,8 @@ Block::Block(Launch& launch) : launch_(launch) {
     fill(specials, kNsmId, 1);
     fill(specials, kTotalSharedBytes, launch.shared_bytes);
     fill(specials, kDynamicSharedBytes, request.dynamic_shared_bytes);
+    fill(specials, kEnvreg1, static_cast<uint32_t>(launch.grid_workspace >> 32));
+    fill(specials, kEnvreg2, static_cast<uint32_t>(launch.grid_workspace));
     for (uint32_t lane = 0; lane < kLanes; lane++) {
       const uint32_t thread = w * kLanes + lane;
       const uint32_t values[][2] = {

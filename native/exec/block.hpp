@@ -27,6 +27,9 @@ struct Launch {
   uint32_t shared_bytes = 0;
   uint32_t threads_per_block = 0;
   uint64_t seed = 0;
+  uint64_t approximation_seed = 0;
+  uint64_t grid_workspace = 0;  // of cooperative launches: a size and the counter of the grid-wide barrier
+  bool truncating_mma = false;
   bool check_bounds = true;
 
   std::atomic<bool> failed{false};

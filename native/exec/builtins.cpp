@@ -1,4 +1,4 @@
-// Device-side printf and assert. What they print goes to standard output at once.
+// Device-side printf, assert, malloc and free. What they print goes to standard output at once.
 #include "builtins.hpp"
 
 #include <cstdio>
@@ -16,6 +16,14 @@ T argument(Warp& warp, const Instr& in, int lane, size_t index) {
   T value;
   std::memcpy(&value, warp.local_memory(lane) + warp.local_base(lane) + call.arguments[index], sizeof value);
   return value;
+}
+
+template <class T>
+void give(Warp& warp, const Instr& in, int lane, T value) {
+  const Call& call = warp.block->launch().program.calls[in.imm];
+  if (!call.results.empty()) {
+    std::memcpy(warp.local_memory(lane) + warp.local_base(lane) + call.results[0], &value, sizeof value);
+  }
 }
 
 // A NUL-terminated string in device memory; empty where there is none.
@@ -88,15 +96,11 @@ std::string format(Warp& warp, int lane, const std::string& pattern, uint64_t va
 }
 
 const Instr* vprintf(Warp& warp, const Instr& in) {
-  const Call& call = warp.block->launch().program.calls[in.imm];
   for_each_lane(active_lanes(warp, in), [&](int lane) {
     const std::string pattern = text_at(warp, lane, argument<uint64_t>(warp, in, lane, 0));
     const std::string text = format(warp, lane, pattern, argument<uint64_t>(warp, in, lane, 1));
     std::fwrite(text.data(), 1, text.size(), stdout);
-    const int32_t written = static_cast<int32_t>(text.size());
-    if (!call.results.empty()) {
-      std::memcpy(warp.local_memory(lane) + warp.local_base(lane) + call.results[0], &written, 4);
-    }
+    give(warp, in, lane, static_cast<int32_t>(text.size()));
   });
   std::fflush(stdout);
   return &in + 1;
@@ -114,11 +118,36 @@ const Instr* assert_failed(Warp& warp, const Instr& in) {
   return warp.block->fault(warp, in, lane, Status::kAssert, what);
 }
 
+// The heap of device code is device memory like any other; what kernels do not free lives as long as the context.
+const Instr* allocate(Warp& warp, const Instr& in) {
+  for_each_lane(active_lanes(warp, in), [&](int lane) {
+    const uint64_t bytes = argument<uint64_t>(warp, in, lane, 0);
+    give(warp, in, lane, bytes == 0 ? uint64_t{0} : warp.block->launch().memory.allocate(bytes, "device malloc"));
+  });
+  return &in + 1;
+}
+
+const Instr* release(Warp& warp, const Instr& in) {
+  const Instr* next = &in + 1;
+  for_each_lane(active_lanes(warp, in), [&](int lane) {
+    const uint64_t address = argument<uint64_t>(warp, in, lane, 0);
+    if (next == stop() || address == 0) return;
+    const Allocation* allocation = warp.block->launch().memory.find(address);
+    if (allocation == nullptr || std::string_view(allocation->kind) != "device malloc" ||
+        !warp.block->launch().memory.release(address)) {
+      next = warp.block->fault(warp, in, lane, Status::kLaunchFailed, "free of an address that malloc did not give");
+    }
+  });
+  return next;
+}
+
 }  // namespace
 
 Handler builtin(const std::string& name) {
   if (name == "vprintf") return &vprintf;
   if (name == "__assertfail") return &assert_failed;
+  if (name == "malloc") return &allocate;
+  if (name == "free") return &release;
   return nullptr;
 }
 

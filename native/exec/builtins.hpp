@@ -1,4 +1,4 @@
-// Functions that every CUDA program may call and no module defines: vprintf and __assertfail.
+// Functions that every CUDA program may call and no module defines: vprintf, __assertfail, malloc and free.
 #pragma once
 
 #include <string>

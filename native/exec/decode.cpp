@@ -18,7 +18,8 @@ struct Tables {
 
   Tables() {
     for (const OpcodeTable* table : {&kMoveOpcodes, &kConvertOpcodes, &kCompareOpcodes, &kMemoryOpcodes, &kAtomicOpcodes,
-                                     &kControlOpcodes, &kBarrierOpcodes, &kSyncOpcodes, &kLogicOpcodes}) {
+                                     &kControlOpcodes, &kBarrierOpcodes, &kSyncOpcodes, &kLogicOpcodes, &kMatrixOpcodes,
+                                     &kAsyncOpcodes, &kVideoOpcodes}) {
       for (const Opcode& opcode : *table) any[opcode.name] = opcode.decode;
     }
     for (const OpcodeTable* table : {&kFloatOpcodes, &kApproximateOpcodes}) {
@@ -165,6 +166,16 @@ int Decoder::take_one_of(std::initializer_list<std::string_view> modifiers) {
   for (std::string_view modifier : modifiers) {
     if (take(modifier)) return index;
     index++;
+  }
+  return -1;
+}
+
+int Decoder::take_first_of(std::initializer_list<std::string_view> modifiers) {
+  for (size_t i = 0; i < taken_.size(); i++) {
+    const auto found = std::find(modifiers.begin(), modifiers.end(), instruction_->modifiers[i]);
+    if (taken_[i] || found == modifiers.end()) continue;
+    taken_[i] = true;
+    return static_cast<int>(found - modifiers.begin());
   }
   return -1;
 }

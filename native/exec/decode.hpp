@@ -28,7 +28,8 @@ using OpcodeTable = std::initializer_list<Opcode>;
 
 // Integer and float tables share names such as add; the instruction's last type decides.
 extern const OpcodeTable kFloatOpcodes, kIntegerOpcodes, kLogicOpcodes, kMoveOpcodes, kConvertOpcodes, kCompareOpcodes,
-    kMemoryOpcodes, kAtomicOpcodes, kControlOpcodes, kBarrierOpcodes, kSyncOpcodes, kApproximateOpcodes;
+    kMemoryOpcodes, kAtomicOpcodes, kControlOpcodes, kBarrierOpcodes, kSyncOpcodes, kApproximateOpcodes, kMatrixOpcodes,
+    kAsyncOpcodes, kVideoOpcodes;
 
 // Where variables lie: filled by ptx::Module before functions are decoded.
 struct Addresses {
@@ -73,6 +74,7 @@ class Decoder {
   // Modifiers. Those not taken when the opcode's decoder returns are refused.
   bool take(std::string_view modifier);
   int take_one_of(std::initializer_list<std::string_view> modifiers);  // index, or -1
+  int take_first_of(std::initializer_list<std::string_view> modifiers);  // as they stand in the instruction
   void ignore(std::initializer_list<std::string_view> modifiers);      // hints without an effect on results
   Type take_type();                                                    // the first type not yet taken, or an error
   bool has(std::string_view modifier) const;
@@ -89,7 +91,8 @@ class Decoder {
   int register_bytes(const Operand& operand) const;  // 4 or 8; 0 for a predicate
   uint64_t immediate(const Operand& operand) const;
   Slot constant(Type type, uint64_t bits);
-  Slot scratch(Type type) const;  // for what is written and read at once, or never read
+  // For what is written and read at once, or never read. There are three of each class.
+  Slot scratch(Type type, uint32_t index = 0) const;
   Slot carry() const { return layout_.predicate(1) | kFrame; }  // the flag of add.cc and its kin
   bool is_register(const Operand& operand) const { return operand.kind == Operand::Kind::kRegister; }
 

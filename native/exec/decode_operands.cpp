@@ -23,7 +23,12 @@ constexpr SpecialName kSpecialNames[] = {
     {"%smid", kSmId},            {"%nsmid", kNsmId},          {"%lanemask_eq", kLanemaskEq},
     {"%lanemask_le", kLanemaskLe}, {"%lanemask_lt", kLanemaskLt}, {"%lanemask_ge", kLanemaskGe},
     {"%lanemask_gt", kLanemaskGt}, {"%total_smem_size", kTotalSharedBytes},
-    {"%dynamic_smem_size", kDynamicSharedBytes},
+    {"%dynamic_smem_size", kDynamicSharedBytes}, {"%envreg1", kEnvreg1}, {"%envreg2", kEnvreg2},
+    // Every block is a cluster of its own.
+    {"%clusterid.x", kCtaidX},   {"%clusterid.y", kCtaidY},   {"%clusterid.z", kCtaidZ},
+    {"%nclusterid.x", kNctaidX}, {"%nclusterid.y", kNctaidY}, {"%nclusterid.z", kNctaidZ},
+    {"%cluster_ctaid.x", kZero}, {"%cluster_ctaid.y", kZero}, {"%cluster_ctaid.z", kZero},
+    {"%cluster_ctarank", kZero},
 };
 
 }  // namespace
@@ -99,6 +104,9 @@ Slot Decoder::read_any_width(const Operand& operand, Type type, int& register_by
       return constant(type, operand.bits);
     case Kind::kSpecial:
       if (bytes == 8) fail("special register '" + std::string(operand.name) + "' has 32 bits");
+      for (const char* one : {"%cluster_nctaid.x", "%cluster_nctaid.y", "%cluster_nctaid.z", "%cluster_nctarank"}) {
+        if (operand.name == one) return constants_.word(1);
+      }
       for (const SpecialName& entry : kSpecialNames) {
         if (operand.name == entry.name) return special_slot(entry.special);
       }
@@ -127,9 +135,9 @@ Slot Decoder::read(const Operand& operand, Type type) {
   return slot;
 }
 
-Slot Decoder::scratch(Type type) const {
+Slot Decoder::scratch(Type type, uint32_t index) const {
   if (type == Type::kPred) return layout_.predicate(0) | kFrame;
-  return (ptx::bytes_of(type) == 8 ? layout_.wide(0) : layout_.word(0)) | kFrame;
+  return (ptx::bytes_of(type) == 8 ? layout_.wide(index) : layout_.word(index)) | kFrame;
 }
 
 Slot Decoder::write_any_width(const Operand& operand, Type type, int& register_bytes_out) {

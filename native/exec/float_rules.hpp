@@ -30,11 +30,11 @@ inline T saturate(T x) { return x >= T{0} ? (x <= T{1} ? x : T{1}) : T{0}; }  //
 template <class T>
 T saturated(T x) { return saturate(x) + T{0}; }  // the addition turns -0 into +0
 
-// PTX .rn .rz .rm .rp
-enum class Rounding : uint8_t { kNearest, kZero, kDown, kUp };
+// PTX .rn .rz .rm .rp, and .rna of some conversions
+enum class Rounding : uint8_t { kNearest, kZero, kDown, kUp, kAway };
 
 inline int fenv_mode(Rounding rounding) {
-  constexpr int kModes[] = {FE_TONEAREST, FE_TOWARDZERO, FE_DOWNWARD, FE_UPWARD};
+  constexpr int kModes[] = {FE_TONEAREST, FE_TOWARDZERO, FE_DOWNWARD, FE_UPWARD, FE_TONEAREST};
   return kModes[static_cast<int>(rounding)];
 }
 

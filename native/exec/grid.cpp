@@ -1,6 +1,7 @@
 // Spreads the blocks of a grid over the CPU's threads. A block that only spins gives its thread to another one.
 #include <algorithm>
 #include <condition_variable>
+#include <cstring>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -134,6 +135,25 @@ class Helpers {
   int threads_ = 0;
 };
 
+// What cooperative_groups finds through %envreg1 and %envreg2: eight bytes, of which the last four are the barrier.
+class GridWorkspace {
+ public:
+  GridWorkspace(DeviceMemory& memory, bool needed) : memory_(memory) {
+    if (!needed) return;
+    address_ = memory.allocate(kBytes, "grid workspace");
+    if (address_ != 0) std::memset(reinterpret_cast<void*>(address_), 0, kBytes);
+  }
+  ~GridWorkspace() {
+    if (address_ != 0) memory_.release(address_);
+  }
+  uint64_t address() const { return address_; }
+
+ private:
+  static constexpr uint64_t kBytes = 256;
+  DeviceMemory& memory_;
+  uint64_t address_ = 0;
+};
+
 LaunchResult refuse(Status status, const std::string& report) { return {status, report}; }
 
 }  // namespace
@@ -155,6 +175,13 @@ LaunchResult launch(const LaunchRequest& request, DeviceMemory& memory) {
   state.shared_bytes = function.static_shared_bytes + request.dynamic_shared_bytes;
   state.threads_per_block = static_cast<uint32_t>(threads);
   state.seed = settings().schedule_seed;
+  state.approximation_seed = settings().approximation_seed;
+  const GridWorkspace workspace(memory, request.cooperative);
+  if (request.cooperative && workspace.address() == 0) {
+    return refuse(Status::kLaunchOutOfResources, "no device memory left for a grid-wide barrier");
+  }
+  state.grid_workspace = workspace.address();
+  state.truncating_mma = settings().truncating_mma;
   state.check_bounds = settings().check_bounds;
   counters().launches.fetch_add(1, std::memory_order_relaxed);
 

@@ -22,6 +22,8 @@ struct LaunchRequest {
 // How this device runs kernels; set from Java or by environment, read at each launch.
 struct Settings {
   std::atomic<uint64_t> schedule_seed{0};  // 0: blocks and warps in order; else seeded shuffling and warp splitting
+  std::atomic<uint64_t> approximation_seed{0};  // 0: best effort; else errors within the documented bounds
+  std::atomic<bool> truncating_mma{false};      // products of mma aligned and cut as tensor cores do, or summed exactly
   std::atomic<bool> check_bounds{true};
   std::atomic<int> threads{0};             // 0: as many as the CPU has
 };

@@ -285,6 +285,22 @@ Handler choose_parameter(Type type, int register_bytes) {
   }
 }
 
+Path path_of(AddressKind kind) {
+  return kind == AddressKind::kGlobal ? Path::kGlobal : kind == AddressKind::kShared32 ? Path::kShared : Path::kOther;
+}
+
+}  // namespace
+
+void emit_access(Decoder& d, bool is_load, Type type, AddressKind kind, Slot base, uint64_t offset, Slot reg) {
+  const int held = ptx::bytes_of(type) == 8 ? 8 : 4;
+  Instr& instr = d.emit(choose(type, held, 1, is_load, false, path_of(kind)), reg, base);
+  instr.imm = offset;
+  instr.kind = kind;
+  instr.jump = d.remember_allocation();
+}
+
+namespace {
+
 void decode_access(Decoder& d, bool is_load) {
   d.expect_operands(2);
   const Operand& address = d.operand(is_load ? 1 : 0);
@@ -327,9 +343,7 @@ void decode_access(Decoder& d, bool is_load) {
     }
     return;
   }
-  Path path = Path::kOther;
-  if (!strong && kind == AddressKind::kGlobal) path = Path::kGlobal;
-  if (!strong && kind == AddressKind::kShared32) path = Path::kShared;
+  const Path path = strong ? Path::kOther : path_of(kind);
   const Handler handler = choose(type, widest, n, is_load, strong, path);
   if (handler == nullptr) d.fail("'" + std::string(d.opcode()) + "' of a vector wider than 16 bytes");
   Instr& instr = d.emit(handler, slots[0], base, slots[1], slots[2], slots[3]);

@@ -4,8 +4,10 @@
 // takes a slot of 32 words of 32 bits, a 64-bit register one of 32 words of 64 bits, a predicate one 32-bit mask.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,7 +46,7 @@ struct Instr {
 enum Special : uint32_t {
   kTidX, kTidY, kTidZ, kNtidX, kNtidY, kNtidZ, kCtaidX, kCtaidY, kCtaidZ, kNctaidX, kNctaidY, kNctaidZ,
   kLaneId, kWarpId, kNwarpId, kSmId, kNsmId, kGridId, kLanemaskEq, kLanemaskLe, kLanemaskLt, kLanemaskGe, kLanemaskGt,
-  kTotalSharedBytes, kDynamicSharedBytes, kZero, kSpecialCount,
+  kTotalSharedBytes, kDynamicSharedBytes, kEnvreg1, kEnvreg2, kZero, kSpecialCount,
 };
 inline constexpr Slot special_slot(Special special) { return special * kSlotBytes32 | kSpecials; }
 
@@ -64,6 +66,18 @@ struct SourcePlace {
   std::string_view file, caller_file;
   int line = 0, caller_line = 0;  // 0: unknown, not inlined
   int ptx_line = 0;
+};
+
+struct MatrixProduct;  // of mma and wmma.mma: see matrix_ops.hpp
+
+// Where each lane's element of a wmma fragment lies in memory: (major * stride + minor) * bits / 8 + offset.
+struct ElementPlaces {
+  struct At {
+    uint16_t major, minor;
+  };
+  std::array<At, 32> lanes;
+  int bits = 0;
+  uint64_t offset = 0;
 };
 
 struct Program;
@@ -97,6 +111,8 @@ struct Program {
   std::vector<ptx::DecodedFunction> functions;
   std::vector<Call> calls;
   std::vector<std::vector<int32_t>> branch_tables;  // of brx.idx: distances
+  std::vector<std::shared_ptr<const MatrixProduct>> matrix_products;
+  std::vector<std::shared_ptr<const ElementPlaces>> element_places;
   AlignedBuffer constants;
   uint32_t frame_bytes = 0;      // registers of the largest function
   uint32_t remembered_allocations = 0;

@@ -320,6 +320,26 @@ void decode_redux(Decoder& d) {
       .imm = d.read(2, Type::kB32);
 }
 
+// elect.sync d|p, membermask: the lowest lane of those that came is the leader.
+struct Elect {
+  static constexpr Traits kTraits{false, false, false, false, true, true};
+
+  static void compute(uint32_t lanes, uint32_t, const Instr&, Exchange& x) {
+    const int leader = __builtin_ctz(lanes);
+    for_each_lane(lanes, [&](int i) { x.result[i] = static_cast<uint32_t>(leader); });
+    x.predicate = 1u << leader;
+  }
+};
+
+void decode_elect(Decoder& d) {
+  expect_sync(d);
+  d.expect_operands(2);
+  const Operand& result = d.operand(0);
+  if (result.kind != Operand::Kind::kPair) d.fail("'elect' gives a leader and a predicate");
+  d.emit(&synchronised<Elect>, d.write(result.parts[0], Type::kB32), 0, 0, 0, d.write_predicate(result.parts[1]))
+      .imm = d.read(1, Type::kB32);
+}
+
 void decode_activemask(Decoder& d) {
   d.take_type();
   d.expect_operands(1);
@@ -336,7 +356,7 @@ void decode_warp_barrier(Decoder& d) {
 
 const OpcodeTable kSyncOpcodes = {
     {"shfl", decode_shfl}, {"vote", decode_vote}, {"match", decode_match}, {"redux", decode_redux},
-    {"activemask", decode_activemask},
+    {"activemask", decode_activemask}, {"elect", decode_elect},
 };
 
 }  // namespace talweg::exec

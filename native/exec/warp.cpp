@@ -21,6 +21,7 @@ void Warp::prepare(Block& owner, uint32_t index, std::byte* registers, std::byte
 
 void Warp::start(uint32_t lanes, const Instr* entry) {
   alive_ = lanes;
+  copies.clear();
   count_ = 1;
   groups_[0] = Group{};
   groups_[0].mask = lanes;
@@ -173,6 +174,23 @@ void Warp::exit(uint32_t lanes) {
   for (int i = 0; i < count_; i++) {
     if (groups_[i].state == Group::State::kSync) groups_[i].state = Group::State::kReady;
   }
+}
+
+bool Warp::converge(const Instr& in) {
+  const uint32_t depth = groups_[current_].depth;
+  const auto waits = [&](const Group& group) {
+    return group.state == Group::State::kSync && group.pc == &in && group.depth == depth;
+  };
+  uint32_t together = groups_[current_].mask;
+  for (int i = 0; i < count_; i++) together |= waits(groups_[i]) ? groups_[i].mask : 0;
+  if ((alive_ & ~together) != 0) return false;
+  for (int i = count_ - 1; i >= 0; i--) {
+    if (i == current_ || !waits(groups_[i])) continue;
+    groups_[i] = groups_[--count_];
+    if (current_ == count_) current_ = i;
+  }
+  groups_[current_].mask = mask = together;
+  return true;
 }
 
 void Warp::enter(uint32_t lanes, uint32_t caller_local_bytes, const Instr* call, const ptx::DecodedFunction& callee) {

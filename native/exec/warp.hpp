@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "async_copies.hpp"
 #include "program.hpp"
 
 namespace talweg::exec {
@@ -28,6 +29,7 @@ class Warp {
   std::byte* bases[3] = {};
   uint32_t mask = 0;  // lanes of the running group
   Block* block = nullptr;
+  AsyncCopies copies;  // of cp.async, not yet waited for
 
   // Registers, special registers and 32 times `stack_bytes` of local memory lie in memory that the block owns.
   void prepare(Block& owner, uint32_t index, std::byte* registers, std::byte* specials, std::byte* local);
@@ -50,6 +52,8 @@ class Warp {
   const Instr* back_edge(const Instr* target);  // a jump backwards
   void exit(uint32_t lanes);
   void enter(uint32_t lanes, uint32_t caller_local_bytes, const Instr* call, const ptx::DecodedFunction& callee);
+  // Lanes that wait at `in` join the running group. False, and nothing done, if live lanes are still missing.
+  bool converge(const Instr& in);
   const Instr* caller(int lane) const;  // the call instruction that the lane is in
   void leave(uint32_t lanes, uint32_t caller_local_bytes);
   uint32_t depth() const { return groups_[current_].depth; }

@@ -127,6 +127,29 @@ public final class SoftwareDriver {
     }
 
     /**
+     * How instructions behave that NVIDIA defines by an error bound only: ex2, lg2, rcp, rsqrt, sqrt, sin, cos, tanh
+     * and div in their {@code .approx} and {@code .full} forms.
+     *
+     * @param seed 0 for results rounded from double precision; any other number moves each result by an error within
+     *             the documented bound that depends on seed and operands alone. Kernels must pass their tests either way
+     */
+    public static void approximationSeed(long seed) {
+        load();
+        setApproximationSeed(seed);
+    }
+
+    /**
+     * How mma and wmma.mma sum, which NVIDIA leaves open.
+     *
+     * @param on false for exact sums, rounded once; true for blocks of products that are aligned to the largest one and
+     *           cut off, as tensor cores were measured to do
+     */
+    public static void truncatingMma(boolean on) {
+        load();
+        setTruncatingMma(on);
+    }
+
+    /**
      * @param threads CPU threads that share the blocks of a launch; 0 for one for each CPU
      */
     public static void threads(int threads) {
@@ -172,7 +195,7 @@ public final class SoftwareDriver {
     }
 
     /** What the device had to say about its last error, and forgets; empty without the software device. */
-    static synchronized String takeReport() {
+    public static synchronized String takeReport() {
         return loaded ? report() : "";
     }
 
@@ -214,6 +237,10 @@ public final class SoftwareDriver {
     private static native void reset();
 
     private static native void setScheduleSeed(long seed);
+
+    private static native void setApproximationSeed(long seed);
+
+    private static native void setTruncatingMma(boolean on);
 
     private static native void setThreads(int threads);
 

@@ -1,0 +1,41 @@
+#include "async_copies.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "lanes.hpp"
+
+namespace talweg::exec {
+
+template <class Due>
+void AsyncCopies::complete(Due due) {
+  const auto rest = std::stable_partition(pending_.begin(), pending_.end(), [&](const Copy& copy) { return !due(copy); });
+  for (auto copy = rest; copy != pending_.end(); ++copy) {
+    std::memcpy(copy->destination, copy->source, copy->bytes);
+    std::memset(copy->destination + copy->bytes, 0, copy->size - copy->bytes);
+  }
+  pending_.erase(rest, pending_.end());
+}
+
+void AsyncCopies::commit(uint32_t lanes) {
+  for_each_lane(lanes, [&](int lane) { committed_[static_cast<size_t>(lane)]++; });
+}
+
+void AsyncCopies::wait_group(uint32_t lanes, uint32_t recent) {
+  if (pending_.empty()) return;
+  complete([&](const Copy& copy) {
+    return (lanes >> copy.lane & 1) != 0 && uint64_t{copy.group} + recent < committed_[static_cast<size_t>(copy.lane)];
+  });
+}
+
+void AsyncCopies::wait_all(uint32_t lanes) {
+  if (pending_.empty()) return;
+  complete([&](const Copy& copy) { return (lanes >> copy.lane & 1) != 0; });
+}
+
+void AsyncCopies::clear() {
+  pending_.clear();
+  committed_ = {};
+}
+
+}  // namespace talweg::exec

@@ -1,0 +1,113 @@
+package org.talweg.analysis.plot;
+
+import java.awt.Color;
+import java.awt.geom.Path2D;
+import java.awt.geom.PathIterator;
+import java.awt.geom.Rectangle2D;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+
+/** Writes Scalable Vector Graphics 1.1, text as text. */
+final class SvgCanvas implements Canvas {
+    private final StringBuilder out = new StringBuilder();
+    private int clips;
+    private boolean clipped;
+
+    SvgCanvas(int width, int height) {
+        out.append(String.format(Locale.ROOT, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+            + "viewBox=\"0 0 %d %d\" font-family=\"Helvetica, Arial, DejaVu Sans, sans-serif\" fill=\"none\" "
+            + "fill-rule=\"evenodd\" stroke-linejoin=\"round\" stroke-linecap=\"round\">%n", width, height, width,
+            height));
+    }
+
+    void write(Path path) throws IOException {
+        clip(null);
+        Files.writeString(path, out + "</svg>\n");
+    }
+
+    @Override
+    public void fill(Path2D path, Color color) {
+        out.append("<path d=\"").append(data(path)).append('"').append(paint("fill", color)).append("/>\n");
+    }
+
+    @Override
+    public void tile(Path2D path, Color color) {
+        out.append("<path d=\"").append(data(path)).append('"').append(paint("fill", color)).append(paint("stroke", color))
+            .append(" stroke-width=\".6\"/>\n");
+    }
+
+    @Override
+    public void stroke(Path2D path, Color color, double width) {
+        out.append("<path d=\"").append(data(path)).append('"').append(paint("stroke", color))
+            .append(" stroke-width=\"").append(number(width)).append("\"/>\n");
+    }
+
+    @Override
+    public void text(String text, double x, double y, double size, Anchor anchor, double degrees, Color color,
+                     Color halo) {
+        out.append("<text x=\"").append(number(x)).append("\" y=\"").append(number(y)).append("\" font-size=\"")
+            .append(number(size)).append('"').append(paint("fill", color));
+        if (anchor != Anchor.START) {
+            out.append(" text-anchor=\"").append(anchor.name().toLowerCase(Locale.ROOT)).append('"');
+        }
+        if (degrees != 0) {
+            out.append(" transform=\"rotate(").append(number(degrees)).append(' ').append(number(x)).append(' ')
+                .append(number(y)).append(")\"");
+        }
+        if (halo != null) {
+            out.append(paint("stroke", halo)).append(" stroke-width=\"").append(number(size / 4))
+                .append("\" paint-order=\"stroke\"");
+        }
+        out.append('>').append(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")).append("</text>\n");
+    }
+
+    @Override
+    public void clip(Rectangle2D area) {
+        if (clipped) {
+            out.append("</g>\n");
+        }
+        clipped = area != null;
+        if (clipped) {
+            clips++;
+            out.append("<clipPath id=\"c").append(clips).append("\"><path d=\"").append(data(new Path2D.Double(area)))
+                .append("\"/></clipPath>\n<g clip-path=\"url(#c").append(clips).append(")\">\n");
+        }
+    }
+
+    private static String paint(String what, Color color) {
+        String paint = String.format(Locale.ROOT, " %s=\"#%06x\"", what, color.getRGB() & 0xffffff);
+        return color.getAlpha() == 255 ? paint
+            : paint + String.format(Locale.ROOT, " %s-opacity=\"%.2f\"", what, color.getAlpha() / 255.0);
+    }
+
+    private static String data(Path2D path) {
+        StringBuilder data = new StringBuilder();
+        double[] at = new double[6];
+        for (PathIterator i = path.getPathIterator(null); !i.isDone(); i.next()) {
+            int type = i.currentSegment(at);
+            int points = switch (type) {
+                case PathIterator.SEG_MOVETO, PathIterator.SEG_LINETO -> 1;
+                case PathIterator.SEG_QUADTO -> 2;
+                case PathIterator.SEG_CUBICTO -> 3;
+                default -> 0;
+            };
+            data.append("MLQCZ".charAt(type));
+            for (int k = 0; k < 2 * points; k++) {
+                data.append(k == 0 ? "" : " ").append(number(at[k]));
+            }
+        }
+        return data.toString();
+    }
+
+    /** With two decimals at most. */
+    private static String number(double value) {
+        long hundredths = Math.round(value * 100);
+        if (hundredths % 100 == 0) {
+            return String.valueOf(hundredths / 100);
+        }
+        String text = String.format(Locale.ROOT, "%.2f", hundredths / 100.0);
+        return text.endsWith("0") ? text.substring(0, text.length() - 1) : text;
+    }
+}

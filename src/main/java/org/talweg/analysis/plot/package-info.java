@@ -1,0 +1,2 @@
+/** Pictures of loss landscapes, drawn once for PNG and for SVG. */
+package org.talweg.analysis.plot;

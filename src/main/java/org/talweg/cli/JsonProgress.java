@@ -10,6 +10,7 @@ import org.talweg.data.Dataset;
 import org.talweg.data.Split;
 import org.talweg.nn.Model;
 import org.talweg.ops.Devices;
+import org.talweg.train.ConfusionMatrix;
 import org.talweg.train.EpochMetrics;
 import org.talweg.train.Evaluation;
 import org.talweg.train.TrainingResult;
@@ -46,16 +47,28 @@ final class JsonProgress implements Progress {
     }
 
     @Override
+    public void confusion(ConfusionMatrix matrix) {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("classes", matrix.names());
+        line.put("confusion", matrix.counts());
+        print(line);
+    }
+
+    @Override
     public void end(TrainingResult result, Evaluation test, Path folder) {
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("test_loss", test.loss());
         if (!Double.isNaN(test.accuracy())) {
             line.put("test_accuracy", test.accuracy());
         }
+        test.metrics().forEach((name, value) -> line.put("test_" + name, value));
         line.putAll(result.last().values());
         line.put("epochs", result.history().size());
         line.put("skipped_steps", result.skippedSteps());
         line.put("stop_reason", result.stopReason());
+        if (result.restoredEpoch() > 0) {
+            line.put("kept_epoch", result.restoredEpoch());
+        }
         line.put("data", run.get("data"));
         line.put("device", run.get("device"));
         line.put("parameters", run.get("parameters"));

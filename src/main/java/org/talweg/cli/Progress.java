@@ -7,6 +7,7 @@ import org.talweg.data.Dataset;
 import org.talweg.data.Split;
 import org.talweg.nn.Model;
 import org.talweg.ops.Devices;
+import org.talweg.train.ConfusionMatrix;
 import org.talweg.train.Evaluation;
 import org.talweg.train.Listener;
 import org.talweg.train.TrainingResult;
@@ -19,6 +20,9 @@ interface Progress extends Listener {
     }
 
     void begin(Devices.Choice choice, Dataset data, Split split, Model model);
+
+    /** Of the test rows; just before {@link #end}. */
+    void confusion(ConfusionMatrix matrix);
 
     void end(TrainingResult result, Evaluation test, Path folder);
 

@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import me.tongfei.progressbar.DelegatingProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -12,6 +13,7 @@ import org.talweg.data.Dataset;
 import org.talweg.data.Split;
 import org.talweg.nn.Model;
 import org.talweg.ops.Devices;
+import org.talweg.train.ConfusionMatrix;
 import org.talweg.train.EpochMetrics;
 import org.talweg.train.Evaluation;
 import org.talweg.train.StepMetrics;
@@ -82,6 +84,7 @@ final class TextProgress implements Progress {
         append(line, "accuracy", metrics.accuracy());
         append(line, "val_loss", metrics.valLoss());
         append(line, "val_accuracy", metrics.valAccuracy());
+        appendOthers(line, metrics.metrics());
         line.append(String.format(Locale.ROOT, "  %,.0f samples/s", metrics.samplesPerSecond()));
         if (metrics.skippedSteps() > 0) {
             line.append("  ").append(metrics.skippedSteps()).append(" steps skipped: gradients not finite");
@@ -109,18 +112,38 @@ final class TextProgress implements Progress {
     }
 
     @Override
+    public void confusion(ConfusionMatrix matrix) {
+        out.println();
+        out.println("true class by row, predicted class by column:");
+        out.println(matrix);
+    }
+
+    @Override
     public void end(TrainingResult result, Evaluation test, Path folder) {
         out.println();
         StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "test    loss %.4f", test.loss()));
         append(line, "accuracy", test.accuracy());
+        appendOthers(line, test.metrics());
         out.println(line.append(" on ").append(test.rows()).append(" rows never seen in training"));
         out.println("ended   " + result.stopReason());
+        if (result.restoredEpoch() > 0) {
+            out.println("kept    the parameters of epoch " + result.restoredEpoch() + ", the best");
+        }
         out.println("saved   " + folder.resolve("model.safetensors") + ", " + folder.resolve("metrics.jsonl"));
         out.flush();
     }
 
     private void print(String format, Object... values) {
         out.print(String.format(Locale.ROOT, format, values));
+    }
+
+    private static void appendOthers(StringBuilder line, Map<String, Double> metrics) {
+        metrics.forEach((name, value) -> {
+            // Most losses bring their accuracy along.
+            if (line.indexOf("  " + name + " ") < 0) {
+                append(line, name, value);
+            }
+        });
     }
 
     private static void append(StringBuilder line, String name, double value) {

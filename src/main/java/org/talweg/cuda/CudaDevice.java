@@ -23,6 +23,7 @@ import org.slf4j.LoggerFactory;
 import org.talweg.ops.AllocationLedger;
 import org.talweg.ops.Device;
 import org.talweg.ops.DeviceException;
+import org.talweg.ops.DeviceMemoryException;
 import org.talweg.ops.Ops;
 import org.talweg.ops.Recording;
 import org.talweg.tensor.Buffer;
@@ -355,12 +356,11 @@ public final class CudaDevice implements Device {
         return tensor.elements() * tensor.dtype().bytes();
     }
 
-    private DeviceException outOfMemory(long bytes, String purpose) {
+    private DeviceMemoryException outOfMemory(long bytes, String purpose) {
         long[] free = new long[1];
         long[] total = new long[1];
         JCudaDriver.cuMemGetInfo(free, total);
-        return new CudaException(CUresult.CUDA_ERROR_OUT_OF_MEMORY, "not enough memory on " + name + " for " + purpose
-            + ": " + bytes + " bytes wanted, " + free[0] + " of " + total[0] + " free, " + ledger.bytes()
+        return new DeviceMemoryException("not enough memory on " + name + " for " + purpose + ": " + bytes + " bytes wanted, " + free[0] + " of " + total[0] + " free, " + ledger.bytes()
             + " held by this device; close what is no longer used, or make the batch smaller");
     }
 }

@@ -32,7 +32,7 @@ public interface Device extends AutoCloseable {
      * Allocates zero-filled memory.
      *
      * @param purpose what for, in a word or two: it names the buffer in leak reports and out-of-memory errors
-     * @throws DeviceException if there is not enough memory; says how much there is
+     * @throws DeviceMemoryException if there is not enough memory; says how much there is
      */
     Buffer allocate(DType dtype, long length, String purpose);
 

@@ -63,7 +63,7 @@ public final class HostDevice implements Device {
             return self[0];
         } catch (OutOfMemoryError e) {
             ledger.settle(ticket);
-            throw new DeviceException("not enough Java heap for " + purpose + " (" + length * stored.bytes()
+            throw new DeviceMemoryException("not enough Java heap for " + purpose + " (" + length * stored.bytes()
                 + " bytes); give the JVM more with -Xmx", e);
         }
     }

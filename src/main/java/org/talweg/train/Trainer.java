@@ -24,6 +24,7 @@ public final class Trainer {
     private final Stop stop;
     private final String restores;
     private final ParameterGroups parameterGroups;
+    private final int microBatch;
     private final List<Listener> listeners;
     private volatile boolean stopRequested;
 
@@ -37,6 +38,7 @@ public final class Trainer {
         stop = builder.stop;
         restores = builder.restores != null ? builder.restores : stop.restores();
         parameterGroups = builder.parameterGroups;
+        microBatch = builder.microBatch;
         listeners = builder.listeners;
     }
 
@@ -83,6 +85,10 @@ public final class Trainer {
 
     public ParameterGroups parameterGroups() {
         return parameterGroups;
+    }
+
+    int microBatch() {
+        return microBatch;
     }
 
     List<Listener> listeners() {
@@ -144,6 +150,7 @@ public final class Trainer {
         private Stop stop = Stop.anyOf();
         private String restores;
         private ParameterGroups parameterGroups = ParameterGroups.none();
+        private int microBatch = Integer.MAX_VALUE;
         private List<Listener> listeners = List.of();
 
         private Builder(Model model) {
@@ -195,6 +202,19 @@ public final class Trainer {
         /** Parameters with a learning rate or weight decay of their own, or none at all. */
         public Builder parameterGroups(ParameterGroups value) {
             parameterGroups = value;
+            return this;
+        }
+
+        /**
+         * Gradient accumulation: a batch comes in micro-batches of so many rows, whose gradients are added up before the
+         * one update. The same steps up to rounding, in the memory of a micro-batch. Where a batch does not fit into
+         * memory this happens by itself.
+         *
+         * @throws IllegalArgumentException if below 1
+         */
+        public Builder microBatch(int rows) {
+            Checks.atLeastOne("rows of a micro-batch", rows);
+            microBatch = rows;
             return this;
         }
 

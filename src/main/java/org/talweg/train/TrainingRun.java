@@ -13,8 +13,6 @@ import org.talweg.ops.StepState;
 import org.talweg.optim.Optimizer;
 import org.talweg.optim.ParameterLayout;
 import org.talweg.optim.Schedule;
-import org.talweg.tape.ProgramMemory;
-import org.talweg.tape.TrainingProgram;
 import org.talweg.tape.TrainingStep;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Shape;
@@ -37,8 +35,7 @@ final class TrainingRun implements AutoCloseable {
     private final StepState state;
     private final Optimizer.State update;
     private final Tensor order;
-    private final TrainingProgram fullBatch;
-    private final TrainingProgram lastBatch;
+    private final BatchPrograms programs;
     private final Evaluator validation;
     private final float[] rates;
     private final float[] log;
@@ -76,16 +73,13 @@ final class TrainingRun implements AutoCloseable {
             ParameterLayout layout = ParameterLayout.of(model.tape(), trainer.parameterGroups());
             update = resources.add(trainer.optimizer().newState(device, layout, trainer.clip()),
                 Optimizer.State::close);
-            TrainingStep step = new TrainingStep(model.parameters(), model.states(), gradients, data.features(), data.targets(),
-                order, state, trainer.loss(), update);
-            ProgramMemory memory = resources.add(new ProgramMemory(device, Math.min(rows, train.batchSize())),
-                ProgramMemory::close);
-            fullBatch = train.fullBatches() > 0 ? program(memory, train.batchSize(), step) : null;
-            lastBatch = train.lastBatch() > 0 ? program(memory, train.lastBatch(), step) : null;
+            TrainingStep step = new TrainingStep(model.parameters(), model.states(), gradients, data.features(),
+                data.targets(), order, state, trainer.loss(), update);
             validation = valid == null ? null
                 : resources.add(new Evaluator(model, trainer.loss(), trainer.metrics(), valid), Evaluator::close);
-            best = trainer.restores() == null ? null
-                : new BestParameters(resources, model, trainer.restores());
+            best = trainer.restores() == null ? null : new BestParameters(resources, model, trainer.restores());
+            programs = resources.add(BatchPrograms.plan(model, step, train, trainer.microBatch()),
+                BatchPrograms::close);
         } catch (RuntimeException e) {
             resources.close();
             throw e;
@@ -94,10 +88,6 @@ final class TrainingRun implements AutoCloseable {
 
     private Tensor tensor(DType dtype, Shape shape, String purpose) {
         return resources.tensor(device, dtype, shape, purpose);
-    }
-
-    private TrainingProgram program(ProgramMemory memory, int batch, TrainingStep step) {
-        return resources.add(new TrainingProgram(trainer.model().tape(), memory, batch, step), TrainingProgram::close);
     }
 
     TrainingResult fit() {
@@ -154,30 +144,38 @@ final class TrainingRun implements AutoCloseable {
         int most = (int) Math.min(Math.min(state.capacity(), loader.batches() - first), totalSteps - stepsDone);
         for (int i = 0; i < most; i++) {
             Schedule.At at = new Schedule.At(stepsDone + i, totalSteps, loader.batches());
-            double momentum = schedule.momentum(at);
             int row = i * StepState.SCHEDULE_COLUMNS;
             rates[row + StepState.SCHEDULE_LEARNING_RATE] = (float) schedule.rate(at);
-            rates[row + StepState.SCHEDULE_MOMENTUM] =
-                Double.isNaN(momentum) ? trainer.optimizer().momentum() : (float) momentum;
+            rates[row + StepState.SCHEDULE_MOMENTUM] = momentum(at);
         }
         device.upload(rates, state.schedule());
         device.upload(new int[] {0}, state.iteration());
         int count = 0;
         do {
-            program(first + count).run();
+            programs.of(first + count).run();
             count++;
         } while (count < most && !trainer.stopRequested() && !timeIsUp());
         device.download(state.log(), log);
         List<StepMetrics> steps = new ArrayList<>(count);
         for (int i = 0; i < count; i++) {
             int row = i * StepState.LOG_COLUMNS;
-            steps.add(new StepMetrics(stepsDone + i, epoch, program(first + i).batch(), log[row + StepState.LOG_LOSS],
+            steps.add(new StepMetrics(stepsDone + i, epoch, programs.of(first + i).batch(), log[row + StepState.LOG_LOSS],
                 log[row + StepState.LOG_HITS], log[row + StepState.LOG_GRADIENT_NORM],
                 rates[i * StepState.SCHEDULE_COLUMNS + StepState.SCHEDULE_LEARNING_RATE],
                 log[row + StepState.LOG_SKIPPED] != 0));
         }
         stepsDone += count;
         return steps;
+    }
+
+    private float momentum(Schedule.At at) {
+        double momentum = schedule.momentum(at);
+        float own = trainer.optimizer().momentum();
+        if (own == 0 && momentum > 0) {
+            throw new IllegalArgumentException("the schedule moves the momentum, and " + trainer.optimizer()
+                + " has none; give it some, or leave the momentum out of the schedule");
+        }
+        return Double.isNaN(momentum) ? own : (float) momentum;
     }
 
     private String reason(int epoch, EpochMetrics metrics) {
@@ -205,10 +203,6 @@ final class TrainingRun implements AutoCloseable {
             throw new IllegalArgumentException(name + " needs validation rows; give fit() some, or follow another metric");
         }
         return metrics.get(name);
-    }
-
-    private TrainingProgram program(int batch) {
-        return batch < loader.fullBatches() ? fullBatch : lastBatch;
     }
 
     @Override

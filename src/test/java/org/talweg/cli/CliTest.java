@@ -107,7 +107,10 @@ class CliTest {
         "--optimizer sgd", "--optimizer momentum --clip 1", "--optimizer nesterov", "--optimizer adamw --lr 0.01",
         "--activation tanh", "--activation gelu --hidden 16", "--activation sigmoid --hidden 8,8,8",
         "--hidden none", "--schedule constant", "--batch 7", "--scale standard", "--scale none",
-        "--weight-decay 0.1", "--seed 7"})
+        "--weight-decay 0.1", "--seed 7", "--batch full", "--batch 1", "--schedule one_cycle:max=0.1", "--per-epoch",
+        "--schedule warmup:for=3 --schedule cosine", "--schedule constant:for=3 --schedule exponential:0.5",
+        "--clip value:1e-3", "--clip norm:0.01,p=inf", "--clip global:0.01,p=1 --clip adaptive:0.001",
+        "--scale robust", "--scale l2", "--scale maxabs", "--stop steps:3", "--loss softmax_cross_entropy --lr 0.1"})
     void optionsChangeTheResult(String options) throws IOException {
         JsonNode usual = train("iris --device cpu --epochs 2 --json").lastLine();
         Run run = train("iris --device cpu --epochs 2 --json " + options);
@@ -125,16 +128,29 @@ class CliTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
-        "digits --optimizer foo | adamw",
-        "digits --activation foo | gelu",
-        "digits --schedule foo | cosine",
-        "digits --scale foo | standard",
         "digits --device foo | software",
         "digits --hidden 12,x | 'x' is no number of units",
         "digits --hidden 0 | at least 1 unit",
         "digits --batch 0 | at least 1 row",
         "digits --epochs -1 | at least 1",
+        "digits --batch half | write a number of rows, or full",
+        "digits --accumulate 0 | 0 rows of a micro-batch",
         "digits --clip 0 | above 0",
+        "digits --clip 1 --clip global:2 | two clippings of one kind",
+        "digits --optimizer adam:momentum=0.9 | no setting 'momentum'; adam takes lr, beta1, beta2, eps",
+        "digits --optimizer sgd:lr=fast | lr is 'fast'; it must be a number",
+        "digits --schedule one_cycle:max=0.1,per_cent=0.3 | no setting 'per_cent'; one_cycle takes max, pct, div",
+        "digits --schedule one_cycle:phases=4 | phases is '4'; it must be 2 or 3",
+        "digits --schedule warmup:for=5 | followed by nothing",
+        "digits --schedule constant --schedule cosine | for how many steps is this one?",
+        "digits --schedule cosine:for=5 | lasts to the end",
+        "digits --stop steps:n=0.5 | n is '0.5'; it must be a whole number",
+        "digits --stop epochs:1,2 | too many values; epochs takes n",
+        "digits --metrics f1:average=mean | auto, binary, macro or micro",
+        "digits --keep first | write best, best:METRIC or last",
+        "digits --scale none:1 | too many values; none takes none",
+        "digits --metrics mae | digits has classes to predict, not numbers",
+        "digits --keep best:val_f1 | no metric 'val_f1'; there are loss",
         "digits --lr -1 | at least 0",
         "nothing | digits",
         "digits --frobnicate | frobnicate"})
@@ -146,6 +162,82 @@ class CliTest {
         assertTrue(run.err.toLowerCase(java.util.Locale.ROOT).contains(part.toLowerCase(java.util.Locale.ROOT)),
             run.err);
         assertFalse(Files.exists(folder.resolve("run/model.safetensors")));
+    }
+
+    /** Every method in every list is tried as it is written there; the lists are what an unknown name gets to see. */
+    @ParameterizedTest
+    @ValueSource(strings = {"activation", "loss", "optimizer", "clip", "scale", "schedule", "stop", "metrics"})
+    void anUnknownNameListsWhatThereIs(String option) {
+        Run run = train("digits --" + option + " foo");
+        assertEquals(2, run.exitCode, run.out);
+        String list = talweg("methods", option).out;
+        List<String> lines = list.lines().toList();
+        assertEquals("--" + option, lines.get(0));
+        assertTrue(lines.size() > 2, list);
+        for (String line : lines.subList(1, lines.size())) {
+            assertTrue(line.matches("  [a-z]\\S+  .*"), line);
+            assertTrue(run.err.lines().map(String::strip).anyMatch(shown -> shown.startsWith(line.strip().split("[ :]")[0])),
+                line + " in\n" + run.err);
+        }
+        assertEquals(lines.size(), run.err.lines().count(), run.err);
+        assertTrue(run.err.startsWith("talweg: ") && run.err.contains("foo"), run.err);
+        assertTrue(talweg("methods").out.contains(list), "all lists together");
+        assertEquals(2, talweg("methods", "foo").exitCode);
+    }
+
+    @Test
+    void everyScheduleStopClipAndScalerTrainsAsListed() {
+        for (String option : List.of("clip", "scale", "schedule", "stop", "optimizer")) {
+            List<String> lines = talweg("methods", option).lines();
+            for (String line : lines.subList(1, lines.size())) {
+                String settings = line.endsWith("]") ? ":" + line.substring(line.lastIndexOf('[') + 1, line.length() - 1)
+                    : "";
+                String usage = line.strip().split(" ")[0] + settings;
+                String rest = usage.startsWith("warmup") ? " --schedule cosine" : "";
+                Run run = train("iris --device cpu --hidden none --epochs 1 --" + option + " " + usage + rest);
+                assertEquals(0, run.exitCode, usage + ": " + run.err);
+            }
+        }
+    }
+
+    @Test
+    void metricsAreShownForValidationAndTest() throws IOException {
+        Run text = train("iris --device cpu --epochs 2 --metrics f1,top_k:2,auc,accuracy --confusion");
+        assertEquals(0, text.exitCode, text.err);
+        for (String part : List.of("val_f1 ", "val_top_2_accuracy ", "val_auc ", "  f1 ", "true class by row",
+            "versicolor")) {
+            assertTrue(text.out.contains(part), part + " in\n" + text.out);
+        }
+        Run json = train("diabetes --device cpu --epochs 2 --metrics mae,rmse,r2 --json");
+        for (String key : List.of("test_mae", "val_mae", "test_r2", "val_rmse")) {
+            assertTrue(json.lastLine().has(key), key + " in " + json.out);
+        }
+        JsonNode last = json.lastLine();
+        assertEquals(Math.sqrt(last.get("test_loss").asDouble()), last.get("test_rmse").asDouble(), 1e-3);
+    }
+
+    @Test
+    void earlyStoppingSaysWhyAndKeepsTheBest() throws IOException {
+        Run run = train("iris --device cpu --lr 5 --epochs 100 --stop no_improvement:patience=3 --json");
+        assertEquals(0, run.exitCode, run.err);
+        JsonNode last = run.lastLine();
+        assertTrue(last.get("stop_reason").asText().startsWith("val_loss has not improved for 3 epochs"), run.out);
+        assertEquals(last.get("epochs").asInt() - 3, last.get("kept_epoch").asInt());
+        assertFalse(train("iris --device cpu --lr 5 --epochs 100 --stop epochs:4 --keep last --json").lastLine()
+            .has("kept_epoch"));
+    }
+
+    @Test
+    void howARunWasMadeIsWrittenDown() throws IOException {
+        train("iris --device cpu --epochs 1 --scale robust");
+        JsonNode made = JSON.readTree(folder.resolve("run/run.json").toFile());
+        assertEquals("iris", made.get("data").asText());
+        assertEquals("robust", made.get("scale").asText());
+        assertEquals("train", made.get("arguments").get(0).asText());
+        try (Device device = Devices.open("cpu");
+            Model model = Model.load(folder.resolve("run/model.safetensors"), device)) {
+            assertEquals("robust", model.scaler().orElseThrow().name());
+        }
     }
 
     @Test
@@ -179,7 +271,7 @@ class CliTest {
     @Test
     void helpAndVersionAreThere() {
         assertEquals(0, talweg("--help").exitCode);
-        assertTrue(talweg("train", "--help").out.contains("Example:"));
+        assertTrue(talweg("train", "--help").out.contains("Example"));
         assertTrue(talweg("--version").out.startsWith("talweg "));
         Run nothing = talweg();
         assertEquals(2, nothing.exitCode);

@@ -1,0 +1,227 @@
+package org.talweg.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDateTime;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.talweg.data.DataLoader;
+import org.talweg.data.Dataset;
+import org.talweg.data.Datasets;
+import org.talweg.data.Scaler;
+import org.talweg.data.Split;
+import org.talweg.nn.Model;
+import org.talweg.nn.Sequential;
+import org.talweg.ops.Activation;
+import org.talweg.ops.Device;
+import org.talweg.ops.Devices;
+import org.talweg.optim.Clip;
+import org.talweg.optim.Optimizer;
+import org.talweg.tape.Loss;
+import org.talweg.train.Trainer;
+import picocli.CommandLine.Help.Visibility;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Data, model and method: the options that every command which trains has. */
+final class Experiment {
+    /** Of all rows; what neither takes is the test part. */
+    private static final double TRAIN_SHARE = 0.7;
+    private static final double VALIDATION_SHARE = 0.15;
+
+    @Parameters(paramLabel = "DATA", description = "A built-in data set: digits, breast_cancer, diabetes or iris.")
+    private String data;
+
+    @Option(names = "--device", paramLabel = "NAME", defaultValue = "best",
+        description = "best, cuda, cuda:N, cpu, reference or software (the real kernels without a GPU).")
+    private String device;
+
+    @Option(names = "--hidden", paramLabel = "UNITS", defaultValue = "128,64",
+        description = "Units of the hidden layers, e.g. 128,64; none for a linear model.")
+    private String hidden;
+
+    @Option(names = "--activation", paramLabel = "NAME", defaultValue = "relu",
+        description = "Of the hidden layers, e.g. gelu or leaky_relu:0.2; see 'talweg methods activation'.")
+    private String activation;
+
+    @Option(names = "--loss", paramLabel = "NAME", defaultValue = "auto",
+        description = "What is brought down, e.g. squared_error; auto suits the targets; see 'talweg methods loss'.")
+    private String loss;
+
+    @Option(names = "--optimizer", paramLabel = "NAME", defaultValue = "adam",
+        description = "e.g. adamw or sgd:lr=0.1,momentum=0.9; see 'talweg methods optimizer'.")
+    private String optimizer;
+
+    @Option(names = "--lr", paramLabel = "RATE", showDefaultValue = Visibility.NEVER,
+        description = "Learning rate, e.g. 0.01 (default: the optimizer's).")
+    private Float learningRate;
+
+    @Option(names = "--weight-decay", paramLabel = "RATE", showDefaultValue = Visibility.NEVER,
+        description = "e.g. 0.01; decoupled for adamw, L2 for adam and sgd (default: the optimizer's).")
+    private Float weightDecay;
+
+    @Option(names = "--batch", paramLabel = "ROWS", defaultValue = "32",
+        description = "Rows of a step: 1 is stochastic descent, full batch descent.")
+    private String batch;
+
+    @Option(names = "--accumulate", paramLabel = "ROWS", showDefaultValue = Visibility.NEVER,
+        description = "Adds up a step's gradients over micro-batches of so many rows, e.g. 64, to save memory.")
+    private Integer microBatch;
+
+    @Option(names = "--clip", paramLabel = "NAME", showDefaultValue = Visibility.NEVER,
+        description = "Clips the gradients, e.g. to global norm 1 by 1; several go together; see 'talweg methods clip'.")
+    private List<String> clips = List.of();
+
+    @Option(names = "--scale", paramLabel = "NAME", defaultValue = "minmax",
+        description = "Of the features, fitted on the training rows, e.g. standard; see 'talweg methods scale'.")
+    private String scale;
+
+    @Option(names = "--seed", paramLabel = "N", defaultValue = "42",
+        description = "Decides split, initial parameters and order of the rows, e.g. 7.")
+    private long seed;
+
+    private Dataset all;
+    private Split split;
+    private Scaler scaler;
+
+    /**
+     * Reads every option and the data: to be called before anything is opened.
+     *
+     * @throws IllegalArgumentException saying which option is wrong, and how
+     */
+    void prepare() {
+        Activation.parse(activation);
+        hiddenUnits();
+        optimizer();
+        clip();
+        all = Datasets.builtIn(data);
+        loss();
+        Optional<Scaler.Method> method = ScaleChoices.ALL.parse(scale);
+        Split raw = all.shuffle(seed).split(TRAIN_SHARE, VALIDATION_SHARE);
+        scaler = method.map(fitting -> fitting.fit(raw.train())).orElse(null);
+        split = scaler == null ? raw : scaler.apply(raw);
+        rows();
+    }
+
+    String dataName() {
+        return data;
+    }
+
+    Dataset data() {
+        return all;
+    }
+
+    /** Scaled. */
+    Split split() {
+        return split;
+    }
+
+    long seed() {
+        return seed;
+    }
+
+    String lossText() {
+        return loss;
+    }
+
+    String scaleText() {
+        return scale;
+    }
+
+    Devices.Choice device() {
+        return Devices.choose(device);
+    }
+
+    Model model(Device on) {
+        Sequential.Builder builder = Sequential.builder(all.inputShape()).seed(seed);
+        hiddenUnits().forEach(units -> builder.dense(units, Activation.parse(activation)));
+        Model model = builder.dense(outputs()).build(on);
+        model.setScaler(scaler);
+        return model;
+    }
+
+    private int outputs() {
+        boolean oneEach = all.isClassification() && !LossChoices.isYesOrNo(loss());
+        return oneEach ? all.classes() : all.targetNames().size();
+    }
+
+    Trainer.Builder trainer(Model model) {
+        Trainer.Builder builder = Trainer.builder(model).loss(loss()).optimizer(optimizer()).clip(clip());
+        return microBatch == null ? builder : builder.microBatch(microBatch);
+    }
+
+    /** The training rows in their batches. */
+    DataLoader trainingRows() {
+        return DataLoader.of(split.train(), rows()).shuffled(seed);
+    }
+
+    Loss loss() {
+        return LossChoices.parse(loss, all);
+    }
+
+    Optimizer optimizer() {
+        StringBuilder text = new StringBuilder(optimizer);
+        append(text, "lr", learningRate);
+        append(text, "weight_decay", weightDecay);
+        return OptimizerChoices.ALL.parse(text.toString());
+    }
+
+    private static void append(StringBuilder text, String key, Float value) {
+        if (value != null) {
+            text.append(text.indexOf(":") < 0 ? ':' : ',').append(key).append('=').append(value);
+        }
+    }
+
+    private Clip clip() {
+        return clips.stream().map(ClipChoices::parse).reduce(Clip::and).orElse(Clip.none());
+    }
+
+    private int rows() {
+        if (batch.equals("full")) {
+            return split.train().rows();
+        }
+        try {
+            int rows = Integer.parseInt(batch);
+            check(rows >= 1, "--batch " + batch + ": a step needs at least 1 row");
+            return rows;
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException("--batch " + batch + ": write a number of rows, or full", e);
+        }
+    }
+
+    private List<Integer> hiddenUnits() {
+        List<Integer> units = new ArrayList<>();
+        if (hidden.equals("none")) {
+            return units;
+        }
+        for (String part : hidden.split(",", -1)) {
+            try {
+                units.add(Integer.parseInt(part.strip()));
+            } catch (NumberFormatException e) {
+                throw new IllegalArgumentException("--hidden " + hidden + ": '" + part
+                    + "' is no number of units; write 128,64 or none", e);
+            }
+            check(units.get(units.size() - 1) >= 1, "--hidden " + hidden + ": a layer needs at least 1 unit");
+        }
+        return units;
+    }
+
+    static void check(boolean good, String message) {
+        if (!good) {
+            throw new IllegalArgumentException(message);
+        }
+    }
+
+    /** Where results go: {@code out}, or a new folder below {@code runs}. */
+    Path folder(Path out) throws IOException {
+        Path folder = out != null ? out : Path.of("runs",
+            data + "-" + LocalDateTime.now().format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss")));
+        if (Files.exists(folder) && !Files.isDirectory(folder)) {
+            throw new IOException("--out " + folder + " is a file; name a folder");
+        }
+        return Files.createDirectories(folder);
+    }
+}

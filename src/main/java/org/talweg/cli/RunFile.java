@@ -1,0 +1,28 @@
+package org.talweg.cli;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** {@code run.json}: how a run was made, so that other commands find its data again and a person can repeat it. */
+final class RunFile {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private RunFile() {
+    }
+
+    static void write(Path folder, Experiment experiment, List<String> arguments) throws IOException {
+        Map<String, Object> run = new LinkedHashMap<>();
+        run.put("data", experiment.dataName());
+        run.put("seed", experiment.seed());
+        run.put("scale", experiment.scaleText());
+        run.put("loss", experiment.lossText());
+        run.put("arguments", arguments);
+        Files.writeString(folder.resolve("run.json"), JSON.writerWithDefaultPrettyPrinter().writeValueAsString(run)
+            + "\n");
+    }
+}

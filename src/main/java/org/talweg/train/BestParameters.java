@@ -4,7 +4,7 @@ import org.talweg.nn.Model;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Tensor;
 
-/** A copy, on the device, of the parameters and states after the epoch with the best value of a metric; the first of equals. */
+/** A copy, on the device, of parameters and states after the epoch with the best value of a metric; the first of equals. */
 final class BestParameters {
     private final String metric;
     private final Model model;

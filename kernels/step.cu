@@ -27,6 +27,18 @@ extern "C" __global__ __launch_bounds__(kReduceBlock) void sum_of_squares(const 
   if (threadIdx.x == 0) partials[blockIdx.x] = sum;
 }
 
+// Block b multiplies its own contiguous part of two vectors. Reads 8N bytes.
+extern "C" __global__ __launch_bounds__(kReduceBlock) void dot(const float* x, const float* y, int64 length, int64 part,
+                                                               float* partials) {
+  __shared__ double scratch[kReduceBlock / kWarp];
+  int64 begin = blockIdx.x * part;
+  int64 end = begin + part < length ? begin + part : length;
+  double sum = 0;
+  for (int64 i = begin + threadIdx.x; i < end; i += kReduceBlock) sum += static_cast<double>(x[i]) * y[i];
+  sum = block_sum<kReduceBlock>(sum, scratch);
+  if (threadIdx.x == 0) partials[blockIdx.x] = static_cast<float>(sum);
+}
+
 // Largest value of a block, the same in every thread; none may be NaN.
 template <int THREADS>
 __device__ float block_max(float value, float* scratch) {
@@ -161,12 +173,14 @@ __device__ double power(double base, int exponent) {
 }
 
 // What org.talweg.ops.UpdateRule calls scalars: numbers, settings and results are in its order.
-enum Rule { kSgd, kAdam, kAdagrad, kRmsProp, kAdadelta, kAdamax, kNAdam, kRAdam, kLion, kScheduleFree };
+enum Rule {
+  kSgd, kAdam, kAdagrad, kRmsProp, kAdadelta, kAdamax, kNAdam, kRAdam, kLion, kScheduleFree, kLamb, kProdigy, kMuon
+};
 
 struct Scalars {
   double rate;
   double momentum;
-  double memory[4];
+  double memory[kMemory];
   double results[kRuleScalars];
 
   __device__ void set(int i, double value) { results[i] = value; }
@@ -179,14 +193,7 @@ struct Scalars {
         set(2, s[2]);
         break;
       case kAdam:
-        set(0, rate / (1 - power(momentum, step)));
-        set(1, sqrt(1 - power(s[0], step)));
-        set(2, 1 - momentum);
-        set(3, s[0]);
-        set(4, 1 - s[0]);
-        set(5, s[1]);
-        set(6, s[2]);
-        set(7, s[3]);
+        adam(step, rate, momentum, s[0], s[1], s[2], s[3]);
         break;
       case kAdagrad:
         set(0, rate / (1 + (step - 1) * s[0]));
@@ -230,7 +237,47 @@ struct Scalars {
       case kScheduleFree:
         schedule_free(step, s);
         break;
+      case kLamb:
+        adam(step, 1, momentum, s[0], s[1], s[2], 0);
+        break;
+      case kProdigy:
+        prodigy(step, s);
+        break;
+      case kMuon:
+        adam(step, rate * s[4], s[3], s[0], s[1], s[2] * s[4], 1);
+        set(9, s[7] != 0 ? momentum / (1 - power(momentum, step + 1)) : momentum);
+        set(10, s[7] != 0 ? (1 - momentum) / (1 - power(momentum, step)) : 1 - momentum);
+        set(11, s[5]);
+        break;
     }
+  }
+
+  __device__ void adam(int step, double size, double beta1, double beta2, double epsilon, double decay,
+                       double decoupled) {
+    set(0, size / (1 - power(beta1, step)));
+    set(1, sqrt(1 - power(beta2, step)));
+    set(2, 1 - beta1);
+    set(3, beta2);
+    set(4, 1 - beta2);
+    set(5, epsilon);
+    set(6, decay);
+    set(7, decoupled);
+    set(8, beta1);
+  }
+
+  __device__ void prodigy(int step, const double* s) {
+    double d = step == 1 ? s[3] : memory[0];
+    double size = d * rate * (sqrt(1 - power(s[0], step)) / (1 - power(momentum, step)));
+    memory[0] = d;
+    memory[2] = size;
+    set(0, size);
+    set(1, d);
+    set(2, 1 - momentum);
+    set(3, s[0]);
+    set(4, 1 - s[0]);
+    set(5, sqrt(s[0]));
+    set(6, size / s[3]);
+    set(7, s[2]);
   }
 
   __device__ void nadam(int step, const double* s) {
@@ -290,7 +337,8 @@ struct Scalars {
 extern "C" __global__ __launch_bounds__(kPrepareBlock) void prepare_step(
     int* counters, float* control, int* memory, const float* schedule, float* log, const float* row_losses,
     const float* row_hits, int batch, const float* partials, int64 partial_count, float low, float high, float order,
-    float max_norm, int rule, double s0, double s1, double s2, double s3, double s4, double s5) {
+    float max_norm, int rule, double s0, double s1, double s2, double s3, double s4, double s5, double s6,
+    double s7) {
   __shared__ double scratch[kPrepareBlock / kWarp];
   __shared__ float float_scratch[kPrepareBlock / kWarp];
   double sum = sum_all(partials, partial_count, scratch);
@@ -311,14 +359,11 @@ extern "C" __global__ __launch_bounds__(kPrepareBlock) void prepare_step(
     control[kClipLow] = low;
     control[kClipHigh] = high;
     control[kFirstStep] = step == 1 ? 1.0f : 0.0f;
-    double settings[] = {s0, s1, s2, s3, s4, s5};
-    for (int i = 0; i < 4; i++) scalars.memory[i] = __hiloint2double(memory[2 * i + 1], memory[2 * i]);
+    double settings[] = {s0, s1, s2, s3, s4, s5, s6, s7};
+    for (int i = 0; i < kMemory; i++) scalars.memory[i] = load_double(memory, i);
     scalars.compute(rule, step, settings);
     for (int i = 0; i < kRuleScalars; i++) control[kRule + i] = static_cast<float>(scalars.results[i]);
-    for (int i = 0; i < 4; i++) {
-      memory[2 * i] = __double2loint(scalars.memory[i]);
-      memory[2 * i + 1] = __double2hiint(scalars.memory[i]);
-    }
+    for (int i = 0; i < kMemory; i++) store_double(memory, i, scalars.memory[i]);
   } else {
     counters[kSkipped]++;
   }

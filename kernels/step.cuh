@@ -8,6 +8,8 @@ enum Control { kLearningRate, kMomentum, kClipFactor, kClipLow, kClipHigh, kSkip
 enum Log { kLogLoss, kLogHits, kLogGradientNorm, kLogSkipped, kLogColumns };
 
 constexpr int kRuleScalars = 12;
+// Doubles that outlive a step, each as low and high word.
+constexpr int kMemory = 4;
 constexpr int kChunk = 1024;
 
 // A part of the flat buffers that one block takes: never of two parameters.
@@ -45,4 +47,13 @@ __device__ __forceinline__ Span span_at(const int* spans, int segment) {
 // NaN stays NaN.
 __device__ __forceinline__ float clamp(float g, float low, float high) {
   return g < low ? low : g > high ? high : g;
+}
+
+__device__ __forceinline__ double load_double(const int* words, int i) {
+  return __hiloint2double(words[2 * i + 1], words[2 * i]);
+}
+
+__device__ __forceinline__ void store_double(int* words, int i, double value) {
+  words[2 * i] = __double2loint(value);
+  words[2 * i + 1] = __double2hiint(value);
 }

@@ -3,7 +3,7 @@
 #include "update.cuh"
 
 // 8 bytes read and 4 written per parameter.
-struct Sgd {
+struct Sgd : Elementwise {
   static constexpr int kStates = 0;
   float rate, decay;
   __device__ explicit Sgd(const Step& step) : rate(step.rate()), decay(step.decay(1)) {}
@@ -11,7 +11,7 @@ struct Sgd {
 };
 
 // Momentum as in PyTorch, plain or Nesterov's: 12 bytes read and 8 written per parameter.
-struct SgdMomentum {
+struct SgdMomentum : Elementwise {
   static constexpr int kStates = 1;
   float rate, momentum, undamped, decay;
   bool nesterov, first;
@@ -26,7 +26,7 @@ struct SgdMomentum {
 };
 
 // Momentum as in Keras, plain or Nesterov's: the learning rate is part of it.
-struct SgdVelocity {
+struct SgdVelocity : Elementwise {
   static constexpr int kStates = 1;
   float rate, momentum, decay;
   bool nesterov;
@@ -41,12 +41,12 @@ struct SgdVelocity {
 
 // Adam, AdamW and AMSGrad: 16 bytes read and 12 written per parameter, AMSGrad 20 and 16.
 template <bool AMSGRAD>
-struct Adam {
+struct Adam : Elementwise {
   static constexpr int kStates = AMSGRAD ? 3 : 2;
   float size, root, beta1, rest1, beta2, rest2, epsilon, decay, keep;
   bool decoupled;
   __device__ explicit Adam(const Step& step)
-      : size(step.rate_scalar(0)), root(step.scalar(1)), beta1(step.momentum()), rest1(step.scalar(2)),
+      : size(step.rate_scalar(0)), root(step.scalar(1)), beta1(step.scalar(8)), rest1(step.scalar(2)),
         beta2(step.scalar(3)), rest2(step.scalar(4)), epsilon(step.scalar(5)), decay(step.decay(6)),
         keep(1.0f - step.rate() * decay), decoupled(step.scalar(7) != 0) {}
   __device__ void operator()(float& p, float g, float* s) const {

@@ -4,11 +4,14 @@
 
 #include "step.cuh"
 
+constexpr int kUpdateBlock = 256;
+
 // What a rule may read: the step's scalars, with the multipliers of the segment at hand.
 struct Step {
   const float* control;
   float rate_multiplier;
   float decay_multiplier;
+  float segment_ratio;
 
   __device__ float rate() const { return with_rate(kLearningRate); }
   __device__ float momentum() const { return control[kMomentum]; }
@@ -16,6 +19,8 @@ struct Step {
   __device__ float scalar(int i) const { return control[kRule + i]; }
   // A step scalar that has the learning rate as a factor.
   __device__ float rate_scalar(int i) const { return with_rate(kRule + i); }
+  // What the segment's update is multiplied by.
+  __device__ float ratio() const { return segment_ratio; }
   // The weight decay, which is scalar i.
   __device__ float decay(int i) const { return control[kRule + i] * decay_multiplier; }
 
@@ -26,17 +31,25 @@ struct Step {
 struct Buffers {
   float* parameters;
   const float* gradients;
-  float* states[3];
+  float* states[4];
+};
+
+// What a rule does, unless it says otherwise.
+struct Elementwise {
+  // Whether it changes parameters and states: the first of two phases leaves the former, the second some of the latter.
+  static constexpr bool kMoves = true;
+  static constexpr bool kLearns = true;
+  // Whether what it reads as gradients are some, to be clipped.
+  static constexpr bool kClips = true;
+  // Whether it adds up two sums, `first` and `second`.
+  static constexpr bool kMeasures = false;
 };
 
 // One chunk with Rule, made from the step; it has kStates and operator()(float& p, float g, float* states), g clipped.
 template <typename Rule>
-__device__ __forceinline__ void update_chunk(const Buffers& at, const Chunk& chunk, bool vectors, const Step& step,
-                                             float clip) {
+__device__ __forceinline__ void update_chunk(Rule& rule, const Buffers& at, const Chunk& chunk, bool vectors,
+                                             float low, float high, float clip) {
   constexpr int kStates = Rule::kStates;
-  Rule rule(step);
-  float low = step.control[kClipLow];
-  float high = step.control[kClipHigh];
   int quads_end = vectors ? chunk.length / 4 * 4 : 0;
   for (int i = threadIdx.x * 4; i < quads_end; i += blockDim.x * 4) {
     float4 p = load4(at.parameters + chunk.start + i);
@@ -49,13 +62,16 @@ __device__ __forceinline__ void update_chunk(const Buffers& at, const Chunk& chu
       float element[kStates + 1];
 #pragma unroll
       for (int k = 0; k < kStates; k++) element[k] = (&s[k].x)[j];
-      rule((&p.x)[j], clip * clamp((&g.x)[j], low, high), element);
+      float gradient = (&g.x)[j];
+      rule((&p.x)[j], Rule::kClips ? clip * clamp(gradient, low, high) : gradient, element);
 #pragma unroll
       for (int k = 0; k < kStates; k++) (&s[k].x)[j] = element[k];
     }
-    store4(at.parameters + chunk.start + i, p);
+    if (Rule::kMoves) store4(at.parameters + chunk.start + i, p);
+    if (Rule::kLearns) {
 #pragma unroll
-    for (int k = 0; k < kStates; k++) store4(at.states[k] + chunk.start + i, s[k]);
+      for (int k = 0; k < kStates; k++) store4(at.states[k] + chunk.start + i, s[k]);
+    }
   }
   for (int i = quads_end + threadIdx.x; i < chunk.length; i += blockDim.x) {
     int64 index = chunk.start + i;
@@ -63,16 +79,20 @@ __device__ __forceinline__ void update_chunk(const Buffers& at, const Chunk& chu
 #pragma unroll
     for (int k = 0; k < kStates; k++) element[k] = at.states[k][index];
     float p = at.parameters[index];
-    rule(p, clip * clamp(at.gradients[index], low, high), element);
-    at.parameters[index] = p;
+    float gradient = at.gradients[index];
+    rule(p, Rule::kClips ? clip * clamp(gradient, low, high) : gradient, element);
+    if (Rule::kMoves) at.parameters[index] = p;
+    if (Rule::kLearns) {
 #pragma unroll
-    for (int k = 0; k < kStates; k++) at.states[k][index] = element[k];
+      for (int k = 0; k < kStates; k++) at.states[k][index] = element[k];
+    }
   }
 }
 
 template <typename Rule>
 __device__ __forceinline__ void update(const Buffers& at, const float* control, const int* chunks, int64 count,
-                                       const float* multipliers, const float* factors, int64 length) {
+                                       const float* multipliers, const float* factors, const float* ratios,
+                                       float* partials, int64 length) {
   if (control[kSkip] != 0) return;
   bool vectors = is_aligned16(at.parameters) && is_aligned16(at.gradients);
 #pragma unroll
@@ -80,18 +100,34 @@ __device__ __forceinline__ void update(const Buffers& at, const float* control, 
   float clip = control[kClipFactor];
   for (int64 c = blockIdx.x; c < count; c += gridDim.x) {
     Chunk chunk = chunk_at(chunks, c, length);
-    bool table = chunks != nullptr;
-    Step step = {control, table ? multipliers[2 * chunk.segment] : 1.0f,
-                 table ? multipliers[2 * chunk.segment + 1] : 1.0f};
-    update_chunk<Rule>(at, chunk, vectors, step, table ? clip * factors[chunk.segment] : clip);
+    Step step = {control, 1, 1, 1};
+    float factor = clip;
+    if (chunks) {
+      step.rate_multiplier = multipliers[2 * chunk.segment];
+      step.decay_multiplier = multipliers[2 * chunk.segment + 1];
+      step.segment_ratio = ratios[chunk.segment];
+      factor = clip * factors[chunk.segment];
+    }
+    Rule rule(step);
+    update_chunk(rule, at, chunk, vectors, control[kClipLow], control[kClipHigh], factor);
+    if constexpr (Rule::kMeasures) {
+      __shared__ double scratch[kUpdateBlock / kWarp];
+      double first = block_sum<kUpdateBlock>(rule.first, scratch);
+      double second = block_sum<kUpdateBlock>(rule.second, scratch);
+      if (threadIdx.x == 0) {
+        partials[2 * c] = static_cast<float>(first);
+        partials[2 * c + 1] = static_cast<float>(second);
+      }
+    }
   }
 }
 
-// All update kernels take the same arguments; those for state that a rule lacks are null.
+// All update kernels take the same arguments; those that a rule does not need are null.
 #define UPDATE_KERNEL(name, Rule)                                                                                     \
-  extern "C" __global__ __launch_bounds__(256) void name(                                                             \
-      float* parameters, const float* gradients, float* state0, float* state1, float* state2, const float* control,   \
-      const int* chunks, int64 count, const float* multipliers, const float* factors, int64 length) {                 \
-    update<Rule>({parameters, gradients, {state0, state1, state2}}, control, chunks, count, multipliers, factors,     \
-                 length);                                                                                             \
+  extern "C" __global__ __launch_bounds__(kUpdateBlock) void name(                                                    \
+      float* parameters, const float* gradients, float* state0, float* state1, float* state2, float* state3,          \
+      const float* control, const int* chunks, int64 count, const float* multipliers, const float* factors,           \
+      const float* ratios, float* partials, int64 length) {                                                           \
+    update<Rule>({parameters, gradients, {state0, state1, state2, state3}}, control, chunks, count, multipliers,      \
+                 factors, ratios, partials, length);                                                                  \
   }

@@ -3,7 +3,7 @@
 #include "update.cuh"
 
 // 12 bytes read and 8 written per parameter.
-struct Adagrad {
+struct Adagrad : Elementwise {
   static constexpr int kStates = 1;
   float size, decay, epsilon;
   bool inside;
@@ -18,7 +18,7 @@ struct Adagrad {
 
 // 12 bytes read and 8 written per parameter, 8 more for each of momentum and centering.
 template <bool CENTERED, bool MOMENTUM>
-struct RmsProp {
+struct RmsProp : Elementwise {
   static constexpr int kStates = 1 + CENTERED + MOMENTUM;
   float rate, momentum, alpha, rest, epsilon, decay;
   bool inside, nesterov;
@@ -44,7 +44,7 @@ struct RmsProp {
 };
 
 // 16 bytes read and 12 written per parameter, as all that follow but Lion.
-struct Adadelta {
+struct Adadelta : Elementwise {
   static constexpr int kStates = 2;
   float rate, rho, rest, epsilon, decay;
   __device__ explicit Adadelta(const Step& step)
@@ -58,7 +58,7 @@ struct Adadelta {
   }
 };
 
-struct Adamax {
+struct Adamax : Elementwise {
   static constexpr int kStates = 2;
   float size, beta1, rest1, beta2, epsilon, decay;
   __device__ explicit Adamax(const Step& step)
@@ -72,7 +72,7 @@ struct Adamax {
   }
 };
 
-struct NAdam {
+struct NAdam : Elementwise {
   static constexpr int kStates = 2;
   float gradient_size, size, root, beta1, rest1, beta2, rest2, epsilon, decay, keep;
   bool decoupled;
@@ -91,7 +91,7 @@ struct NAdam {
   }
 };
 
-struct RAdam {
+struct RAdam : Elementwise {
   static constexpr int kStates = 2;
   float size, beta1, rest1, beta2, rest2, epsilon, decay, keep;
   bool rectified, decoupled;
@@ -109,7 +109,7 @@ struct RAdam {
 };
 
 // 12 bytes read and 8 written per parameter.
-struct Lion {
+struct Lion : Elementwise {
   static constexpr int kStates = 1;
   float rate, beta1, rest1, beta2, rest2, keep;
   __device__ explicit Lion(const Step& step)
@@ -122,7 +122,7 @@ struct Lion {
   }
 };
 
-struct ScheduleFree {
+struct ScheduleFree : Elementwise {
   static constexpr int kStates = 2;
   float share, size, plain_size, rest_share, root, beta2, rest2, epsilon, decay;
   __device__ explicit ScheduleFree(const Step& step)

@@ -41,7 +41,7 @@ final class AdamLoop extends UpdateLoop {
     /** Brings both moments up to date; the second. */
     private float moments(int i, float gradient) {
         float second = Math.fma(k[3], s[1][sStart[1] + i], k[4] * gradient * gradient);
-        s[0][sStart[0] + i] = Math.fma(momentum, s[0][sStart[0] + i], k[2] * gradient);
+        s[0][sStart[0] + i] = Math.fma(k[8], s[0][sStart[0] + i], k[2] * gradient);
         s[1][sStart[1] + i] = second;
         return second;
     }

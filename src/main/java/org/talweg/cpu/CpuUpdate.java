@@ -201,11 +201,110 @@ final class CpuUpdate implements UpdateOps {
     @Override
     public void apply(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
                       StepState state) {
+        run(rule, parameters, gradients, buffers, segments, state, null);
+    }
+
+    @Override
+    public void measure(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
+                        StepState state, Tensor partials) {
+        Shapes.expect("partials", partials, Shape.of(segments.count(), 2));
+        run(rule, parameters, gradients, buffers, segments, state, partials);
+    }
+
+    private void run(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
+                     StepState state, Tensor partials) {
         UpdateOps.check(rule, parameters, gradients, buffers);
         if (control(state, StepState.CONTROL_SKIP) == 0) {
             UpdateLoop loop = loops.computeIfAbsent(rule, UpdateLoop::of);
             loop.set(parameters, gradients, buffers, segments, state);
+            if (loop instanceof MeasuredLoop measured) {
+                measured.phase(partials);
+            } else if (partials != null) {
+                throw new IllegalArgumentException(rule + " has no first phase");
+            }
             parallel.run(loop.rows(parameters), parameters.elements() * OPERATIONS_PER_ELEMENT, loop);
+        }
+    }
+
+    @Override
+    public void settle(UpdateRule rule, Segments segments, StepState state, Tensor partials) {
+        if (control(state, StepState.CONTROL_SKIP) != 0) {
+            return;
+        }
+        float[] values = Heap.floats(partials);
+        int start = Heap.start(partials);
+        if (rule instanceof UpdateRule.Prodigy prodigy) {
+            double products = sum(values, start, segments.count());
+            double sizes = sum(values, start + 1, segments.count());
+            load(state.memory());
+            Heap.floats(state.control())[Heap.start(state.control()) + StepState.CONTROL_RULE
+                + UpdateRule.Prodigy.SCALAR_EPSILON] = (float) prodigy.settle(products, sizes, memory);
+            store(state.memory());
+            return;
+        }
+        int[] spans = Heap.ints(segments.spans());
+        float[] ratios = Heap.floats(segments.ratios());
+        for (int i = 0; i < ratios.length; i++) {
+            int first = start + 2 * spans[i * Segments.SPAN_COLUMNS];
+            int count = spans[i * Segments.SPAN_COLUMNS + 1];
+            if (count > 0) {
+                ratios[i] = (float) UpdateOps.ratio(rule, sum(values, first, count), sum(values, first + 1, count));
+            }
+        }
+    }
+
+    /** Of every second value. */
+    private static double sum(float[] values, int start, int count) {
+        double sum = 0;
+        for (int i = 0; i < count; i++) {
+            sum += values[start + 2 * i];
+        }
+        return sum;
+    }
+
+    @Override
+    public void scale(Tensor values, Segments segments) {
+        int[] chunks = Heap.ints(segments.chunks());
+        float[] x = Heap.floats(values);
+        for (int i = 0; i < segments.count(); i++) {
+            int row = i * Segments.CHUNK_COLUMNS;
+            int from = Heap.start(values) + chunks[row];
+            float ratio = Heap.floats(segments.ratios())[chunks[row + 3]];
+            for (int j = from; j < from + chunks[row + 2]; j++) {
+                x[j] *= ratio;
+            }
+        }
+    }
+
+    @Override
+    public void polynomial(Tensor matrix, Tensor square, float a, float b, float c, Tensor result) {
+        UpdateOps.checkSquare(matrix, square, result);
+        int n = matrix.dim(0);
+        float[] xs = Heap.floats(matrix);
+        float[] ys = Heap.floats(square);
+        float[] zs = Heap.floats(result);
+        for (int i = 0; i < n; i++) {
+            for (int j = 0; j < n; j++) {
+                int at = i * n + j;
+                zs[Heap.start(result) + at] = Math.fma(c, ys[Heap.start(square) + at],
+                    Math.fma(b, xs[Heap.start(matrix) + at], i == j ? a : 0));
+            }
+        }
+    }
+
+    @Override
+    public void dot(Tensor x, Tensor y, Tensor partials) {
+        Shapes.expectSameLength("y", x, y);
+        Shapes.expect("partials", partials, Shape.of(squarePartials(x.elements())));
+        float[] xs = Heap.floats(x);
+        float[] ys = Heap.floats(y);
+        int length = (int) x.elements();
+        for (int i = 0; i < partials.dim(0); i++) {
+            double sum = 0;
+            for (int j = i * ELEMENTS_PER_PARTIAL; j < Math.min(length, (i + 1) * ELEMENTS_PER_PARTIAL); j++) {
+                sum += (double) xs[Heap.start(x) + j] * ys[Heap.start(y) + j];
+            }
+            Heap.floats(partials)[Heap.start(partials) + i] = (float) sum;
         }
     }
 

@@ -13,14 +13,15 @@ import org.talweg.tensor.Tensor;
  * its loop reads fields into locals and has no branch inside, so that HotSpot vectorises it.
  */
 abstract class UpdateLoop implements Parallel.Body {
-    private static final int STATES = 3;
+    private static final int STATES = 4;
     private static final float[] NONE = {};
     /** Rules whose loop needs to know nothing of them. */
     private static final Map<Class<? extends UpdateRule>, Supplier<UpdateLoop>> LOOPS = Map.of(
         UpdateRule.Adagrad.class, RootLoops.Adagrad::new, UpdateRule.Adadelta.class, RootLoops.Adadelta::new,
         UpdateRule.Adamax.class, MomentLoops.Adamax::new, UpdateRule.NAdam.class, MomentLoops.NAdam::new,
         UpdateRule.RAdam.class, MomentLoops.RAdam::new, UpdateRule.Lion.class, MomentLoops.Lion::new,
-        UpdateRule.ScheduleFree.class, MomentLoops.ScheduleFree::new);
+        UpdateRule.ScheduleFree.class, MomentLoops.ScheduleFree::new, UpdateRule.Lamb.class, LambLoop::new,
+        UpdateRule.Prodigy.class, ProdigyLoop::new);
 
     float[] p;
     int pStart;
@@ -39,7 +40,7 @@ abstract class UpdateLoop implements Parallel.Body {
 
     private float learningRate;
     private float clip;
-    private Segments segments;
+    Segments segments;
 
     final void set(Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments newSegments, StepState state) {
         p = Heap.floats(parameters);
@@ -81,9 +82,14 @@ abstract class UpdateLoop implements Parallel.Body {
             int start = chunks[row];
             int segment = chunks[row + 3];
             float forRate = multipliers[2 * segment];
-            run(start, start + chunks[row + 2], clip * factors[segment], learningRate * forRate, forRate,
-                multipliers[2 * segment + 1]);
+            chunk(chunk, segment, start, start + chunks[row + 2], clip * factors[segment], learningRate * forRate,
+                forRate, multipliers[2 * segment + 1]);
         }
+    }
+
+    /** As {@link #run(int, int, float, float, float, float)}, for loops that must know which chunk of what it is. */
+    void chunk(int chunk, int segment, int from, int to, float factor, float rate, float forRate, float forDecay) {
+        run(from, to, factor, rate, forRate, forDecay);
     }
 
     /**
@@ -110,6 +116,9 @@ abstract class UpdateLoop implements Parallel.Body {
         }
         if (rule instanceof UpdateRule.RmsProp rmsProp) {
             return new RootLoops.RmsProp(rmsProp.centered(), rmsProp.hasMomentum());
+        }
+        if (rule instanceof UpdateRule.Muon muon) {
+            return new MuonLoop(muon.nesterov());
         }
         return LOOPS.get(rule.getClass()).get();
     }

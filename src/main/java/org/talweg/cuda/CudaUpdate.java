@@ -13,9 +13,10 @@ import org.talweg.tensor.Tensor;
 /** Launches {@code kernels/step.cu} and the update kernels. */
 final class CudaUpdate implements UpdateOps {
     private static final String STEP = "step";
+    private static final String MEASURED = "update_measured";
     private static final int WARP = 32;
     /** State tensors that every update kernel takes. */
-    private static final int STATES = 3;
+    private static final int STATES = 4;
     private static final int MAX_GRID = 1 << 20;
     private static final int PREPARE_BLOCK = 1024;
     /** Elements of a partial sum of squares, while there are few; a multiple of 4. */
@@ -89,6 +90,20 @@ final class CudaUpdate implements UpdateOps {
     @Override
     public void apply(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
                       StepState state) {
+        // The second phase of some needs fewer states than the first; the kernel does not look at the others.
+        launch(rule, rule.kernel(), parameters, gradients, buffers, segments, state, null);
+    }
+
+    @Override
+    public void measure(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
+                        StepState state, Tensor partials) {
+        Shapes.expect("partials", partials, Shape.of(segments.count(), 2));
+        String nesterov = rule instanceof UpdateRule.Muon muon && muon.nesterov() ? "_nesterov" : "";
+        launch(rule, rule.kernel() + nesterov + "_measure", parameters, gradients, buffers, segments, state, partials);
+    }
+
+    private void launch(UpdateRule rule, String kernel, Tensor parameters, Tensor gradients, List<Tensor> buffers,
+                        Segments segments, StepState state, Tensor partials) {
         UpdateOps.check(rule, parameters, gradients, buffers);
         CudaElementwise.expectFloats("parameters or gradients", parameters, gradients);
         CudaElementwise.expectFloats("optimizer state", buffers.toArray(Tensor[]::new));
@@ -101,15 +116,56 @@ final class CudaUpdate implements UpdateOps {
         for (int i = 0; i < STATES; i++) {
             arguments.tensor(i < buffers.size() ? buffers.get(i) : null);
         }
-        arguments.tensor(state.control());
-        if (segments == null) {
-            arguments.address(0).int64(count).address(0).address(0);
-        } else {
-            arguments.tensor(segments.chunks()).int64(count).tensor(segments.multipliers())
-                .tensor(segments.factors());
+        arguments.tensor(state.control()).tensor(segments == null ? null : segments.chunks()).int64(count)
+            .tensor(segments == null ? null : segments.multipliers())
+            .tensor(segments == null ? null : segments.factors())
+            .tensor(segments == null ? null : segments.ratios()).tensor(partials).int64(length);
+        device.launch(device.kernel(rule.family(), kernel), blocks(count), CudaElementwise.BLOCK, arguments);
+    }
+
+    @Override
+    public void settle(UpdateRule rule, Segments segments, StepState state, Tensor partials) {
+        Shapes.expect("partials", partials, Shape.of(segments.count(), 2));
+        if (rule instanceof UpdateRule.Prodigy prodigy) {
+            device.launch(device.kernel(MEASURED, "settle_prodigy"), 1, PREPARE_BLOCK, device.arguments()
+                .tensor(partials).int64(segments.count()).tensor(state.control()).tensor(state.memory())
+                .float64(prodigy.beta2()).float64(prodigy.epsilon()).float64(prodigy.initial())
+                .float64(prodigy.coefficient()));
+            return;
         }
-        device.launch(device.kernel(rule.family(), rule.kernel()), blocks(count), CudaElementwise.BLOCK,
-            arguments.int64(length));
+        int count = segments.list().size();
+        int perBlock = CudaElementwise.BLOCK / WARP;
+        boolean muon = rule instanceof UpdateRule.Muon;
+        device.launch(device.kernel(MEASURED, "settle_ratios"), (count + perBlock - 1) / perBlock,
+            CudaElementwise.BLOCK, device.arguments().tensor(partials).tensor(segments.spans()).int32(count)
+                .tensor(state.control()).int32(muon ? 1 : 0)
+                .float64(muon ? ((UpdateRule.Muon) rule).epsilon() : 0).tensor(segments.ratios()));
+    }
+
+    @Override
+    public void scale(Tensor values, Segments segments) {
+        CudaElementwise.expectFloats("values", values);
+        device.launch(device.kernel(MEASURED, "scale_segments"), blocks(segments.count()), CudaElementwise.BLOCK,
+            device.arguments().tensor(values).tensor(segments.chunks()).int64(segments.count())
+                .tensor(segments.ratios()));
+    }
+
+    @Override
+    public void polynomial(Tensor matrix, Tensor square, float a, float b, float c, Tensor result) {
+        UpdateOps.checkSquare(matrix, square, result);
+        CudaElementwise.expectFloats("matrix, square or result", matrix, square, result);
+        CudaElementwise.launch(device, device.kernel(MEASURED, "polynomial"), matrix.elements(),
+            device.arguments().tensor(matrix).tensor(square).float32(a).float32(b).float32(c).int32(matrix.dim(0))
+                .tensor(result));
+    }
+
+    @Override
+    public void dot(Tensor x, Tensor y, Tensor partials) {
+        Shapes.expectSameLength("y", x, y);
+        CudaElementwise.expectFloats("x, y or partials", x, y, partials);
+        Shapes.expect("partials", partials, Shape.of(squarePartials(x.elements())));
+        device.launch(device.kernel(STEP, "dot"), partials.dim(0), CudaElementwise.BLOCK, device.arguments().tensor(x)
+            .tensor(y).int64(x.elements()).int64(part(x.elements())).tensor(partials));
     }
 
     /** A block for each chunk, until they stride. */

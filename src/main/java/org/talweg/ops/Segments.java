@@ -1,6 +1,7 @@
 package org.talweg.ops;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Shape;
@@ -13,8 +14,8 @@ import org.talweg.tensor.Tensor;
  *
  * <p>Tables: chunks INT32 [chunks×{@value #CHUNK_COLUMNS}]: offset (low word, high word), length, segment. Spans INT32
  * [segments×{@value #SPAN_COLUMNS}]: first chunk, chunks, offset (low word, high word), first unit, elements of a
- * unit. Multipliers FLOAT32 [segments×2]: learning rate, weight decay. Factors FLOAT32 [segments], written on the
- * device: what the step multiplies a segment's gradient by, or its update; 1 at first.
+ * unit. Multipliers FLOAT32 [segments×2]: learning rate, weight decay. Written on the device, 1 at first: factors
+ * FLOAT32 [segments], what the step multiplies a segment's gradient by, and ratios FLOAT32 [segments], its update.
  */
 public final class Segments implements AutoCloseable {
     /** Most elements of a chunk; a multiple of 4. */
@@ -29,6 +30,7 @@ public final class Segments implements AutoCloseable {
     private final Tensor spans;
     private final Tensor multipliers;
     private final Tensor factors;
+    private final Tensor ratios;
 
     /**
      * Allocates the tables.
@@ -62,12 +64,14 @@ public final class Segments implements AutoCloseable {
             ones[i] = 1;
         }
         units = unit;
-        chunks = table(device, rows.stream().flatMapToInt(java.util.Arrays::stream).toArray(), CHUNK_COLUMNS);
+        chunks = table(device, rows.stream().flatMapToInt(Arrays::stream).toArray(), CHUNK_COLUMNS);
         spans = table(device, span, SPAN_COLUMNS);
         multipliers = own(device.allocate(DType.FLOAT32, Shape.of(list.size(), 2), "segment multipliers"));
         factors = own(device.allocate(DType.FLOAT32, Shape.of(list.size()), "segment factors"));
         device.upload(numbers, multipliers);
+        ratios = own(device.allocate(DType.FLOAT32, Shape.of(list.size()), "segment ratios"));
         device.upload(ones, factors);
+        device.upload(ones, ratios);
     }
 
     private Tensor table(Device device, int[] values, int columns) {
@@ -100,6 +104,10 @@ public final class Segments implements AutoCloseable {
 
     public Tensor factors() {
         return factors;
+    }
+
+    public Tensor ratios() {
+        return ratios;
     }
 
     /** Chunks of all segments that are not frozen: the partial results of a pass over them. */

@@ -1,6 +1,7 @@
 package org.talweg.ops;
 
 import java.util.List;
+import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /**
@@ -64,7 +65,37 @@ public interface UpdateOps {
     void apply(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
                StepState state);
 
-    /** Checks the tensors of {@link #apply}, the same way for all backends. */
+    /**
+     * The first phase of a rule that has two ({@link UpdateRule.Lamb}, {@link UpdateRule.Prodigy},
+     * {@link UpdateRule.Muon}): brings its state up to date, and gives two sums for each chunk, in double and rounded once.
+     * A skipped step changes nothing, and leaves the sums undefined.
+     *
+     * @param partials [{@link Segments#count}×2]
+     */
+    void measure(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
+                 StepState state, Tensor partials);
+
+    /**
+     * Finishes the sums of {@link #measure}, in double and a fixed order: LAMB's ratios, the inverse norms of Muon's
+     * matrices as ratios, Prodigy's step size. A skipped step changes nothing.
+     */
+    void settle(UpdateRule rule, Segments segments, StepState state, Tensor partials);
+
+    /** Multiplies each segment's values by its {@linkplain Segments#ratios ratio}. */
+    void scale(Tensor values, Segments segments);
+
+    /**
+     * result = a · I + b · A + c · A², each element fma(c, square, fma(b, matrix, a or 0)).
+     *
+     * @param matrix A, square
+     * @param square A²
+     */
+    void polynomial(Tensor matrix, Tensor square, float a, float b, float c, Tensor result);
+
+    /** partials = Σ x · y of parts, as many as {@link #squarePartials} says; their sum, in order, is the dot product. */
+    void dot(Tensor x, Tensor y, Tensor partials);
+
+    /** Checks the tensors of {@link #apply} and {@link #measure}, the same way for all backends. */
     static void check(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers) {
         Shapes.expectSameLength("gradients", parameters, gradients);
         Shapes.expectSameLength("optimizer state", parameters, buffers.toArray(Tensor[]::new));
@@ -72,5 +103,21 @@ public interface UpdateOps {
             throw new IllegalArgumentException(rule + " with " + buffers.size() + " state tensors; it takes "
                 + rule.buffers());
         }
+    }
+
+    /** What {@link #settle} makes of a segment's sums: LAMB's trust ratio, Muon's inverse norm. */
+    static double ratio(UpdateRule rule, double first, double second) {
+        if (rule instanceof UpdateRule.Muon muon) {
+            return 1 / Math.max(Math.sqrt(first), muon.epsilon());
+        }
+        return first > 0 && second > 0 ? Math.sqrt(first) / Math.sqrt(second) : 1;
+    }
+
+    /** Checks the matrices of {@link #polynomial}. */
+    static void checkSquare(Tensor matrix, Tensor square, Tensor result) {
+        Shapes.expectRank("matrix", matrix, 2);
+        Shapes.expect("matrix", matrix, Shape.of(matrix.dim(0), matrix.dim(0)));
+        Shapes.expect("square", square, matrix.shape());
+        Shapes.expect("result", result, matrix.shape());
     }
 }

@@ -19,24 +19,29 @@ public sealed interface UpdateRule {
     /** Most step scalars of a rule. */
     int SCALARS = 12;
     /** Most settings of a rule. */
-    int SETTINGS = 6;
+    int SETTINGS = 8;
 
     /** The file of the kernel, {@code kernels/update.cu} unless said otherwise. */
     default String family() {
         return "update";
     }
 
-    /** Name of the kernel. */
+    /** Name of the kernel; that of the first phase, if there is one, ends in {@code _measure}. */
     String kernel();
 
     /** What the kernel {@code prepare_step} knows the rule's step scalars by: its place among the rules. */
     default int number() {
         return List.of(Sgd.class, Adam.class, Adagrad.class, RmsProp.class, Adadelta.class, Adamax.class, NAdam.class,
-            RAdam.class, Lion.class, ScheduleFree.class).indexOf(getClass());
+            RAdam.class, Lion.class, ScheduleFree.class, Lamb.class, Prodigy.class, Muon.class).indexOf(getClass());
     }
 
     /** State tensors, each as long as the parameters, zero at first unless {@link #initialValue} says otherwise. */
     int buffers();
+
+    /** Whether {@link UpdateOps#apply} clips what it is given: not if that is no gradient any more. */
+    default boolean clips() {
+        return true;
+    }
 
     default float initialValue() {
         return 0;
@@ -91,7 +96,7 @@ public sealed interface UpdateRule {
     /**
      * Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019; {@code decoupled}: decay instead of L2) and AMSGrad
      * (Reddi et al. 2018): m ← fma(β₁, m, (1 − β₁) · g); v ← fma(β₂, v, ((1 − β₂) · g) · g);
-     * AMSGrad: w ← max(w, v), else w = v; p ← fma(−η / (1 − β₁ᵗ), m / (√w / √(1 − β₂ᵗ) + ε), p).
+     * AMSGrad: w ← max(w, v), else w = v; p ← fma(−η / (1 − β₁ᵗ), m / (√w / √(1 − β₂ᵗ) + ε), p). State: m, v, w.
      */
     record Adam(float beta2, float epsilon, float weightDecay, boolean decoupled, boolean amsgrad)
         implements UpdateRule {
@@ -112,14 +117,7 @@ public sealed interface UpdateRule {
 
         @Override
         public void scalars(long step, double rate, double momentum, double[] memory, double[] scalars) {
-            scalars[0] = rate / (1 - power(momentum, step));
-            scalars[1] = Math.sqrt(1 - power(beta2, step));
-            scalars[2] = 1 - momentum;
-            scalars[3] = beta2;
-            scalars[4] = 1 - (double) beta2;
-            scalars[5] = epsilon;
-            scalars[6] = weightDecay;
-            scalars[7] = decoupled ? 1 : 0;
+            adam(step, rate, momentum, beta2, epsilon, weightDecay, decoupled, scalars);
         }
     }
 
@@ -438,6 +436,161 @@ public sealed interface UpdateRule {
             scalars[7] = epsilon;
             scalars[8] = weightDecay;
         }
+    }
+
+    /**
+     * LAMB (You et al. 2020), in two phases. First: moments as {@link Adam}; u = fma(λ, p, (m · 1 / (1 − β₁ᵗ)) /
+     * (√v / √(1 − β₂ᵗ) + ε)); sums of p² and u². Then, with the segment's ratio ‖p‖ / ‖u‖, or 1 where one of them is 0:
+     * p ← fma(−η · ratio, u, p). State: m, v.
+     */
+    record Lamb(float beta2, float epsilon, float weightDecay) implements UpdateRule {
+        @Override
+        public String family() {
+            return "update_measured";
+        }
+
+        @Override
+        public String kernel() {
+            return "lamb";
+        }
+
+        @Override
+        public int buffers() {
+            return 2;
+        }
+
+        @Override
+        public double[] settings() {
+            return new double[] {beta2, epsilon, weightDecay};
+        }
+
+        @Override
+        public void scalars(long step, double rate, double momentum, double[] memory, double[] scalars) {
+            adam(step, 1, momentum, beta2, epsilon, weightDecay, false, scalars);
+        }
+    }
+
+    /**
+     * Prodigy (Mishchenko and Defazio 2024), which finds its step size d itself, in two phases. With
+     * r = d · η · √(1 − β₂ᵗ) / (1 − β₁ᵗ) and β₃ = √β₂. First: h = d · g; m ← fma(β₁, m, (1 − β₁) · h);
+     * v ← fma(β₂, v, ((1 − β₂) · h) · h); s ← fma(β₃, s, (r / d₀) · h); sums of g · q and |s|, where q is how far the
+     * parameters have come, p₀ − p. Then n ← β₃ · n + (d / d₀) · r · Σ g · q, and d ← max(d, coefficient · n / Σ |s|);
+     * x = r · fma(λ, p, m / (√v + d · ε)); p ← p − x; q ← q + x. State: m, v, s, q.
+     *
+     * @param initial     d₀, the first step size
+     * @param coefficient what the estimate is multiplied by
+     */
+    record Prodigy(float beta2, float epsilon, float weightDecay, float initial, float coefficient)
+        implements UpdateRule {
+        /** Where {@link UpdateOps#settle} writes d · ε. */
+        public static final int SCALAR_EPSILON = 8;
+
+        @Override
+        public String family() {
+            return "update_measured";
+        }
+
+        @Override
+        public String kernel() {
+            return "prodigy";
+        }
+
+        @Override
+        public int buffers() {
+            return 4;
+        }
+
+        @Override
+        public double[] settings() {
+            return new double[] {beta2, epsilon, weightDecay, initial, coefficient};
+        }
+
+        @Override
+        public void scalars(long step, double rate, double momentum, double[] memory, double[] scalars) {
+            double d = step == 1 ? initial : memory[0];
+            double size = d * rate * (Math.sqrt(1 - power(beta2, step)) / (1 - power(momentum, step)));
+            memory[0] = d;
+            memory[2] = size;
+            scalars[0] = size;
+            scalars[1] = d;
+            scalars[2] = 1 - momentum;
+            scalars[3] = beta2;
+            scalars[4] = 1 - (double) beta2;
+            scalars[5] = Math.sqrt(beta2);
+            scalars[6] = size / initial;
+            scalars[7] = weightDecay;
+        }
+
+        /** The end of the first phase: the new d into memory, d · ε as the result. */
+        public double settle(double product, double sum, double[] memory) {
+            double decay = Math.sqrt(beta2);
+            memory[1] = decay * memory[1] + memory[0] / initial * memory[2] * product;
+            double estimate = coefficient * memory[1] / sum;
+            memory[0] = estimate > memory[0] ? estimate : memory[0];
+            return memory[0] * epsilon;
+        }
+    }
+
+    /**
+     * Muon (Jordan et al. 2024) for matrices, in phases. First: m ← fma(μ, m, (1 − μ) · g); u = nesterov ?
+     * fma(a, m, b · g) : m; sums of u². Then {@link UpdateOps#scale} makes u a matrix of norm 1 (‖u‖ counts as at least ε),
+     * Newton and Schulz's iteration x of nearly orthonormal rows or columns, and {@link UpdateOps#apply}, to which x is the
+     * gradient: decay; p ← fma(−η, x, p). a = μ and b = 1 − μ as in PyTorch; {@code biasCorrected} as in optax, by
+     * 1 − μᵗ⁺¹ and 1 − μᵗ. State: m, u.
+     *
+     * <p>The first nine scalars are those of {@code rest}, for parameters that are no matrices; its learning rate is
+     * {@code restRate} times this one's, its β₁ its own.
+     */
+    record Muon(float epsilon, float weightDecay, boolean nesterov, boolean biasCorrected, Adam rest, float restBeta1,
+                float restRate) implements UpdateRule {
+        @Override
+        public String family() {
+            return "update_measured";
+        }
+
+        @Override
+        public String kernel() {
+            return "muon";
+        }
+
+        @Override
+        public boolean clips() {
+            return false;
+        }
+
+        @Override
+        public int buffers() {
+            return 2;
+        }
+
+        @Override
+        public double[] settings() {
+            return new double[] {rest.beta2, rest.epsilon, rest.weightDecay, restBeta1, restRate, weightDecay,
+                nesterov ? 1 : 0, biasCorrected ? 1 : 0};
+        }
+
+        @Override
+        public void scalars(long step, double rate, double momentum, double[] memory, double[] scalars) {
+            // The decay is by this rule's learning rate.
+            adam(step, rate * restRate, restBeta1, rest.beta2, rest.epsilon, rest.weightDecay * (double) restRate, true,
+                scalars);
+            scalars[9] = biasCorrected ? momentum / (1 - power(momentum, step + 1)) : momentum;
+            scalars[10] = biasCorrected ? (1 - momentum) / (1 - power(momentum, step)) : 1 - momentum;
+            scalars[11] = weightDecay;
+        }
+    }
+
+    private static void adam(long step, double rate, double beta1, double beta2, double epsilon, double weightDecay,
+                             boolean decoupled, double[] scalars) {
+        scalars[0] = rate / (1 - power(beta1, step));
+        scalars[1] = Math.sqrt(1 - power(beta2, step));
+        scalars[2] = 1 - beta1;
+        scalars[3] = beta2;
+        scalars[4] = 1 - beta2;
+        scalars[5] = epsilon;
+        scalars[6] = weightDecay;
+        scalars[7] = decoupled ? 1 : 0;
+        scalars[8] = beta1;
     }
 
     /** base to the power of exponent by repeated squaring from the lowest bit: the same roundings everywhere. */

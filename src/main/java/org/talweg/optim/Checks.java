@@ -9,6 +9,10 @@ final class Checks {
         return range(what, value, value >= 0 && value < Float.POSITIVE_INFINITY, "at least 0 and finite");
     }
 
+    static float aboveZero(String what, float value) {
+        return range(what, value, value > 0 && value < Float.POSITIVE_INFINITY, "above 0 and finite");
+    }
+
     /** In [0, 1): the decay of a running mean. */
     static float decay(String what, float value) {
         return range(what, value, value >= 0 && value < 1, "at least 0 and below 1");

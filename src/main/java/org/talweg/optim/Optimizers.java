@@ -74,4 +74,19 @@ public final class Optimizers {
     public static ScheduleFree scheduleFree() {
         return new ScheduleFree(2.5e-3f, 0.9f, 0.999f, 1e-8f, 0);
     }
+
+    /** Learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-6, weight decay 0.01. */
+    public static Lamb lamb() {
+        return new Lamb(1e-3f, 0.9f, 0.999f, 1e-6f, 1e-2f);
+    }
+
+    /** Betas 0.9 and 0.999, epsilon 1e-8, no weight decay, first step size 1e-6. */
+    public static Prodigy prodigy() {
+        return new Prodigy(1, 0.9f, 0.999f, 1e-8f, 0, 1e-6f, 1);
+    }
+
+    /** Learning rate 0.001, momentum 0.95 in Nesterov's form, weight decay 0.1; AdamW's betas 0.9 and 0.999. */
+    public static Muon muon() {
+        return new Muon(1e-3f, 0.95f, true, 0.1f, 1e-7f, 5, true, false, 1, 0.9f, 0.999f);
+    }
 }

@@ -17,8 +17,12 @@ final class ElementUpdate {
     private final boolean first;
     /** Step scalars. */
     private final float[] k = new float[UpdateRule.SCALARS];
+    /** What {@link #measure} adds up. */
+    double sum0;
+    double sum1;
     private float rateMultiplier = 1;
     private float decayMultiplier = 1;
+    private float ratio = 1;
 
     ElementUpdate(Values control) {
         rate = (float) control.get(StepState.CONTROL_LEARNING_RATE);
@@ -29,9 +33,11 @@ final class ElementUpdate {
         }
     }
 
-    void multipliers(float forRate, float forDecay) {
+    /** @param forUpdate the segment's ratio */
+    void multipliers(float forRate, float forDecay, float forUpdate) {
         rateMultiplier = forRate;
         decayMultiplier = forDecay;
+        ratio = forUpdate;
     }
 
     void apply(UpdateRule rule) {
@@ -55,6 +61,13 @@ final class ElementUpdate {
             lion();
         } else if (rule instanceof UpdateRule.ScheduleFree) {
             scheduleFree();
+        } else if (rule instanceof UpdateRule.Lamb) {
+            p = Math.fma(-(scaled(rate) * ratio), lambDirection(), p);
+        } else if (rule instanceof UpdateRule.Prodigy) {
+            prodigy();
+        } else if (rule instanceof UpdateRule.Muon) {
+            decay(k[11]);
+            p = Math.fma(-scaled(rate), g, p);
         } else {
             throw new IllegalArgumentException("no update for " + rule);
         }
@@ -89,7 +102,7 @@ final class ElementUpdate {
 
     private void adam(UpdateRule.Adam rule) {
         decayOrPenalize(k[7] != 0, k[6]);
-        s[0] = Math.fma(momentum, s[0], k[2] * g);
+        s[0] = Math.fma(k[8], s[0], k[2] * g);
         s[1] = Math.fma(k[3], s[1], k[4] * g * g);
         float second = s[1];
         if (rule.amsgrad()) {
@@ -177,5 +190,40 @@ final class ElementUpdate {
         float d = Math.fma(k[8] * decayMultiplier, p, g / (root(s[0]) / k[4] + k[7]));
         p = Math.fma(scaled(k[1]), d, Math.fma(k[0], s[1], p));
         s[1] = k[3] * Math.fma(-scaled(k[2]), d, s[1]);
+    }
+
+    /** The first phase, for rules of two. */
+    void measure(UpdateRule rule) {
+        if (rule instanceof UpdateRule.Lamb) {
+            s[0] = Math.fma(momentum, s[0], k[2] * g);
+            s[1] = Math.fma(k[3], s[1], k[4] * g * g);
+            float u = lambDirection();
+            sum0 += (double) p * p;
+            sum1 += (double) u * u;
+        } else if (rule instanceof UpdateRule.Prodigy) {
+            float h = k[1] * g;
+            s[0] = Math.fma(momentum, s[0], k[2] * h);
+            s[1] = Math.fma(k[3], s[1], k[4] * h * h);
+            s[2] = Math.fma(k[5], s[2], scaled(k[6]) * h);
+            sum0 += (double) g * s[3];
+            sum1 += Math.abs(s[2]);
+        } else if (rule instanceof UpdateRule.Muon muon) {
+            s[0] = Math.fma(momentum, s[0], (1 - momentum) * g);
+            s[1] = muon.nesterov() ? Math.fma(k[9], s[0], k[10] * g) : s[0];
+            sum0 += (double) s[1] * s[1];
+        } else {
+            throw new IllegalArgumentException(rule + " has no first phase");
+        }
+    }
+
+    private float lambDirection() {
+        return Math.fma(k[6] * decayMultiplier, p, s[0] * k[0] / (root(s[1]) / k[1] + k[5]));
+    }
+
+    private void prodigy() {
+        float x = scaled(k[0])
+            * Math.fma(k[7] * decayMultiplier, p, s[0] / (root(s[1]) + k[UpdateRule.Prodigy.SCALAR_EPSILON]));
+        p = p - x;
+        s[3] = s[3] + x;
     }
 }

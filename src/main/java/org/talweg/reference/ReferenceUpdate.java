@@ -191,28 +191,139 @@ final class ReferenceUpdate implements UpdateOps {
         if (control.get(StepState.CONTROL_SKIP) != 0) {
             return;
         }
-        float clip = (float) control.get(StepState.CONTROL_CLIP_FACTOR);
         List<Segment> list = segments == null ? List.of(Segment.whole(parameters.shape())) : segments.list();
         ElementUpdate element = new ElementUpdate(control);
         for (int j = 0; j < list.size(); j++) {
             Segment segment = list.get(j);
-            float factor = segments == null ? clip : clip * (float) Values.of(segments.factors()).get(j);
-            element.multipliers(segment.learningRate(), segment.weightDecay());
+            double factor = factor(element, control, segments, segment, j);
             for (long i = segment.offset(); i < segment.offset() + segment.length() && !segment.frozen(); i++) {
-                float g = (float) Values.of(gradients).get(i);
-                element.p = (float) Values.of(parameters).get(i);
-                element.g = factor * (float) clamp(g, control.get(StepState.CONTROL_CLIP_LOW),
-                    control.get(StepState.CONTROL_CLIP_HIGH));
-                for (int k = 0; k < buffers.size(); k++) {
-                    element.s[k] = (float) Values.of(buffers.get(k)).get(i);
+                load(element, parameters, gradients, buffers, control, (float) factor, i);
+                if (!rule.clips()) {
+                    element.g = (float) Values.of(gradients).get(i);
                 }
                 element.apply(rule);
                 Values.of(parameters).set(i, element.p);
-                for (int k = 0; k < buffers.size(); k++) {
-                    Values.of(buffers.get(k)).set(i, element.s[k]);
-                }
+                store(element, buffers, i);
             }
         }
+    }
+
+    @Override
+    public void measure(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
+                        StepState state, Tensor partials) {
+        UpdateOps.check(rule, parameters, gradients, buffers);
+        Shapes.expect("partials", partials, Shape.of(segments.count(), 2));
+        Values control = Values.of(state.control());
+        if (control.get(StepState.CONTROL_SKIP) != 0) {
+            return;
+        }
+        ElementUpdate element = new ElementUpdate(control);
+        int chunk = 0;
+        for (int j = 0; j < segments.list().size(); j++) {
+            Segment segment = segments.list().get(j);
+            double factor = factor(element, control, segments, segment, j);
+            for (long from = 0; from < segment.length() && !segment.frozen(); from += Segments.CHUNK) {
+                element.sum0 = 0;
+                element.sum1 = 0;
+                for (long i = from; i < Math.min(from + Segments.CHUNK, segment.length()); i++) {
+                    load(element, parameters, gradients, buffers, control, (float) factor, segment.offset() + i);
+                    element.measure(rule);
+                    store(element, buffers, segment.offset() + i);
+                }
+                Values.of(partials).set(2L * chunk, element.sum0);
+                Values.of(partials).set(2L * chunk + 1, element.sum1);
+                chunk++;
+            }
+        }
+    }
+
+    /** Sets the segment's multipliers; what its clamped gradients are multiplied by. */
+    private static double factor(ElementUpdate element, Values control, Segments segments, Segment segment, int j) {
+        float clip = (float) control.get(StepState.CONTROL_CLIP_FACTOR);
+        element.multipliers(segment.learningRate(), segment.weightDecay(),
+            segments == null ? 1 : (float) Values.of(segments.ratios()).get(j));
+        return segments == null ? clip : clip * (float) Values.of(segments.factors()).get(j);
+    }
+
+    private static void load(ElementUpdate element, Tensor parameters, Tensor gradients, List<Tensor> buffers,
+                             Values control, float factor, long i) {
+        element.p = (float) Values.of(parameters).get(i);
+        element.g = factor * (float) clamp((float) Values.of(gradients).get(i),
+            control.get(StepState.CONTROL_CLIP_LOW), control.get(StepState.CONTROL_CLIP_HIGH));
+        for (int k = 0; k < buffers.size(); k++) {
+            element.s[k] = (float) Values.of(buffers.get(k)).get(i);
+        }
+    }
+
+    private static void store(ElementUpdate element, List<Tensor> buffers, long i) {
+        for (int k = 0; k < buffers.size(); k++) {
+            Values.of(buffers.get(k)).set(i, element.s[k]);
+        }
+    }
+
+    @Override
+    public void settle(UpdateRule rule, Segments segments, StepState state, Tensor partials) {
+        Values control = Values.of(state.control());
+        if (control.get(StepState.CONTROL_SKIP) != 0) {
+            return;
+        }
+        double[] all = new double[2];
+        int chunk = 0;
+        for (int j = 0; j < segments.list().size(); j++) {
+            Segment segment = segments.list().get(j);
+            double[] sums = new double[2];
+            for (long from = 0; from < segment.length() && !segment.frozen(); from += Segments.CHUNK) {
+                sums[0] += Values.of(partials).get(2L * chunk);
+                sums[1] += Values.of(partials).get(2L * chunk + 1);
+                chunk++;
+            }
+            all[0] += sums[0];
+            all[1] += sums[1];
+            if (!segment.frozen() && !(rule instanceof UpdateRule.Prodigy)) {
+                Values.of(segments.ratios()).set(j, UpdateOps.ratio(rule, sums[0], sums[1]));
+            }
+        }
+        if (rule instanceof UpdateRule.Prodigy prodigy) {
+            double[] memory = load(state.memory());
+            control.set(StepState.CONTROL_RULE + UpdateRule.Prodigy.SCALAR_EPSILON,
+                prodigy.settle(all[0], all[1], memory));
+            store(memory, state.memory());
+        }
+    }
+
+    @Override
+    public void scale(Tensor values, Segments segments) {
+        Values xs = Values.of(values);
+        for (int j = 0; j < segments.list().size(); j++) {
+            Segment segment = segments.list().get(j);
+            float ratio = (float) Values.of(segments.ratios()).get(j);
+            for (long i = segment.offset(); i < segment.offset() + segment.length() && !segment.frozen(); i++) {
+                xs.set(i, (float) xs.get(i) * ratio);
+            }
+        }
+    }
+
+    @Override
+    public void polynomial(Tensor matrix, Tensor square, float a, float b, float c, Tensor result) {
+        UpdateOps.checkSquare(matrix, square, result);
+        for (int i = 0; i < matrix.dim(0); i++) {
+            for (int j = 0; j < matrix.dim(0); j++) {
+                long at = (long) i * matrix.dim(0) + j;
+                Values.of(result).set(at, Math.fma(c, (float) Values.of(square).get(at),
+                    Math.fma(b, (float) Values.of(matrix).get(at), i == j ? a : 0)));
+            }
+        }
+    }
+
+    @Override
+    public void dot(Tensor x, Tensor y, Tensor partials) {
+        Shapes.expectSameLength("y", x, y);
+        Shapes.expect("partials", partials, Shape.of(squarePartials(x.elements())));
+        double sum = 0;
+        for (long i = 0; i < x.elements(); i++) {
+            sum += Values.of(x).get(i) * Values.of(y).get(i);
+        }
+        Values.of(partials).set(0, sum);
     }
 
     private static double sum(Tensor tensor) {

@@ -43,6 +43,11 @@ class UpdateOpsTest {
         new UpdateRule.RAdam(0.999f, 1e-8f, 0, false), new UpdateRule.RAdam(0.9f, 1e-3f, 0.1f, true),
         new UpdateRule.Lion(0.99f, 0), new UpdateRule.Lion(0.9f, 0.1f),
         new UpdateRule.ScheduleFree(0.999f, 1e-8f, 0), new UpdateRule.ScheduleFree(0.9f, 1e-3f, 0.1f));
+    private static final List<UpdateRule> TWO_PHASES = List.of(new UpdateRule.Lamb(0.999f, 1e-6f, 0.01f),
+        new UpdateRule.Lamb(0.9f, 1e-3f, 0), new UpdateRule.Prodigy(0.999f, 1e-8f, 0, 1e-6f, 1),
+        new UpdateRule.Prodigy(0.9f, 1e-3f, 0.1f, 1e-2f, 0.5f),
+        new UpdateRule.Muon(1e-7f, 0.1f, true, false, new UpdateRule.Adam(0.999f, 1e-8f, 0.1f, true, false), 0.9f, 0.5f),
+        new UpdateRule.Muon(1e-7f, 0, false, true, new UpdateRule.Adam(0.9f, 1e-8f, 0, true, false), 0.8f, 1));
     private static final UpdateRule SGD = RULES.get(0);
     private static final UpdateRule ADAM = new UpdateRule.Adam(0.999f, 1e-8f, 0.01f, true, false);
 
@@ -227,6 +232,91 @@ class UpdateOpsTest {
             }
             return written;
         };
+    }
+
+    /** Several whole steps of a rule of two phases; the third is skipped. */
+    private static Operation phases(UpdateRule rule, Draw draw, Segment... list) {
+        int n = 2200;
+        float[] p = draw.reals(n, 1);
+        float[][] gradients = new float[5][];
+        for (int i = 0; i < gradients.length; i++) {
+            gradients[i] = draw.reals(n, 1);
+        }
+        float[] factors = Draw.absolute(draw.reals(list.length, 1));
+        return (ops, memory) -> {
+            Map<String, Tensor> written = new LinkedHashMap<>();
+            written.put("p", memory.state(p, n));
+            List<Tensor> buffers = new ArrayList<>();
+            for (int k = 0; k < rule.buffers(); k++) {
+                buffers.add(memory.state(new float[n], n));
+                written.put("state " + k, buffers.get(k));
+            }
+            Segments segments = memory.segments(list);
+            memory.upload(factors, segments.factors());
+            written.put("ratios", segments.ratios());
+            written.put("partials", memory.output(segments.count(), 2));
+            float[] schedule = {0.1f, 0.9f, 0.2f, 0.8f, 0.1f, 0.9f, 0.3f, 0.95f, 0.1f, 0.9f};
+            written.put("control", memory.state(new float[StepState.CONTROLS], StepState.CONTROLS));
+            written.put("memory", memory.state(new int[2 * UpdateRule.MEMORY], 2 * UpdateRule.MEMORY));
+            StepState state = new StepState(memory.state(new int[StepState.COUNTERS], StepState.COUNTERS),
+                written.get("control"), written.get("memory"), memory.input(schedule, 5, StepState.SCHEDULE_COLUMNS),
+                memory.output(5, StepState.LOG_COLUMNS));
+            for (int i = 0; i < gradients.length; i++) {
+                Tensor g = memory.input(gradients[i], n);
+                ops.update().prepareStep(state, rule, clip(1, 2), memory.input(new float[1], 1), null,
+                    memory.input(new float[] {i == 2 ? Float.NaN : i}, 1));
+                ops.update().measure(rule, written.get("p"), g, buffers, segments, state, written.get("partials"));
+                ops.update().settle(rule, segments, state, written.get("partials"));
+                if (rule instanceof UpdateRule.Muon) {
+                    ops.update().scale(buffers.get(1), segments);
+                    g = buffers.get(1);
+                }
+                ops.update().apply(rule, written.get("p"), g, buffers, segments, state);
+            }
+            return written;
+        };
+    }
+
+    /** The sums are taken in double, where their order matters in the last bits alone, and rounded to float32. */
+    @OnEveryDevice
+    void rulesOfTwoPhasesMatchToTheBit(TestDevice on) {
+        Draw draw = new Draw(50);
+        for (UpdateRule rule : TWO_PHASES) {
+            Contract.checkSchedules(on, rule.toString(), phases(rule, draw, new Segment("a", 0, Shape.of(5), 1, 0, false),
+                new Segment("b", 8, Shape.of(3, 7), 0.5f, 1, true), new Segment("c", 32, Shape.of(43, 50), 0.25f, 3, false),
+                new Segment("d", 2184, Shape.of(1), 0, 1, false), new Segment("e", 2188, Shape.of(12), 2, 1, false)))
+                .expectSameBits();
+        }
+    }
+
+    @OnEveryDevice
+    void polynomialsOfMatricesMatchToTheBit(TestDevice on) {
+        Draw draw = new Draw(51);
+        for (int n : new int[] {1, 2, 7, 33, 129}) {
+            float[] a = draw.wideReals(n * n);
+            float[] square = draw.wideReals(n * n);
+            Contract.check(on, "polynomial of " + n, (ops, memory) -> {
+                Tensor result = memory.output(n, n);
+                ops.update().polynomial(memory.input(a, n, n), memory.input(square, n, n), 3.4445f, -4.775f, 2.0315f,
+                    result);
+                return Map.of("result", result);
+            }).expectSameBits();
+        }
+    }
+
+    @OnEveryDevice
+    void dotProductsMatch(TestDevice on) {
+        Draw draw = new Draw(52);
+        for (int n : LENGTHS) {
+            float[] x = draw.integers(n);
+            float[] y = draw.integers(n);
+            Contract contract = Contract.checkSchedules(on, "dot product of " + n, (ops, memory) -> {
+                Tensor partials = memory.output(ops.update().squarePartials(n));
+                ops.update().dot(memory.input(x, n), memory.input(y, n), partials);
+                return Map.of("partials", partials);
+            });
+            assertEquals(sum(contract.expected("partials")), sum(contract.actual("partials")), on + ", " + n);
+        }
     }
 
     private static ClipRule clip(float maxNorm, float order) {

@@ -29,7 +29,7 @@ class GoldenOptimizerTest {
 
     @OnEveryDevice
     void optax(TestDevice on) {
-        check(on, "optimizers_optax.json", 10);
+        check(on, "optimizers_optax.json", 12);
     }
 
     private static void check(TestDevice on, String file, int count) {
@@ -65,6 +65,54 @@ class GoldenOptimizerTest {
         p.buffer().close();
         g.buffer().close();
         return all;
+    }
+
+    /** optax adds the orthogonal matrices; its matrix is ours transposed, because its rows are inputs. */
+    @OnEveryDevice
+    void muon(TestDevice on) {
+        Case c = Golden.cases("optimizers_optax.json").stream().filter(one -> one.op().equals("muon")).findFirst()
+            .orElseThrow();
+        int steps = c.shape("matrix_grads")[0];
+        int rows = c.shape("matrix_start")[0];
+        int columns = c.shape("matrix_start")[1];
+        int n = rows * columns;
+        float[] start = c.floats("matrix_start");
+        Optimizer muon = new Muon(1, c.number("beta", 0), c.flag("nesterov"), 0, c.number("eps", 0), 5, false, true, 1,
+            0.9f, 0.999f);
+        for (boolean transposed : new boolean[] {true, false}) {
+            Device device = on.device();
+            Shape shape = transposed ? Shape.of(columns, rows) : Shape.of(rows, columns);
+            Tensor p = device.allocate(DType.FLOAT32, shape, "parameters");
+            Tensor g = device.allocate(DType.FLOAT32, shape, "gradients");
+            device.upload(transposed ? transpose(start, rows, columns) : start, p);
+            float[] all = new float[steps * n];
+            float[] values = new float[n];
+            // Rows and columns in our order have another length.
+            double length = transposed ? 1 : Math.sqrt((double) rows / columns);
+            try (Stepper stepper = Stepper.of(muon, device, shape)) {
+                for (int i = 0; i < steps; i++) {
+                    float[] gradient = Arrays.copyOfRange(c.floats("matrix_grads"), i * n, (i + 1) * n);
+                    device.upload(transposed ? transpose(gradient, rows, columns) : gradient, g);
+                    stepper.step(p, g);
+                    device.download(p, values);
+                    float[] back = transposed ? transpose(values, columns, rows) : values;
+                    for (int j = 0; j < n; j++) {
+                        all[i * n + j] = (float) (start[j] + (start[j] - back[j]) / length);
+                    }
+                }
+            }
+            p.buffer().close();
+            g.buffer().close();
+            Golden.expectClose(on + ", " + c + (transposed ? ", wide" : ", tall"), c.expected("params_after_step"), all);
+        }
+    }
+
+    private static float[] transpose(float[] values, int rows, int columns) {
+        float[] result = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+            result[i % columns * rows + i / columns] = values[i];
+        }
+        return result;
     }
 
     /** The point to evaluate, and that the point to train at comes back bit for bit. */
@@ -108,6 +156,9 @@ class GoldenOptimizerTest {
             case "NAdam" -> new NAdam(rate, beta1, beta2, epsilon, decay, false, c.number("momentum_decay", 0));
             case "RAdam" -> new RAdam(rate, beta1, beta2, epsilon, decay, false);
             case "lion" -> new Lion(rate, beta1, beta2, decay);
+            case "lamb" -> new Lamb(rate, beta1, beta2, epsilon, decay);
+            case "prodigy" -> new Prodigy(rate, beta1, beta2, epsilon, decay, c.number("estim_lr0", 0),
+                c.number("estim_lr_coef", 0));
             case "schedule_free_adamw" -> new ScheduleFree(rate, beta1, beta2, epsilon, decay);
             default -> null;
         };

@@ -1,0 +1,169 @@
+package org.talweg.optim;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Predicate;
+import org.talweg.ops.Activation;
+import org.talweg.ops.DenseShape;
+import org.talweg.ops.Device;
+import org.talweg.ops.Ops;
+import org.talweg.ops.Segment;
+import org.talweg.ops.Segments;
+import org.talweg.ops.StepState;
+import org.talweg.ops.UpdateRule;
+import org.talweg.tape.BatchResult;
+import org.talweg.tensor.Shape;
+import org.talweg.tensor.Tensor;
+
+/**
+ * State of {@link Muon}. Matrices and the other parameters share two buffers of the parameters' layout: momentum and
+ * direction of the ones, the moments of the others.
+ *
+ * <p>The iteration X ← aX + (bA + cA²)X with A = XXᵀ, or A = XᵀX for a matrix of more rows than columns, is three products
+ * and one elementwise pass a step, with the three terms collected into one matrix of the smaller side.
+ */
+final class MuonState implements Optimizer.State {
+    private static final float A = 3.4445f;
+    private static final float B = -4.7750f;
+    private static final float C = 2.0315f;
+
+    private final Muon settings;
+    private final UpdateRule.Muon rule;
+    private final StateMemory memory;
+    private final List<Tensor> buffers = new ArrayList<>();
+    private final Clipping clipping;
+    /** Null where there are none. */
+    private final Segments matrices;
+    private final Segments others;
+    private final Tensor sums;
+    /** As large as the largest matrix. */
+    private final Tensor spare;
+    /** As large as the largest square of a matrix's smaller side. */
+    private final Tensor square;
+    private final Tensor fourth;
+    private final Tensor polynomial;
+    private final Tensor workspace;
+
+    MuonState(Device device, Muon settings, ParameterLayout layout, Clip clip) {
+        this.settings = settings;
+        rule = settings.rule();
+        memory = new StateMemory(device);
+        try {
+            clipping = memory.clipping(clip, layout, Clipping.needsSegments(clip, layout)
+                || Clipping.isPerParameter(clip) ? memory.segments(layout) : null);
+            matrices = segments(layout, MuonState::isMatrix);
+            others = segments(layout, segment -> !isMatrix(segment));
+            buffers.add(memory.vector(layout.length(), "Muon momentum"));
+            buffers.add(memory.vector(layout.length(), "Muon direction"));
+            List<Segment> list = layout.segments().stream().filter(s -> isMatrix(s) && !s.frozen()).toList();
+            sums = matrices == null ? null
+                : memory.vector(2L * matrices.count(), "sums of chunks").reshape(Shape.of(matrices.count(), 2));
+            long side = list.stream().mapToLong(MuonState::side).max().orElse(0);
+            spare = memory.vector(list.stream().mapToLong(Segment::length).max().orElse(0), "Muon iteration");
+            square = memory.vector(side * side, "Muon iteration");
+            fourth = memory.vector(side * side, "Muon iteration");
+            polynomial = memory.vector(side * side, "Muon iteration");
+            workspace = memory.vector(list.stream().mapToLong(s -> workspace(device.ops(), s)).max().orElse(0),
+                "Muon workspace");
+        } catch (RuntimeException e) {
+            memory.close();
+            throw e;
+        }
+    }
+
+    private static boolean isMatrix(Segment segment) {
+        return segment.shape().rank() == 2;
+    }
+
+    /** Those that {@code wanted} says, the others frozen; null if there are none. */
+    private Segments segments(ParameterLayout layout, Predicate<Segment> wanted) {
+        List<Segment> list = layout.segments().stream().map(s -> wanted.test(s) ? s
+            : new Segment(s.name(), s.offset(), s.shape(), s.learningRate(), s.weightDecay(), true)).toList();
+        return list.stream().allMatch(Segment::frozen) ? null
+            : memory.segments(new ParameterLayout(layout.length(), list));
+    }
+
+    private static long side(Segment matrix) {
+        return Math.min(matrix.shape().dim(0), matrix.shape().dim(1));
+    }
+
+    private static long workspace(Ops ops, Segment matrix) {
+        return isTall(matrix) ? ops.dense().workspace(products(matrix)) : 0;
+    }
+
+    private static boolean isTall(Segment matrix) {
+        return matrix.shape().dim(0) > matrix.shape().dim(1);
+    }
+
+    /** Of XᵀX as a dense layer's weight gradient. */
+    private static DenseShape products(Segment matrix) {
+        int columns = matrix.shape().dim(1);
+        return new DenseShape(matrix.shape().dim(0), columns, columns);
+    }
+
+    @Override
+    public void apply(Ops ops, Tensor parameters, Tensor gradients, BatchResult batch, StepState state) {
+        Tensor partials = clipping.apply(ops, parameters, gradients, batch);
+        ops.update().prepareStep(state, rule, clipping.rule(), batch.rowLosses(), batch.rowHits(), partials);
+        if (matrices != null) {
+            ops.update().measure(rule, parameters, gradients, buffers, matrices, state, sums);
+            ops.update().settle(rule, matrices, state, sums);
+            ops.update().scale(buffers.get(1), matrices);
+            matrices.list().stream().filter(s -> !s.frozen()).forEach(matrix -> orthogonalize(ops, matrix));
+            ops.update().apply(rule, parameters, buffers.get(1), buffers, matrices, state);
+        }
+        if (others != null) {
+            ops.update().apply(rule.rest(), parameters, gradients, buffers, others, state);
+        }
+    }
+
+    /** Newton and Schulz's iteration on the direction, in place. */
+    private void orthogonalize(Ops ops, Segment matrix) {
+        int rows = matrix.shape().dim(0);
+        int columns = matrix.shape().dim(1);
+        Tensor x = buffers.get(1).view(matrix.offset(), matrix.shape());
+        Tensor next = spare.view(0, matrix.shape());
+        if (settings.steps() % 2 == 1) {
+            ops.data().copy(x, next);
+            Tensor copy = next;
+            next = x;
+            x = copy;
+        }
+        float shape = settings.matchRms() ? (float) (0.2 * Math.sqrt(Math.max(rows, columns)))
+            : (float) Math.sqrt(Math.max(1, (double) rows / columns));
+        for (int i = 1; i <= settings.steps(); i++) {
+            // The last step gives the matrix its length too.
+            float scale = i == settings.steps() ? shape : 1;
+            step(ops, matrix, x, next, scale);
+            Tensor done = next;
+            next = x;
+            x = done;
+        }
+    }
+
+    private void step(Ops ops, Segment matrix, Tensor x, Tensor next, float scale) {
+        int side = (int) side(matrix);
+        Shape shape = Shape.of(side, side);
+        Tensor a = square.view(0, shape);
+        Tensor aa = fourth.view(0, shape);
+        Tensor p = polynomial.view(0, shape);
+        if (isTall(matrix)) {
+            ops.dense().backwardWeights(x, null, x, false, a, null, null,
+                workspace(ops, matrix) == 0 ? null : workspace);
+        } else {
+            ops.dense().forward(x, null, x, null, Activation.IDENTITY, null, a);
+        }
+        ops.dense().forward(a, null, a, null, Activation.IDENTITY, null, aa);
+        ops.update().polynomial(a, aa, scale * A, scale * B, scale * C, p);
+        if (isTall(matrix)) {
+            ops.dense().forward(x, null, p, null, Activation.IDENTITY, null, next);
+        } else {
+            ops.dense().backwardInput(p, x, Activation.IDENTITY, null, false, next);
+        }
+    }
+
+    @Override
+    public void close() {
+        memory.close();
+    }
+}

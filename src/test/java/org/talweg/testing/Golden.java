@@ -66,8 +66,22 @@ public final class Golden {
             return result;
         }
 
+        /** A list among the parameters. */
+        public int[] list(String param) {
+            JsonNode list = params.get(param);
+            int[] result = new int[list.size()];
+            for (int i = 0; i < result.length; i++) {
+                result[i] = list.get(i).asInt();
+            }
+            return result;
+        }
+
         public float number(String param, double otherwise) {
             return params.has(param) ? (float) params.get(param).asDouble() : (float) otherwise;
+        }
+
+        public boolean has(String param) {
+            return params.has(param);
         }
 
         public String text(String param) {
@@ -134,6 +148,10 @@ public final class Golden {
 
     /** Each value within the tolerance of the largest; NaN and infinities must be the same. */
     public static void expectClose(String what, double[] expected, float[] actual) {
+        expectClose(what, expected, actual, FLOAT32_TOLERANCE);
+    }
+
+    public static void expectClose(String what, double[] expected, float[] actual, double tolerance) {
         assertEquals(expected.length, actual.length, what + ": length");
         double largest = 0;
         for (double e : expected) {
@@ -141,7 +159,7 @@ public final class Golden {
         }
         for (int i = 0; i < expected.length; i++) {
             boolean close = Double.isFinite(expected[i]) && Float.isFinite(actual[i])
-                ? Math.abs(expected[i] - actual[i]) <= FLOAT32_TOLERANCE * largest
+                ? Math.abs(expected[i] - actual[i]) <= tolerance * largest
                 : Double.compare(expected[i], actual[i]) == 0;
             if (!close) {
                 fail(String.format("%s[%d] is %s, libtorch says %s; the largest entry is %s", what, i, actual[i],

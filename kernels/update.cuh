@@ -122,9 +122,10 @@ __device__ __forceinline__ void update(const Buffers& at, const float* control, 
   }
 }
 
+// Four blocks on a multiprocessor keep memory busy, and the registers that leaves spare every rule from spilling.
 // All update kernels take the same arguments; those that a rule does not need are null.
 #define UPDATE_KERNEL(name, Rule)                                                                                     \
-  extern "C" __global__ __launch_bounds__(kUpdateBlock) void name(                                                    \
+  extern "C" __global__ __launch_bounds__(kUpdateBlock, 4) void name(                                                 \
       float* parameters, const float* gradients, float* state0, float* state1, float* state2, float* state3,          \
       const float* control, const int* chunks, int64 count, const float* multipliers, const float* factors,           \
       const float* ratios, float* partials, int64 length) {                                                           \

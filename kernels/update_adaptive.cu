@@ -74,34 +74,35 @@ struct Adamax : Elementwise {
 
 struct NAdam : Elementwise {
   static constexpr int kStates = 2;
-  float gradient_size, size, root, beta1, rest1, beta2, rest2, epsilon, decay, keep;
+  float gradient_size, size, root, beta1, rest1, beta2, rest2, epsilon, decay;
   bool decoupled;
+  float keep;
   __device__ explicit NAdam(const Step& step)
       : gradient_size(step.rate_scalar(0)), size(step.rate_scalar(1)), root(step.scalar(2)), beta1(step.momentum()),
         rest1(step.scalar(3)), beta2(step.scalar(4)), rest2(step.scalar(5)), epsilon(step.scalar(6)),
-        decay(step.decay(7)), keep(1.0f - step.rate() * decay), decoupled(step.scalar(8) != 0) {}
+        decay(step.decay(7)), decoupled(step.scalar(8) != 0), keep(decoupled ? 1.0f - step.rate() * decay : 1.0f) {}
   __device__ void operator()(float& p, float g, float* s) const {
-    if (decoupled) p = p * keep;
-    else g = fmaf(decay, p, g);
+    if (!decoupled) g = fmaf(decay, p, g);
+    p = p * keep;
     s[0] = fmaf(beta1, s[0], rest1 * g);
     s[1] = fmaf(beta2, s[1], rest2 * g * g);
     float h = sqrtf(s[1]) / root + epsilon;
-    p = fmaf(-gradient_size, g / h, p);
-    p = fmaf(-size, s[0] / h, p);
+    p = fmaf(-size, s[0] / h, fmaf(-gradient_size, g / h, p));
   }
 };
 
 struct RAdam : Elementwise {
   static constexpr int kStates = 2;
-  float size, beta1, rest1, beta2, rest2, epsilon, decay, keep;
+  float size, beta1, rest1, beta2, rest2, epsilon, decay;
   bool rectified, decoupled;
+  float keep;
   __device__ explicit RAdam(const Step& step)
       : size(step.rate_scalar(0)), beta1(step.momentum()), rest1(step.scalar(2)), beta2(step.scalar(3)),
-        rest2(step.scalar(4)), epsilon(step.scalar(5)), decay(step.decay(6)), keep(1.0f - step.rate() * decay),
-        rectified(step.scalar(1) != 0), decoupled(step.scalar(7) != 0) {}
+        rest2(step.scalar(4)), epsilon(step.scalar(5)), decay(step.decay(6)), rectified(step.scalar(1) != 0),
+        decoupled(step.scalar(7) != 0), keep(decoupled ? 1.0f - step.rate() * decay : 1.0f) {}
   __device__ void operator()(float& p, float g, float* s) const {
-    if (decoupled) p = p * keep;
-    else g = fmaf(decay, p, g);
+    if (!decoupled) g = fmaf(decay, p, g);
+    p = p * keep;
     s[0] = fmaf(beta1, s[0], rest1 * g);
     s[1] = fmaf(beta2, s[1], rest2 * g * g);
     p = fmaf(-size, rectified ? s[0] / (sqrtf(s[1]) + epsilon) : s[0], p);

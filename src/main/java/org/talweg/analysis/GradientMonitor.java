@@ -11,8 +11,7 @@ import org.talweg.train.Trainer;
 
 /**
  * Watches the gradients of a model while it trains: on the same batch each time, with programs and memory of its own,
- * so that training goes on as if nobody looked. It looks when training starts and then whenever at least so many steps
- * were taken since the last look; steps are reported in groups, and it looks at the end of a group.
+ * so that training goes on as if nobody looked. It looks when training starts and then every so many steps.
  */
 public final class GradientMonitor implements Listener {
     private final Dataset batch;
@@ -41,13 +40,19 @@ public final class GradientMonitor implements Listener {
     public void onTrainBegin(Trainer started, int epochs, int stepsPerEpoch) {
         trainer = started;
         before = null;
+        steps = 0;
         look();
+    }
+
+    @Override
+    public int stepsUntilReport() {
+        return every - (int) steps;
     }
 
     @Override
     public void onSteps(List<StepMetrics> taken) {
         steps += taken.size();
-        if (steps >= every) {
+        if (steps == every) {
             look();
         }
     }

@@ -8,9 +8,8 @@ import org.talweg.train.Trainer;
 import org.talweg.train.TrainingResult;
 
 /**
- * Keeps the model's parameters as they were when training began, at least so many steps apart while it went on, and when
- * it ended. They are copied to the host between steps, so training goes the same way as without. Steps are reported in
- * groups, and points lie at the ends of groups.
+ * Keeps the model's parameters as they were when training began, every so many steps, and when it ended. They are copied
+ * to the host between steps, so training goes the same way as without.
  */
 public final class TrajectoryRecorder implements Listener {
     private final int every;
@@ -19,7 +18,7 @@ public final class TrajectoryRecorder implements Listener {
     private Trainer trainer;
     private long taken;
 
-    /** @param every steps between two points, at least */
+    /** @param every steps between two points */
     public TrajectoryRecorder(int every) {
         if (every < 1) {
             throw new IllegalArgumentException("a point every " + every + " steps; at least 1 is needed");
@@ -37,9 +36,14 @@ public final class TrajectoryRecorder implements Listener {
     }
 
     @Override
+    public int stepsUntilReport() {
+        return every - (int) (taken % every);
+    }
+
+    @Override
     public void onSteps(List<StepMetrics> done) {
         taken += done.size();
-        if (taken - steps.get(steps.size() - 1) >= every) {
+        if (taken % every == 0) {
             record();
         }
     }

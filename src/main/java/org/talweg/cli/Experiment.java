@@ -100,10 +100,15 @@ final class Experiment {
         all = Datasets.builtIn(data);
         loss();
         Optional<Scaler.Method> method = ScaleChoices.ALL.parse(scale);
-        Split raw = all.shuffle(seed).split(TRAIN_SHARE, VALIDATION_SHARE);
+        Split raw = split(all, seed);
         scaler = method.map(fitting -> fitting.fit(raw.train())).orElse(null);
         split = scaler == null ? raw : scaler.apply(raw);
         rows();
+    }
+
+    /** The rows of a run, which other commands find again by its seed. */
+    static Split split(Dataset data, long seed) {
+        return data.shuffle(seed).split(TRAIN_SHARE, VALIDATION_SHARE);
     }
 
     String dataName() {

@@ -5,7 +5,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
+import org.talweg.analysis.GradientHealth;
+import org.talweg.analysis.StationaryPoint;
 import org.talweg.data.Dataset;
 import org.talweg.data.Split;
 import org.talweg.nn.Model;
@@ -43,6 +46,28 @@ final class JsonProgress implements Progress {
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("epoch", metrics.epoch());
         line.putAll(metrics.values());
+        print(line);
+    }
+
+    @Override
+    public void health(GradientHealth health) {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("gradients", health.findings().stream().map(finding -> finding.condition().name().toLowerCase(Locale.ROOT))
+            .toList());
+        line.put("attenuation", health.attenuation());
+        line.put("layers", health.layers());
+        print(line);
+    }
+
+    @Override
+    public void stopped(StationaryPoint point) {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("stationary_point", point.kind().name().toLowerCase(Locale.ROOT));
+        line.put("gradient_norm", point.gradientNorm());
+        if (point.kind() != StationaryPoint.Kind.SLOPE) {
+            line.put("smallest_curvature", point.smallest());
+            line.put("largest_curvature", point.largest());
+        }
         print(line);
     }
 

@@ -3,6 +3,8 @@ package org.talweg.cli;
 import java.io.Console;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import org.talweg.analysis.GradientHealth;
+import org.talweg.analysis.StationaryPoint;
 import org.talweg.data.Dataset;
 import org.talweg.data.Split;
 import org.talweg.nn.Model;
@@ -20,6 +22,12 @@ interface Progress extends Listener {
     }
 
     void begin(Devices.Choice choice, Dataset data, Split split, Model model);
+
+    /** What a look at the gradients showed, while training. */
+    void health(GradientHealth health);
+
+    /** Where training stopped, for runs that end by their gradient norm. */
+    void stopped(StationaryPoint point);
 
     /** Of the test rows; just before {@link #end}. */
     void confusion(ConfusionMatrix matrix);

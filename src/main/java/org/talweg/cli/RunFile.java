@@ -10,6 +10,8 @@ import java.util.Map;
 
 /** {@code run.json}: how a run was made, so that other commands find its data again and a person can repeat it. */
 final class RunFile {
+    static final String NAME = "run.json";
+    static final String TRAJECTORY = "trajectory.safetensors";
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private RunFile() {
@@ -22,7 +24,7 @@ final class RunFile {
         run.put("scale", experiment.scaleText());
         run.put("loss", experiment.lossText());
         run.put("arguments", arguments);
-        Files.writeString(folder.resolve("run.json"), JSON.writerWithDefaultPrettyPrinter().writeValueAsString(run)
+        Files.writeString(folder.resolve(NAME), JSON.writerWithDefaultPrettyPrinter().writeValueAsString(run)
             + "\n");
     }
 }

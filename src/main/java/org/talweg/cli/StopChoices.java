@@ -1,6 +1,7 @@
 package org.talweg.cli;
 
 import java.time.Duration;
+import java.util.List;
 import org.talweg.cli.Choices.Choice;
 import org.talweg.train.LossChange;
 import org.talweg.train.NoImprovement;
@@ -31,5 +32,11 @@ final class StopChoices {
         new Choice<>("non_finite", "a gradient norm or a loss is not finite", s -> Stop.onNonFinite()));
 
     private StopChoices() {
+    }
+
+    /** The thresholds of those among {@code stops} that wait for a small gradient. */
+    static List<Double> gradientNorms(List<String> stops) {
+        return stops.stream().filter(stop -> ALL.choice(stop).name().equals("gradient_norm"))
+            .map(stop -> ALL.settings(stop).number("below")).toList();
     }
 }

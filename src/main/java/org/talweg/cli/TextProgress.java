@@ -5,10 +5,13 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
 import me.tongfei.progressbar.DelegatingProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
+import org.talweg.analysis.GradientHealth;
+import org.talweg.analysis.StationaryPoint;
 import org.talweg.data.Dataset;
 import org.talweg.data.Split;
 import org.talweg.nn.Model;
@@ -109,6 +112,18 @@ final class TextProgress implements Progress {
             out.print(terminal ? REWRITE + text : text);
             out.flush();
         }
+    }
+
+    @Override
+    public void health(GradientHealth health) {
+        rewrite(health.verdict().lines().map(line -> "gradients  " + line + System.lineSeparator())
+            .collect(Collectors.joining()));
+    }
+
+    @Override
+    public void stopped(StationaryPoint point) {
+        out.println();
+        out.println("stands  at " + point);
     }
 
     @Override

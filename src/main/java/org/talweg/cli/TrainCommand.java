@@ -5,6 +5,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.talweg.analysis.GradientMonitor;
+import org.talweg.analysis.StationaryPoint;
+import org.talweg.analysis.TrajectoryRecorder;
 import org.talweg.data.DataLoader;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
@@ -12,6 +15,7 @@ import org.talweg.ops.Devices;
 import org.talweg.optim.Schedule;
 import org.talweg.train.ConfusionMatrix;
 import org.talweg.train.Evaluation;
+import org.talweg.train.Listener;
 import org.talweg.train.Metric;
 import org.talweg.train.MetricsLog;
 import org.talweg.train.Stop;
@@ -33,6 +37,8 @@ import picocli.CommandLine.Spec;
         "  ./talweg train iris --stop no_improvement:patience=5 --metrics f1,auc"})
 final class TrainCommand implements Callable<Integer> {
     private static final int EVALUATION_BATCH = 1024;
+    /** Momentum carries the last step past the point whose gradient norm ended training. */
+    private static final double LEVEL = 10;
 
     @Spec
     private CommandSpec spec;
@@ -68,6 +74,14 @@ final class TrainCommand implements Callable<Integer> {
         description = "Model of the epoch that was best by a metric, e.g. best:val_accuracy (best: by val_loss), or last.")
     private String keep;
 
+    @Option(names = "--trajectory", paramLabel = "STEPS", showDefaultValue = Visibility.NEVER,
+        description = "Keeps the parameters every so many steps, e.g. 10, for 'talweg landscape --method pca'.")
+    private Integer trajectory;
+
+    @Option(names = "--diagnose", paramLabel = "STEPS", showDefaultValue = Visibility.NEVER,
+        description = "Looks at the gradients every so many steps, e.g. 100, and says where they vanish or explode.")
+    private Integer diagnose;
+
     @Option(names = "--out", paramLabel = "DIR", showDefaultValue = Visibility.NEVER,
         description = "Where metrics and model go, e.g. runs/a (default: runs/DATA-DATE-TIME).")
     private Path out;
@@ -82,6 +96,8 @@ final class TrainCommand implements Callable<Integer> {
         Schedule schedule = ScheduleChoices.parse(schedules, experiment.optimizer().learningRate(), perEpoch);
         Metric[] measured = metrics.stream().map(MetricChoices.ALL::parse).toArray(Metric[]::new);
         String kept = kept();
+        TrajectoryRecorder recorder = trajectory == null ? null : new TrajectoryRecorder(trajectory);
+        Experiment.check(diagnose == null || diagnose >= 1, "--diagnose " + diagnose + ": at least 1 step is needed");
         Stop[] criteria = stops.stream().map(StopChoices.ALL::parse).toArray(Stop[]::new);
 
         Devices.Choice choice = experiment.device();
@@ -89,8 +105,15 @@ final class TrainCommand implements Callable<Integer> {
             Path folder = experiment.folder(out);
             Progress progress = Progress.of(spec.commandLine().getOut(), json);
             progress.begin(choice, experiment.data(), experiment.split(), model);
+            List<Listener> listeners = new ArrayList<>(List.of(progress, new MetricsLog(folder.resolve("metrics.jsonl"))));
+            if (recorder != null) {
+                listeners.add(recorder);
+            }
+            if (diagnose != null) {
+                listeners.add(new GradientMonitor(experiment.split().train(), diagnose, progress::health));
+            }
             Trainer.Builder builder = experiment.trainer(model).schedule(schedule).metrics(measured).stopWhen(criteria)
-                .listeners(progress, new MetricsLog(folder.resolve("metrics.jsonl")));
+                .listeners(listeners.toArray(Listener[]::new));
             Trainer trainer = (kept == null ? builder : builder.restoreBest(kept)).build();
             try (Interruption interruption = new Interruption(trainer)) {
                 TrainingResult result = trainer.fit(experiment.trainingRows(),
@@ -99,6 +122,13 @@ final class TrainCommand implements Callable<Integer> {
                 Evaluation test = trainer.evaluate(testRows);
                 model.save(folder.resolve("model.safetensors"));
                 RunFile.write(folder, experiment, spec.commandLine().getParseResult().originalArgs());
+                if (recorder != null) {
+                    recorder.trajectory().save(folder.resolve(RunFile.TRAJECTORY));
+                }
+                for (double below : StopChoices.gradientNorms(stops)) {
+                    progress.stopped(StationaryPoint.of(model, experiment.loss(), experiment.split().train(),
+                        LEVEL * below));
+                }
                 if (confusion) {
                     progress.confusion(ConfusionMatrix.of(trainer.predict(testRows)));
                 }

@@ -141,7 +141,9 @@ final class TrainingRun implements AutoCloseable {
 
     /** Runs steps from batch {@code first} of the epoch on, as many as the tables hold, the epoch has, and may be. */
     private List<StepMetrics> chunk(int epoch, int first) {
-        int most = (int) Math.min(Math.min(state.capacity(), loader.batches() - first), totalSteps - stepsDone);
+        int asked = trainer.listeners().stream().mapToInt(Listener::stepsUntilReport).min().orElse(Integer.MAX_VALUE);
+        int most = (int) Math.min(Math.min(Math.min(state.capacity(), asked), loader.batches() - first),
+            totalSteps - stepsDone);
         for (int i = 0; i < most; i++) {
             Schedule.At at = new Schedule.At(stepsDone + i, totalSteps, loader.batches());
             int row = i * StepState.SCHEDULE_COLUMNS;

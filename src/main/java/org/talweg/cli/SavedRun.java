@@ -1,0 +1,65 @@
+package org.talweg.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.talweg.data.Dataset;
+import org.talweg.data.Datasets;
+import org.talweg.data.Split;
+import org.talweg.nn.Model;
+import org.talweg.ops.Device;
+import org.talweg.tape.Loss;
+
+/** A folder that {@code talweg train} wrote: its model, and the rows it was trained, validated and tested on. */
+record SavedRun(Path folder, String dataName, long seed, Dataset all, Loss loss) {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** Which rows to look at. */
+    enum Rows { TRAIN, VALIDATION, TEST }
+
+    /**
+     * @throws IOException if the folder holds no run; says what is missing and what to do
+     */
+    static SavedRun read(Path folder) throws IOException {
+        Path description = folder.resolve(RunFile.NAME);
+        if (!Files.isDirectory(folder)) {
+            throw new IOException(folder + " is no folder; name one that 'talweg train' wrote, below runs or by --out");
+        }
+        if (!Files.isRegularFile(description)) {
+            throw new IOException(folder + " holds no " + RunFile.NAME + "; name a folder that 'talweg train' wrote");
+        }
+        JsonNode run;
+        try {
+            run = JSON.readTree(description.toFile());
+        } catch (JsonProcessingException e) {
+            throw new IOException(description + " is damaged: " + e.getOriginalMessage(), e);
+        }
+        for (String key : new String[] {"data", "seed", "loss"}) {
+            if (!run.has(key)) {
+                throw new IOException(description + " has no '" + key + "'; train again with this version");
+            }
+        }
+        Dataset all = Datasets.builtIn(run.get("data").asText());
+        return new SavedRun(folder, run.get("data").asText(), run.get("seed").asLong(), all,
+            LossChoices.parse(run.get("loss").asText(), all));
+    }
+
+    /** The caller closes it. */
+    Model model(Device device) throws IOException {
+        return Model.load(folder.resolve("model.safetensors"), device);
+    }
+
+    /** Scaled as the model wants them. */
+    Dataset rows(Rows which, Model model) {
+        Split split = Experiment.split(all, seed);
+        Dataset rows = switch (which) {
+            case TRAIN -> split.train();
+            case VALIDATION -> split.validation();
+            case TEST -> split.test();
+        };
+        return model.scaler().map(scaler -> scaler.apply(rows)).orElse(rows);
+    }
+}

@@ -49,7 +49,8 @@ final class GradientProbe implements AutoCloseable {
             gradients = resources.tensor(device, DType.FLOAT32, parameters.shape(), "probed gradients");
             ProgramMemory memory = resources.add(new ProgramMemory(device, rows), ProgramMemory::close);
             program = new GradientProgram(tape, memory, parameters, model.states(), gradients, onDevice.features(),
-                onDevice.targets(), loss);
+                onDevice.targets(), loss, rows);
+            loss.prepare(device.ops(), onDevice.targets(), null, rows, memory.of(loss, model.outputShape()));
         } catch (RuntimeException e) {
             resources.close();
             throw e;
@@ -83,7 +84,7 @@ final class GradientProbe implements AutoCloseable {
         double total = 0;
         for (Parameter parameter : tape.parameters()) {
             Sums sums = layers.computeIfAbsent(layerOf(parameter.name()), name -> new Sums());
-            double gradient = squares(parameter.in(gradients)) / ((double) rows * rows);
+            double gradient = squares(parameter.in(gradients));
             sums.gradients += gradient;
             total += gradient;
             if (parameter.shape().rank() > 1) {
@@ -96,7 +97,7 @@ final class GradientProbe implements AutoCloseable {
             Sums own = value.name().contains(".") ? layers.get(layerOf(value.name())) : null;
             if (own != null) {
                 current = own;
-                current.signal = squares(program.gradient(value)) / ((double) rows * rows);
+                current.signal = squares(program.gradient(value));
             }
             if (current != null) {
                 countUnits(value, current);

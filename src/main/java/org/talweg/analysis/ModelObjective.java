@@ -48,10 +48,11 @@ public final class ModelObjective implements Objective, AutoCloseable {
                 device.ops().data().copy(model.states(), states);
             }
             ProgramMemory memory = resources.add(new ProgramMemory(device, Math.min(rows, ROWS)), ProgramMemory::close);
+            loss.prepare(device.ops(), onDevice.targets(), null, rows, memory.of(loss, model.outputShape()));
             for (int from = 0; from < rows; from += ROWS) {
                 int to = Math.min(rows, from + ROWS);
                 programs.add(new GradientProgram(model.tape(), memory, parameters, states, gradients,
-                    onDevice.features().rows(from, to), onDevice.targets().rows(from, to), loss));
+                    onDevice.features().rows(from, to), onDevice.targets().rows(from, to), loss, rows));
             }
             start = compact(Vectors.download(device, model.parameters()));
         } catch (RuntimeException e) {
@@ -109,7 +110,7 @@ public final class ModelObjective implements Objective, AutoCloseable {
             program.run();
             double[] part = compact(Vectors.download(device, gradients));
             for (int i = 0; i < dimensions; i++) {
-                sum[i] += part[i] / rows;
+                sum[i] += part[i];
             }
         }
         return sum;

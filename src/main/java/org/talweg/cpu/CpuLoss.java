@@ -1,103 +1,154 @@
 package org.talweg.cpu;
 
 import org.talweg.ops.BatchRows;
+import org.talweg.ops.CrossEntropy;
+import org.talweg.ops.ElementwiseLoss;
+import org.talweg.ops.LossBatch;
 import org.talweg.ops.LossOps;
-import org.talweg.ops.LossShape;
 import org.talweg.tensor.Tensor;
 
 /** Losses row by row, each row's values read from the cache after the first pass. */
 final class CpuLoss implements LossOps {
     private double[] exponentials = new double[0];
+    private double[] shares = new double[0];
 
     @Override
-    public void softmaxCrossEntropy(Tensor logits, Tensor labels, BatchRows rows, float gradientScale,
-                                    Tensor rowLosses, Tensor rowHits, Tensor gradient) {
-        LossShape shape = LossShape.labelled(logits, labels, rows, rowLosses, rowHits, gradient);
-        int classes = shape.columns();
-        exponentials = exponentials.length < classes ? new double[classes] : exponentials;
-        float[] z = Heap.floats(logits);
-        for (int i = 0; i < shape.batch(); i++) {
-            int start = Heap.start(logits) + i * classes;
-            int label = Heap.ints(labels)[Heap.start(labels) + Heap.row(rows, i)];
-            boolean inside = label >= 0 && label < classes;
-            int largest = 0;
-            for (int j = 1; j < classes; j++) {
-                largest = z[start + j] > z[start + largest] ? j : largest;
-            }
-            double max = z[start + largest];
+    public void crossEntropy(CrossEntropy loss, LossBatch batch, Tensor classWeights, Tensor factors) {
+        batch.expectColumns("class weights", classWeights);
+        int classes = batch.columns();
+        if (exponentials.length < classes) {
+            exponentials = new double[classes];
+            shares = new double[classes];
+        }
+        float[] x = Heap.floats(batch.prediction());
+        double factor = at(factors, 0);
+        double scale = batch.gradientScale() * factor;
+        for (int i = 0; i < batch.size(); i++) {
+            int start = Heap.start(batch.prediction()) + i * classes;
+            int row = Heap.row(batch.rows(), i);
+            double total = share(loss, batch, classWeights, row);
+            int largest = largest(x, start, classes);
+            double max = x[start + Math.max(largest, 0)];
             double sum = 0;
-            for (int j = 0; j < classes; j++) {
-                exponentials[j] = Math.exp(z[start + j] - max);
+            for (int j = 0; loss.logits() && j < classes; j++) {
+                exponentials[j] = Math.exp(x[start + j] - max);
                 sum += exponentials[j];
             }
-            double loss = inside ? Math.log(sum) - (z[start + label] - max) : Double.NaN;
-            Heap.floats(rowLosses)[Heap.start(rowLosses) + i] = (float) loss;
-            if (rowHits != null) {
-                Heap.floats(rowHits)[Heap.start(rowHits) + i] = largest == label && loss == loss ? 1 : 0;
+            double value = 0;
+            for (int j = 0; j < classes; j++) {
+                value -= shares[j] == 0 ? 0 : shares[j] * (loss.logits() ? x[start + j] - max : x[start + j]);
             }
-            if (gradient != null) {
-                float[] g = Heap.floats(gradient);
-                int at = Heap.start(gradient) + i * classes;
-                double scale = inside ? gradientScale / sum : Double.NaN;
+            if (loss.logits() && total != 0) {
+                value += total * Math.log(sum);
+            }
+            Heap.floats(batch.rowLosses())[Heap.start(batch.rowLosses()) + i] =
+                (float) (batch.lossScale() * factor * value);
+            if (batch.rowHits() != null) {
+                boolean hit = largest >= 0 && largest == wanted(loss, batch, row) && value == value;
+                Heap.floats(batch.rowHits())[Heap.start(batch.rowHits()) + i] = hit ? (float) at(factors, 1) : 0;
+            }
+            if (batch.gradient() != null) {
+                float[] g = Heap.floats(batch.gradient());
+                int at = Heap.start(batch.gradient()) + i * classes;
                 for (int j = 0; j < classes; j++) {
-                    g[at + j] = (float) (exponentials[j] * scale);
-                }
-                if (inside) {
-                    g[at + label] = (float) (gradientScale * (exponentials[label] / sum - 1));
+                    double softmax = loss.logits() ? exponentials[j] / sum : 0;
+                    g[at + j] = (float) (scale * (total * softmax - shares[j]));
                 }
             }
         }
     }
 
-    @Override
-    public void squaredError(Tensor prediction, Tensor target, BatchRows rows, float gradientScale, Tensor rowLosses,
-                             Tensor gradient) {
-        LossShape shape = LossShape.elementwise(prediction, target, rows, rowLosses, null, gradient);
-        int columns = shape.columns();
-        float[] p = Heap.floats(prediction);
-        float[] t = Heap.floats(target);
-        double scale = gradientScale * 2.0 / columns;
-        for (int i = 0; i < shape.batch(); i++) {
-            int pAt = Heap.start(prediction) + i * columns;
-            int tAt = Heap.start(target) + Heap.row(rows, i) * columns;
-            double sum = 0;
-            for (int j = 0; j < columns; j++) {
-                double difference = (double) p[pAt + j] - t[tAt + j];
-                sum += difference * difference;
-                if (gradient != null) {
-                    Heap.floats(gradient)[Heap.start(gradient) + i * columns + j] = (float) (scale * difference);
-                }
-            }
-            Heap.floats(rowLosses)[Heap.start(rowLosses) + i] = (float) (sum / columns);
+    /** Fills {@link #shares} with what each class's −log p is multiplied by, and returns their sum. */
+    private double share(CrossEntropy loss, LossBatch batch, Tensor classWeights, int row) {
+        int classes = batch.columns();
+        double kept = 1 - (double) loss.labelSmoothing();
+        double uniform = (double) loss.labelSmoothing() / classes;
+        int label = -1;
+        if (batch.isLabelled()) {
+            label = Heap.ints(batch.target())[Heap.start(batch.target()) + row];
+            boolean ignored = label == loss.ignoredLabel();
+            uniform = ignored ? 0 : label < 0 || label >= classes ? Double.NaN : uniform;
+            kept = ignored ? 0 : kept;
         }
+        double total = 0;
+        for (int j = 0; j < classes; j++) {
+            double target = batch.isLabelled() ? j == label ? 1 : 0
+                : Heap.floats(batch.target())[Heap.start(batch.target()) + row * classes + j];
+            shares[j] = at(classWeights, j) * (kept * target + uniform);
+            total += shares[j];
+        }
+        return total;
+    }
+
+    private static int wanted(CrossEntropy loss, LossBatch batch, int row) {
+        int start = Heap.start(batch.target());
+        if (batch.isLabelled()) {
+            int label = Heap.ints(batch.target())[start + row];
+            return label == loss.ignoredLabel() ? -1 : label;
+        }
+        return largest(Heap.floats(batch.target()), start + row * batch.columns(), batch.columns());
+    }
+
+    /** The first largest, among which no NaN counts; −1 if all are NaN. */
+    private static int largest(float[] values, int start, int count) {
+        int largest = -1;
+        for (int j = 0; j < count; j++) {
+            float value = values[start + j];
+            largest = largest < 0 ? value == value ? j : -1 : value > values[start + largest] ? j : largest;
+        }
+        return largest;
     }
 
     @Override
-    public void binaryCrossEntropyWithLogits(Tensor logits, Tensor target, BatchRows rows, float gradientScale,
-                                             Tensor rowLosses, Tensor rowHits, Tensor gradient) {
-        LossShape shape = LossShape.elementwise(logits, target, rows, rowLosses, rowHits, gradient);
-        int columns = shape.columns();
-        double scale = (double) gradientScale / columns;
-        for (int i = 0; i < shape.batch(); i++) {
-            int zAt = Heap.start(logits) + i * columns;
-            int tAt = Heap.start(target) + Heap.row(rows, i) * columns;
+    public void labelFactors(CrossEntropy loss, Tensor labels, BatchRows rows, int count, Tensor classWeights,
+                             boolean weightedMean, Tensor factors) {
+        double weight = 0;
+        int kept = 0;
+        for (int i = 0; i < count; i++) {
+            int label = Heap.ints(labels)[Heap.start(labels) + Heap.row(rows, i)];
+            if (label != loss.ignoredLabel()) {
+                boolean outside = classWeights != null && (label < 0 || label >= classWeights.elements());
+                weight += outside ? Double.NaN : at(classWeights, label);
+                kept++;
+            }
+        }
+        float[] f = Heap.floats(factors);
+        f[Heap.start(factors)] = weightedMean ? (float) (count / weight) : 1;
+        f[Heap.start(factors) + 1] = (float) count / kept;
+    }
+
+    @Override
+    public void elementwise(ElementwiseLoss loss, LossBatch batch, Tensor weights, Tensor positiveWeights) {
+        batch.expectElementwise(loss, weights, positiveWeights);
+        int columns = batch.columns();
+        float[] p = Heap.floats(batch.prediction());
+        float[] t = Heap.floats(batch.target());
+        for (int i = 0; i < batch.size(); i++) {
+            int pAt = Heap.start(batch.prediction()) + i * columns;
+            int tAt = Heap.start(batch.target()) + Heap.row(batch.rows(), i) * columns;
             double sum = 0;
             int hits = 0;
             for (int j = 0; j < columns; j++) {
-                double z = Heap.floats(logits)[zAt + j];
-                double t = Heap.floats(target)[tAt + j];
-                double e = Math.exp(-Math.abs(z));
-                sum += Math.max(z, 0) - z * t + Math.log1p(e);
-                hits += (z > 0) == (t > 0.5) ? 1 : 0;
-                if (gradient != null) {
-                    double sigmoid = (z > 0 ? 1 : e) / (1 + e);
-                    Heap.floats(gradient)[Heap.start(gradient) + i * columns + j] = (float) (scale * (sigmoid - t));
+                float prediction = p[pAt + j];
+                float target = t[tAt + j];
+                double weight = at(weights, j);
+                double positive = at(positiveWeights, j);
+                sum += weight * loss.loss(prediction, target, positive);
+                hits += loss.isHit(prediction, target) ? 1 : 0;
+                if (batch.gradient() != null) {
+                    Heap.floats(batch.gradient())[Heap.start(batch.gradient()) + i * columns + j] = (float)
+                        (batch.gradientScale() * weight * loss.derivative(prediction, target, positive));
                 }
             }
-            Heap.floats(rowLosses)[Heap.start(rowLosses) + i] = (float) (sum / columns);
-            if (rowHits != null) {
-                Heap.floats(rowHits)[Heap.start(rowHits) + i] = (float) hits / columns;
+            Heap.floats(batch.rowLosses())[Heap.start(batch.rowLosses()) + i] = (float) (batch.lossScale() * sum);
+            if (batch.rowHits() != null) {
+                Heap.floats(batch.rowHits())[Heap.start(batch.rowHits()) + i] = (float) hits / columns;
             }
         }
+    }
+
+    /** An element, or 1 where there is no tensor. */
+    private static double at(Tensor tensor, int index) {
+        return tensor == null ? 1 : Heap.floats(tensor)[Heap.start(tensor) + index];
     }
 }

@@ -1,117 +1,197 @@
 package org.talweg.nn;
 
-import org.talweg.ops.BatchRows;
-import org.talweg.ops.Ops;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import org.talweg.ops.ElementwiseLoss;
+import org.talweg.ops.ElementwiseLoss.Formula;
 import org.talweg.tape.Loss;
-import org.talweg.tensor.DType;
-import org.talweg.tensor.Shape;
-import org.talweg.tensor.Tensor;
 
-/** The losses. All are means over the rows of a batch; formulas in {@link org.talweg.ops.LossOps}. */
+/**
+ * The losses, by method and by the name they have on the command line. All are means over rows and columns unless
+ * {@link Reduction} says otherwise; formulas in {@link org.talweg.ops.CrossEntropy} and {@link ElementwiseLoss}.
+ */
 public final class Losses {
+    /** PyTorch's, which keeps the logarithm of a rate of 0 finite. */
+    private static final float POISSON_EPSILON = 1e-8f;
+
+    private record Entry(String description, Supplier<Loss> defaults) {
+    }
+
+    private static final Map<String, Entry> BY_NAME = new LinkedHashMap<>();
+
+    static {
+        add("squared_error", "for numbers: the squared difference (mean: MSE)", Losses::squaredError);
+        add("absolute_error", "for numbers with outliers: the absolute difference (mean: MAE)", Losses::absoluteError);
+        add("huber", "for numbers with outliers: squared within 1, linear beyond", () -> huber(1));
+        add("smooth_l1", "as huber, divided by its threshold of 1", () -> smoothL1(1));
+        add("log_cosh", "for numbers with outliers: a smooth form between squared and absolute", Losses::logCosh);
+        add("softmax_cross_entropy", "for one of several classes; the model gives logits", Losses::softmaxCrossEntropy);
+        add("nll", "for one of several classes; the model gives log-probabilities", Losses::nll);
+        add("binary_cross_entropy", "for yes or no; the model gives logits", Losses::binaryCrossEntropyWithLogits);
+        add("binary_cross_entropy_probabilities", "for yes or no; the model gives probabilities",
+            Losses::binaryCrossEntropyOnProbabilities);
+        add("hinge", "for yes or no with a margin of 1, as support vector machines have it", Losses::hinge);
+        add("squared_hinge", "hinge, squared", Losses::squaredHinge);
+        add("hinge_embedding", "for like or unlike; the model gives a distance, unlike is kept 1 away",
+            () -> hingeEmbedding(1));
+        add("kl_divergence", "for probabilities; the model gives log-probabilities", Losses::klDivergence);
+        add("poisson", "for counts; the model gives the logarithm of the rate", Losses::poisson);
+        add("focal", "for rare yes among no (alpha 0.25, gamma 2); the model gives logits", () -> focal(0.25f, 2));
+    }
+
     private Losses() {
     }
 
-    /** For one of several classes: predictions are logits [classes], targets class numbers. */
-    public static Loss softmaxCrossEntropy() {
-        return new SoftmaxCrossEntropy();
+    private static void add(String name, String description, Supplier<Loss> defaults) {
+        BY_NAME.put(name, new Entry(description, defaults));
     }
 
-    /** For numbers: mean over columns of the squared difference. */
-    public static Loss squaredError() {
-        return new SquaredError();
+    /** The names of {@link #byName}, in the order of this page. */
+    public static List<String> names() {
+        return List.copyOf(BY_NAME.keySet());
     }
 
-    /** For yes or no: predictions are logits, targets 0 or 1 (or probabilities); mean over columns. */
-    public static Loss binaryCrossEntropyWithLogits() {
-        return new BinaryCrossEntropyWithLogits();
+    /**
+     * A loss with its usual parameters.
+     *
+     * @throws IllegalArgumentException if there is none of this name; lists all of them with a line each
+     */
+    public static Loss byName(String name) {
+        Entry entry = BY_NAME.get(name);
+        if (entry == null) {
+            throw new IllegalArgumentException("there is no loss '" + name + "'; choose one of\n" + BY_NAME.entrySet()
+                .stream().map(e -> String.format("  %-35s %s", e.getKey(), e.getValue().description()))
+                .collect(Collectors.joining("\n")));
+        }
+        return entry.defaults().get();
     }
 
-    private record SoftmaxCrossEntropy() implements Loss {
-        @Override
-        public String name() {
-            return "softmax_cross_entropy";
-        }
-
-        @Override
-        public DType targetType() {
-            return DType.INT32;
-        }
-
-        @Override
-        public Shape targetRow(Shape prediction) {
-            if (prediction.rank() != 1 || prediction.dim(0) < 2) {
-                throw new IllegalArgumentException("softmax cross-entropy takes logits of at least 2 classes, not "
-                    + prediction + "; for one yes-or-no logit use binary cross-entropy");
-            }
-            return Shape.of();
-        }
-
-        @Override
-        public boolean hasHits() {
-            return true;
-        }
-
-        @Override
-        public void apply(Ops ops, Tensor prediction, Tensor target, BatchRows rows, float gradientScale,
-                          Tensor rowLosses, Tensor rowHits, Tensor gradient) {
-            ops.loss().softmaxCrossEntropy(prediction, target, rows, gradientScale, rowLosses, rowHits, gradient);
-        }
+    /** For numbers: (p − t)². */
+    public static ElementLoss squaredError() {
+        return plain("squared_error", Formula.SQUARED_ERROR);
     }
 
-    private record SquaredError() implements Loss {
-        @Override
-        public String name() {
-            return "squared_error";
-        }
-
-        @Override
-        public DType targetType() {
-            return DType.FLOAT32;
-        }
-
-        @Override
-        public Shape targetRow(Shape prediction) {
-            return prediction;
-        }
-
-        @Override
-        public boolean hasHits() {
-            return false;
-        }
-
-        @Override
-        public void apply(Ops ops, Tensor prediction, Tensor target, BatchRows rows, float gradientScale,
-                          Tensor rowLosses, Tensor rowHits, Tensor gradient) {
-            ops.loss().squaredError(prediction, target, rows, gradientScale, rowLosses, gradient);
-        }
+    /** For numbers with outliers: |p − t|. */
+    public static ElementLoss absoluteError() {
+        return plain("absolute_error", Formula.ABSOLUTE_ERROR);
     }
 
-    private record BinaryCrossEntropyWithLogits() implements Loss {
-        @Override
-        public String name() {
-            return "binary_cross_entropy";
-        }
+    /** For numbers with outliers: half the square up to a difference of {@code delta}, above 0, and linear beyond. */
+    public static ElementLoss huber(float delta) {
+        expect(delta > 0 && delta < Float.POSITIVE_INFINITY, "delta of huber", delta, "above 0 and finite");
+        return ElementLoss.of("huber", new ElementwiseLoss(Formula.HUBER, delta, 0));
+    }
 
-        @Override
-        public DType targetType() {
-            return DType.FLOAT32;
-        }
+    /** Huber's loss divided by {@code beta}, at least 0: its slopes far out stay ±1. With 0 the absolute error. */
+    public static ElementLoss smoothL1(float beta) {
+        expect(beta >= 0 && beta < Float.POSITIVE_INFINITY, "beta of smooth_l1", beta, "at least 0 and finite");
+        return ElementLoss.of("smooth_l1", new ElementwiseLoss(Formula.SMOOTH_L1, beta, 0));
+    }
 
-        @Override
-        public Shape targetRow(Shape prediction) {
-            return prediction;
-        }
+    /** For numbers with outliers: log cosh(p − t), about squared near 0 and absolute far out. */
+    public static ElementLoss logCosh() {
+        return plain("log_cosh", Formula.LOG_COSH);
+    }
 
-        @Override
-        public boolean hasHits() {
-            return true;
-        }
+    /** For one of several classes: predictions are logits, targets class numbers. */
+    public static ClassLoss softmaxCrossEntropy() {
+        return ClassLoss.of(true);
+    }
 
-        @Override
-        public void apply(Ops ops, Tensor prediction, Tensor target, BatchRows rows, float gradientScale,
-                          Tensor rowLosses, Tensor rowHits, Tensor gradient) {
-            ops.loss().binaryCrossEntropyWithLogits(prediction, target, rows, gradientScale, rowLosses, rowHits, gradient);
+    /** For one of several classes: predictions are log-probabilities, targets class numbers. */
+    public static ClassLoss nll() {
+        return ClassLoss.of(false);
+    }
+
+    /**
+     * For yes or no: predictions are logits, targets 0 or 1, or probabilities.
+     *
+     * @param positiveWeights how much more a yes counts than a no, for each column; none for equally much
+     */
+    public static ElementLoss binaryCrossEntropyWithLogits(float... positiveWeights) {
+        return ElementLoss.of("binary_cross_entropy", ElementwiseLoss.of(Formula.BINARY_CROSS_ENTROPY),
+            positiveWeights);
+    }
+
+    /** For yes or no: predictions are probabilities. Prefer logits, which do not saturate. */
+    public static ElementLoss binaryCrossEntropyOnProbabilities() {
+        return plain("binary_cross_entropy_probabilities", Formula.BINARY_CROSS_ENTROPY_PROBABILITIES);
+    }
+
+    /** For yes or no: max(0, 1 − y p), targets ±1 or 1 and 0. Keras' {@code hinge}. */
+    public static ElementLoss hinge() {
+        return plain("hinge", Formula.HINGE);
+    }
+
+    /** For yes or no: max(0, 1 − y p)², targets ±1 or 1 and 0. Keras' {@code squared_hinge}. */
+    public static ElementLoss squaredHinge() {
+        return plain("squared_hinge", Formula.SQUARED_HINGE);
+    }
+
+    /**
+     * Predictions are distances, targets 1 for like and −1 (or 0) for unlike, which is to be {@code margin} away.
+     * PyTorch's {@code hinge_embedding_loss}.
+     */
+    public static ElementLoss hingeEmbedding(float margin) {
+        expect(Float.isFinite(margin), "margin of hinge_embedding", margin, "finite");
+        return ElementLoss.of("hinge_embedding", new ElementwiseLoss(Formula.HINGE_EMBEDDING, margin, 0));
+    }
+
+    /** As {@link #klDivergence(boolean)} with probabilities as targets. */
+    public static ElementLoss klDivergence() {
+        return klDivergence(false);
+    }
+
+    /**
+     * Kullback-Leibler divergence of the predicted distribution from the target: predictions are log-probabilities.
+     * Its reduction is {@link Reduction#BATCH_MEAN}, the divergence itself as in Keras; PyTorch's default divides by
+     * the columns too, as {@link Reduction#MEAN} does here.
+     *
+     * @param logTarget whether targets are log-probabilities as well
+     */
+    public static ElementLoss klDivergence(boolean logTarget) {
+        return plain("kl_divergence", logTarget ? Formula.KL_DIVERGENCE_LOG_TARGET : Formula.KL_DIVERGENCE)
+            .reduction(Reduction.BATCH_MEAN);
+    }
+
+    /** As {@link #poisson(boolean, boolean)} on the logarithm of the rate, without Stirling's term. */
+    public static ElementLoss poisson() {
+        return poisson(true, false);
+    }
+
+    /**
+     * For counts: negative log-likelihood of a Poisson distribution. PyTorch's {@code poisson_nll_loss}.
+     *
+     * @param logInput whether predictions are the logarithm of the rate, else the rate itself
+     * @param full     whether to add Stirling's approximation of log t!, which no gradient depends on
+     */
+    public static ElementLoss poisson(boolean logInput, boolean full) {
+        return ElementLoss.of("poisson", new ElementwiseLoss(logInput ? Formula.POISSON : Formula.POISSON_RATE,
+            full ? 1 : 0, POISSON_EPSILON));
+    }
+
+    /**
+     * For a rare yes among many no, on logits: binary cross-entropy, where well-predicted elements count little.
+     *
+     * @param alpha weight of yes against 1 − alpha of no, from 0 to 1; negative for none
+     * @param gamma how little, at least 0; with 0 it is weighted cross-entropy
+     */
+    public static ElementLoss focal(float alpha, float gamma) {
+        expect(alpha <= 1, "alpha of focal", alpha, "from 0 to 1, or negative for none");
+        expect(gamma >= 0 && gamma < Float.POSITIVE_INFINITY, "gamma of focal", gamma, "at least 0 and finite");
+        return ElementLoss.of("focal", new ElementwiseLoss(Formula.FOCAL, alpha, gamma));
+    }
+
+    private static ElementLoss plain(String name, Formula formula) {
+        return ElementLoss.of(name, ElementwiseLoss.of(formula));
+    }
+
+    private static void expect(boolean good, String what, float value, String must) {
+        if (!good) {
+            throw new IllegalArgumentException(what + " is " + value + "; it must be " + must);
         }
     }
 }

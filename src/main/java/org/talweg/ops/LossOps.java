@@ -3,45 +3,49 @@ package org.talweg.ops;
 import org.talweg.tensor.Tensor;
 
 /**
- * Losses with their gradients in one pass. Each writes the loss of every row and, unless {@code gradient} is null,
- * {@code gradientScale} · ∂(row loss)/∂(prediction). With {@code gradientScale} = 1/batch the gradient is that of the
- * mean over rows. {@code gradient} may be the prediction itself: then it is overwritten.
- *
- * <p>Targets may be a whole data set's, read through {@code rows} (null: row i belongs to prediction i).
+ * Losses with their gradients in one pass, in two forms: over the classes of a row, and element by element. Each
+ * writes the loss of every row and, where it is wanted, the gradient over or beside the prediction; {@link LossBatch}
+ * says where and by what both are multiplied. A value that is not finite makes its own row's loss not finite.
  */
 public interface LossOps {
 
     /**
-     * Softmax cross-entropy: loss(i) = log Σⱼ exp(zᵢⱼ) − zᵢ,ᵧ with the row's maximum subtracted first; gradient
-     * softmax(zᵢ) − onehot(y).
+     * Cross-entropy of a row, see {@link CrossEntropy}: loss(i) = lossScale · f₀ · Σⱼ qᵢⱼ (−log pᵢⱼ), and its gradient
+     * with gradientScale · f₀ as the factor: on logits Q softmax(zᵢ) − qᵢ with Q = Σⱼ qᵢⱼ, on log-probabilities −qᵢ.
+     * On logits the row's maximum is subtracted first, so nothing overflows. A class with qᵢⱼ = 0 adds nothing,
+     * whatever its prediction.
      *
-     * @param logits    [batch×classes]
-     * @param labels    INT32, class numbers in [0, classes); a label outside makes its row's loss and gradient NaN,
-     *                  so that the step is skipped and reported, not silently wrong
-     * @param rowLosses [batch]
-     * @param rowHits   [batch], 1 where the first largest logit is the label's, else 0; 0 in a row whose loss is NaN;
-     *                  or null
+     * <p>A label outside [0, classes) that is not the ignored one makes its row's loss and gradient NaN, so that the
+     * step is skipped and reported, not silently wrong. Row hits are f₁ where the first largest prediction is the
+     * label's, or the first largest target probability's, else 0; 0 in a row that is ignored or whose loss is NaN.
+     *
+     * @param batch        target INT32: a class number a row; FLOAT32: a probability for each class
+     * @param classWeights [classes], or null for ones
+     * @param factors      [2], f as {@link #labelFactors} wrote it; null for ones
      */
-    void softmaxCrossEntropy(Tensor logits, Tensor labels, BatchRows rows, float gradientScale, Tensor rowLosses,
-                             Tensor rowHits, Tensor gradient);
+    void crossEntropy(CrossEntropy loss, LossBatch batch, Tensor classWeights, Tensor factors);
 
     /**
-     * Squared error: loss(i) = (1/columns) Σⱼ (pᵢⱼ − tᵢⱼ)², gradient 2 (p − t) / columns.
+     * What turns a mean over all rows into one over the rows that count: factors ← {count / Σᵢ wᵢ, count / kept}, where
+     * wᵢ is the class weight of row i's label, 0 where it is the ignored one, and kept the number of rows not ignored.
+     * Summed in double and in fixed order. Where no row counts the factors are infinite, the loss and its gradient NaN
+     * and the step skipped.
      *
-     * @param prediction [batch×columns]
-     * @param target     FLOAT32, [batch×columns] or the data set's
+     * @param labels       INT32
+     * @param rows         which rows of {@code labels} are meant; null for the first {@code count}
+     * @param classWeights [classes], or null for ones
+     * @param weightedMean false leaves the first factor at 1: then the loss is a mean over all rows, or a sum
      */
-    void squaredError(Tensor prediction, Tensor target, BatchRows rows, float gradientScale, Tensor rowLosses,
-                      Tensor gradient);
+    void labelFactors(CrossEntropy loss, Tensor labels, BatchRows rows, int count, Tensor classWeights,
+                      boolean weightedMean, Tensor factors);
 
     /**
-     * Binary cross-entropy on logits: loss(i) = (1/columns) Σⱼ max(z, 0) − z t + log(1 + exp(−|z|)), gradient
-     * (σ(z) − t) / columns.
+     * A loss of each element: loss(i) = lossScale · Σⱼ wⱼ f(pᵢⱼ, tᵢⱼ), gradient gradientScale · wⱼ ∂f/∂p;
+     * {@link ElementwiseLoss} has the formulas. Row hits are the share of columns that are right.
      *
-     * @param logits  [batch×columns]
-     * @param target  FLOAT32, probabilities in [0, 1], [batch×columns] or the data set's
-     * @param rowHits [batch], the share of columns with (z > 0) = (t > ½); or null
+     * @param batch           target FLOAT32, with a row's columns as many as the prediction's
+     * @param weights         w, [columns], or null for ones
+     * @param positiveWeights [columns], for binary cross-entropy on logits; null for ones
      */
-    void binaryCrossEntropyWithLogits(Tensor logits, Tensor target, BatchRows rows, float gradientScale,
-                                      Tensor rowLosses, Tensor rowHits, Tensor gradient);
+    void elementwise(ElementwiseLoss loss, LossBatch batch, Tensor weights, Tensor positiveWeights);
 }

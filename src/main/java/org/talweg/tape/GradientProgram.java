@@ -18,14 +18,15 @@ public final class GradientProgram {
     /**
      * @param parameters flat
      * @param states     flat, or null if the tape has none
-     * @param gradients  flat, of the same layout: receives the gradient of the sum of the row losses, which unlike their mean has no
-     *                   rounded factor in it
+     * @param gradients  flat, of the same layout: receives this batch's part of the gradient of the mean over {@code count} rows
      * @param features   [batch×input row]
      * @param targets    [batch×target row]
+     * @param loss       prepared over all {@code count} rows with {@link ProgramMemory#of}, if it {@link Loss#isPrepared}
+     * @param count      rows that are reduced together: the batch's, or those of all batches it is one of
      * @throws IllegalArgumentException if the tape has nothing to train
      */
     public GradientProgram(Tape tape, ProgramMemory memory, Tensor parameters, Tensor states, Tensor gradients,
-                           Tensor features, Tensor targets, Loss loss) {
+                           Tensor features, Tensor targets, Loss loss, int count) {
         Value output = tape.output();
         if (!output.needsGradient()) {
             throw new IllegalArgumentException("there is no gradient: " + output + " depends on no parameter");
@@ -36,7 +37,8 @@ public final class GradientProgram {
         rowLosses = memory.tensor("row losses", 0, Shape.of(), batch);
         Tensor prediction = pass.value(output);
         Tensor gradient = pass.gradient(output);
-        pass.emit(ops -> loss.apply(ops, prediction, targets, null, 1, rowLosses, null, gradient));
+        Tensor own = memory.of(loss, output.shape());
+        pass.emit(ops -> loss.apply(ops, prediction, targets, null, count, own, rowLosses, null, gradient));
         pass.backward();
         operations = new ArrayList<>(pass.operations());
     }

@@ -6,7 +6,10 @@ import org.talweg.tensor.DType;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
-/** A loss over predictions and targets, one value a row, with its gradient in the same pass. */
+/**
+ * A loss over predictions and targets, with its gradient in the same pass. It gives one value a row, scaled so that
+ * the mean over the rows is the loss, however that is reduced: a sum's rows are multiplied by their number.
+ */
 public interface Loss {
 
     /** As on the command line: {@code softmax_cross_entropy}. */
@@ -32,12 +35,40 @@ public interface Loss {
     }
 
     /**
-     * As the methods of {@link org.talweg.ops.LossOps}.
+     * What it keeps on the device besides: constants such as class weights, then room for what {@link #prepare} finds.
+     * Empty if nothing; {@link ProgramMemory#of} uploads it.
+     *
+     * @param prediction shape of one row's prediction
+     */
+    default float[] constants(Shape prediction) {
+        return new float[0];
+    }
+
+    /** Whether {@link #prepare} does anything. */
+    default boolean isPrepared() {
+        return false;
+    }
+
+    /**
+     * Finds what depends on all rows that are reduced together, before the first of them is applied: the sum of their
+     * class weights. Runs on the device as a part of the step.
+     *
+     * @param rows  which rows of {@code target} they are, or null for the first {@code count}
+     * @param count how many they are
+     * @param own   {@link #constants} on the device, or null if empty
+     */
+    default void prepare(Ops ops, Tensor target, BatchRows rows, int count, Tensor own) {
+    }
+
+    /**
+     * As the methods of {@link org.talweg.ops.LossOps}. The gradient is that of the mean over {@code count} rows.
      *
      * @param rows     which rows of {@code target} belong to the batch, or null for all of them in order
+     * @param count    rows that are reduced together: the batch's, or those of all batches it is one of
+     * @param own      {@link #constants} on the device, or null if empty
      * @param rowHits  [batch], or null if unwanted or {@link #hasHits} is false
      * @param gradient null for the loss alone; may be {@code prediction}
      */
-    void apply(Ops ops, Tensor prediction, Tensor target, BatchRows rows, float gradientScale, Tensor rowLosses,
+    void apply(Ops ops, Tensor prediction, Tensor target, BatchRows rows, int count, Tensor own, Tensor rowLosses,
                Tensor rowHits, Tensor gradient);
 }

@@ -24,6 +24,7 @@ public final class ProgramMemory implements AutoCloseable {
     private final Map<Key, Tensor> tensors = new HashMap<>();
     private final List<Tensor> scratch = new ArrayList<>();
     private final List<Tensor> owned = new ArrayList<>();
+    private final Map<Loss, Tensor> losses = new HashMap<>();
 
     /** @param rows the largest batch of any program in this memory */
     public ProgramMemory(Device device, int rows) {
@@ -74,13 +75,27 @@ public final class ProgramMemory implements AutoCloseable {
         return tensor;
     }
 
+    /**
+     * {@link Loss#constants} on the device, the same memory on every call; null if there are none.
+     *
+     * @param prediction shape of one row's prediction
+     */
+    public Tensor of(Loss loss, Shape prediction) {
+        float[] constants = loss.constants(prediction);
+        return constants.length == 0 ? null : losses.computeIfAbsent(loss, key -> {
+            Tensor tensor = vector("constants of the loss", constants.length);
+            device.upload(constants, tensor);
+            return tensor;
+        });
+    }
+
     private Tensor vector(String purpose, long elements) {
         return device.allocate(DType.FLOAT32, Shape.of(Math.toIntExact(elements)), purpose);
     }
 
     @Override
     public void close() {
-        for (Collection<Tensor> group : List.of(tensors.values(), scratch, owned)) {
+        for (Collection<Tensor> group : List.of(tensors.values(), scratch, owned, losses.values())) {
             group.forEach(tensor -> tensor.buffer().close());
             group.clear();
         }

@@ -43,6 +43,13 @@ public final class TrainingProgram implements AutoCloseable {
         Tensor rowHits = step.loss().hasHits() ? memory.own("row hits", batch) : null;
         List<Runnable> operations = new ArrayList<>();
         List<Runnable> lateOperations = new ArrayList<>();
+        Loss loss = step.loss();
+        Ops ops = memory.device().ops();
+        if (loss.isPrepared()) {
+            Tensor own = memory.of(loss, tape.output().shape());
+            BatchRows all = step.rows(0);
+            operations.add(() -> loss.prepare(ops, step.targets(), all, batch, own));
+        }
         Tensor squarePartials = null;
         for (int first = 0; first < batch; first += microBatch) {
             int end = Math.min(batch, first + microBatch);
@@ -50,7 +57,7 @@ public final class TrainingProgram implements AutoCloseable {
             Pass pass = new Pass(tape, memory, end - first, step.parameters(), step.states(), step.gradients(),
                 step.features(), rows, first, step.state());
             pass.forward();
-            emitLoss(pass, tape.output(), step, rows, 1f / batch, rowLosses.rows(first, end),
+            emitLoss(pass, tape.output(), step, rows, batch, rowLosses.rows(first, end),
                 rowHits == null ? null : rowHits.rows(first, end));
             pass.backward();
             operations.addAll(pass.operations());
@@ -58,19 +65,19 @@ public final class TrainingProgram implements AutoCloseable {
             // Of the sums, so those of the last micro-batch are complete.
             squarePartials = pass.squarePartials();
         }
-        Ops ops = memory.device().ops();
         BatchResult result = new BatchResult(rowLosses, rowHits, squarePartials);
         operations.add(() -> step.update().apply(ops, step.parameters(), step.gradients(), result, step.state()));
         operations.addAll(lateOperations);
         recording = memory.device().record(() -> operations.forEach(Runnable::run));
     }
 
-    private static void emitLoss(Pass pass, Value output, TrainingStep step, BatchRows rows, float meanOverRows,
+    private static void emitLoss(Pass pass, Value output, TrainingStep step, BatchRows rows, int batch,
                                  Tensor rowLosses, Tensor rowHits) {
         Tensor prediction = pass.value(output);
         Tensor gradient = pass.gradient(output);
-        pass.emit(ops -> step.loss().apply(ops, prediction, step.targets(), rows, meanOverRows, rowLosses, rowHits,
-            gradient));
+        Loss loss = step.loss();
+        Tensor own = pass.memory().of(loss, output.shape());
+        pass.emit(ops -> loss.apply(ops, prediction, step.targets(), rows, batch, own, rowLosses, rowHits, gradient));
     }
 
     /** Rows that one run consumes. */

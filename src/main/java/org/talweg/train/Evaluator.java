@@ -47,8 +47,13 @@ public final class Evaluator implements AutoCloseable {
             hits = loss.hasHits() ? tensor(Shape.of(rows), "validation hits") : null;
             outputs = keepsOutputs ? tensor(model.outputShape().batch(rows), "validation predictions") : null;
             ProgramMemory memory = resources.add(new ProgramMemory(model.device(), largest), ProgramMemory::close);
+            Tensor own = memory.of(loss, model.outputShape());
+            if (loss.isPrepared()) {
+                Ops ops = model.device().ops();
+                batches.add(() -> loss.prepare(ops, data.targets(), null, rows, own));
+            }
             for (int from = 0; from < rows; from += largest) {
-                batches.add(batch(data, memory, from, Math.min(rows, from + largest)));
+                batches.add(batch(own, data, memory, from, Math.min(rows, from + largest)));
             }
         } catch (RuntimeException e) {
             resources.close();
@@ -69,7 +74,7 @@ public final class Evaluator implements AutoCloseable {
         return resources.tensor(model.device(), DType.FLOAT32, shape, purpose);
     }
 
-    private Runnable batch(DeviceData data, ProgramMemory memory, int from, int to) {
+    private Runnable batch(Tensor own, DeviceData data, ProgramMemory memory, int from, int to) {
         ForwardProgram program = new ForwardProgram(model.tape(), memory, model.parameters(), model.states(),
             data.features().rows(from, to));
         Tensor targets = data.targets().rows(from, to);
@@ -77,9 +82,10 @@ public final class Evaluator implements AutoCloseable {
         Tensor batchHits = hits == null ? null : hits.rows(from, to);
         Tensor batchOutputs = outputs == null ? null : outputs.rows(from, to);
         Ops ops = model.device().ops();
+        int rows = losses.dim(0);
         return () -> {
             program.run();
-            loss.apply(ops, program.output(), targets, null, 1, batchLosses, batchHits, null);
+            loss.apply(ops, program.output(), targets, null, rows, own, batchLosses, batchHits, null);
             if (batchOutputs != null) {
                 ops.data().copy(program.output(), batchOutputs);
             }

@@ -105,43 +105,6 @@ class GradientTest {
         }
     }
 
-    @Test
-    void losses() {
-        Draw draw = new Draw(82);
-        for (int round = 0; round < 12; round++) {
-            int batch = 1 + draw.below(5);
-            int columns = 1 + draw.below(6);
-            Tensor p = random(draw, batch, columns);
-            Tensor t = random(draw, batch, columns);
-            Tensor probabilities = tensor(DType.FLOAT32, Shape.of(batch, columns));
-            for (int i = 0; i < batch * columns; i++) {
-                host(probabilities).set(i, draw.below(101) / 100.0);
-            }
-            Tensor labels = tensor(DType.INT32, Shape.of(batch));
-            device.upload(draw.indices(batch, columns), labels);
-            Tensor losses = tensor(DType.FLOAT32, Shape.of(batch));
-            Tensor gradient = tensor(DType.FLOAT32, p.shape());
-            float scale = 0.5f + draw.below(4);
-            String label = batch + "×" + columns;
-
-            ops.loss().softmaxCrossEntropy(p, labels, null, scale, losses, null, gradient);
-            compare("softmax cross-entropy " + label, p, gradient, () -> {
-                ops.loss().softmaxCrossEntropy(p, labels, null, scale, losses, null, null);
-                return scale * sum(losses);
-            });
-            ops.loss().squaredError(p, t, null, scale, losses, gradient);
-            compare("squared error " + label, p, gradient, () -> {
-                ops.loss().squaredError(p, t, null, scale, losses, null);
-                return scale * sum(losses);
-            });
-            ops.loss().binaryCrossEntropyWithLogits(p, probabilities, null, scale, losses, null, gradient);
-            compare("binary cross-entropy " + label, p, gradient, () -> {
-                ops.loss().binaryCrossEntropyWithLogits(p, probabilities, null, scale, losses, null, null);
-                return scale * sum(losses);
-            });
-        }
-    }
-
     private static void compare(String label, Tensor variable, Tensor gradient, DoubleSupplier loss) {
         HostBuffer values = host(variable);
         for (int i = 0; i < variable.elements(); i++) {
@@ -175,14 +138,6 @@ class GradientTest {
         Tensor tensor = tensor(DType.FLOAT32, Shape.of(dims));
         device.upload(draw.reals((int) tensor.elements(), 1), tensor);
         return tensor;
-    }
-
-    private static double sum(Tensor tensor) {
-        double sum = 0;
-        for (int i = 0; i < tensor.elements(); i++) {
-            sum += host(tensor).get(i);
-        }
-        return sum;
     }
 
     private static HostBuffer host(Tensor tensor) {

@@ -1,168 +1,178 @@
 package org.talweg.ops;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import org.talweg.ops.ElementwiseLoss.Formula;
 import org.talweg.tensor.Tensor;
 import org.talweg.testing.Contract;
 import org.talweg.testing.Draw;
 import org.talweg.testing.OnEveryDevice;
 import org.talweg.testing.Sandbox;
-import org.talweg.testing.Sandbox.Operation;
 import org.talweg.testing.TestDevice;
 
-/** {@link LossOps}: losses and gradients within a few roundings of their largest term, hits exact. */
+/** {@link LossOps#elementwise}: losses and gradients within a few roundings of their largest term, hits exact. */
 class LossOpsTest {
-    private static final double ULP = 0x1p-24;
-    private static final float NAN = Float.NaN;
-    private static final float INFINITY = Float.POSITIVE_INFINITY;
+    /** Every formula, and every parameter that changes its course. */
+    static final List<ElementwiseLoss> LOSSES = List.of(
+        ElementwiseLoss.of(Formula.SQUARED_ERROR), ElementwiseLoss.of(Formula.ABSOLUTE_ERROR),
+        new ElementwiseLoss(Formula.HUBER, 1, 0), new ElementwiseLoss(Formula.HUBER, 0.3f, 0),
+        new ElementwiseLoss(Formula.SMOOTH_L1, 1, 0), new ElementwiseLoss(Formula.SMOOTH_L1, 0.3f, 0),
+        new ElementwiseLoss(Formula.SMOOTH_L1, 0, 0), ElementwiseLoss.of(Formula.LOG_COSH),
+        ElementwiseLoss.of(Formula.BINARY_CROSS_ENTROPY),
+        ElementwiseLoss.of(Formula.BINARY_CROSS_ENTROPY_PROBABILITIES),
+        ElementwiseLoss.of(Formula.HINGE), ElementwiseLoss.of(Formula.SQUARED_HINGE),
+        new ElementwiseLoss(Formula.HINGE_EMBEDDING, 1, 0), ElementwiseLoss.of(Formula.KL_DIVERGENCE),
+        ElementwiseLoss.of(Formula.KL_DIVERGENCE_LOG_TARGET), new ElementwiseLoss(Formula.POISSON, 0, 0),
+        new ElementwiseLoss(Formula.POISSON, 1, 0), new ElementwiseLoss(Formula.POISSON_RATE, 0, 1e-8f),
+        new ElementwiseLoss(Formula.POISSON_RATE, 1, 1e-8f), new ElementwiseLoss(Formula.FOCAL, 0.25f, 2),
+        new ElementwiseLoss(Formula.FOCAL, -1, 0.5f), new ElementwiseLoss(Formula.FOCAL, 0.5f, 0));
 
-    private enum Kind {
-        SOFTMAX, SQUARED, BINARY
+    /** Targets that {@code loss} is made for. */
+    static float drawTarget(Formula formula, Draw draw) {
+        return switch (formula) {
+            case BINARY_CROSS_ENTROPY, BINARY_CROSS_ENTROPY_PROBABILITIES, FOCAL, KL_DIVERGENCE ->
+                draw.flag() ? draw.below(2) : draw.reals(1, 0.5)[0] + 0.5f;
+            case HINGE, SQUARED_HINGE, HINGE_EMBEDDING -> draw.below(3) - 1;
+            case KL_DIVERGENCE_LOG_TARGET -> -Math.abs(draw.reals(1, 5)[0]);
+            case POISSON, POISSON_RATE -> draw.below(12);
+            default -> draw.reals(1, 3)[0];
+        };
     }
 
-    /** Where the gradient goes. */
-    private enum Gradient {
-        NONE, APART, OVER_THE_PREDICTION
+    /** Predictions that {@code loss} is made for. */
+    static float drawPrediction(Formula formula, Draw draw, double spread) {
+        return switch (formula) {
+            case BINARY_CROSS_ENTROPY_PROBABILITIES ->
+                draw.below(9) == 0 ? draw.below(2) : draw.reals(1, 0.5)[0] + 0.5f;
+            case KL_DIVERGENCE, KL_DIVERGENCE_LOG_TARGET -> -Math.abs(draw.reals(1, 5)[0]);
+            case POISSON -> draw.reals(1, 4)[0];
+            case POISSON_RATE -> Math.abs(draw.reals(1, 8)[0]);
+            default -> draw.reals(1, spread)[0];
+        };
     }
 
-    /** One call's inputs. */
-    private static final class Case {
-        final Kind kind;
-        final int batch;
-        final int columns;
-        final int sourceRows;
-        final int cursor;
-        final int[] order;
-        final Gradient gradient;
-        final boolean withHits;
-        final float scale;
-        float[] prediction;
-        float[] target;
-        int[] labels;
+    private static final class Elementwise extends LossCase {
+        private final ElementwiseLoss loss;
+        private final float[] target;
+        private final float[] weights;
+        private final float[] positiveWeights;
 
-        Case(Kind kind, Draw draw, int batch, int columns, double spread) {
-            this.kind = kind;
-            this.batch = batch;
-            this.columns = columns;
-            sourceRows = draw.flag() ? batch + draw.below(10) : 0;
-            cursor = draw.below(4);
-            order = draw.indices(cursor + batch + 2, Math.max(1, sourceRows));
-            gradient = draw.oneOf(Gradient.values());
-            withHits = kind != Kind.SQUARED && draw.flag();
-            scale = draw.flag() ? 1f / batch : -0.37f;
-            prediction = draw.reals(batch * columns, spread);
-            int rows = Math.max(batch, sourceRows);
-            labels = draw.indices(rows, columns);
-            target = draw.reals(rows * columns, kind == Kind.BINARY ? 0.5 : spread);
-            for (int i = 0; kind == Kind.BINARY && i < target.length; i++) {
-                target[i] = draw.flag() ? target[i] + 0.5f : draw.below(2);
+        Elementwise(ElementwiseLoss loss, Draw draw, int batch, int columns, double spread) {
+            super(draw, batch, columns, loss.hasHits());
+            this.loss = loss;
+            prediction = new float[batch * columns];
+            for (int i = 0; i < prediction.length; i++) {
+                prediction[i] = drawPrediction(loss.formula(), draw, spread);
             }
-        }
-
-        int sourceRow(int row) {
-            return sourceRows == 0 ? row : order[cursor + row];
-        }
-
-        Operation operation() {
-            return (ops, memory) -> {
-                Map<String, Tensor> written = new LinkedHashMap<>();
-                boolean over = gradient == Gradient.OVER_THE_PREDICTION;
-                Tensor p = over ? memory.state(prediction, batch, columns) : memory.input(prediction, batch, columns);
-                written.put("losses", memory.output(batch));
-                if (withHits) {
-                    written.put("hits", memory.output(batch));
-                }
-                if (gradient != Gradient.NONE) {
-                    written.put("gradient", over ? p : memory.output(batch, columns));
-                }
-                BatchRows rows = sourceRows == 0 ? null
-                    : new BatchRows(memory.input(order, order.length), memory.input(new int[] {cursor}, 1));
-                int set = Math.max(batch, sourceRows);
-                Tensor losses = written.get("losses");
-                Tensor hits = written.get("hits");
-                Tensor g = written.get("gradient");
-                switch (kind) {
-                    case SOFTMAX -> ops.loss().softmaxCrossEntropy(p, memory.input(labels, set), rows, scale, losses, hits, g);
-                    case SQUARED -> ops.loss().squaredError(p, memory.input(target, set, columns), rows, scale, losses, g);
-                    case BINARY -> ops.loss().binaryCrossEntropyWithLogits(p, memory.input(target, set, columns), rows, scale,
-                        losses, hits, g);
-                }
-                return written;
-            };
-        }
-
-        void expect(Contract contract) {
-            float[] losses = contract.expected("losses");
-            contract.expectWithin("losses", i -> lossBound(i, losses[i]));
-            if (withHits) {
-                contract.expectWithin("hits", i -> kind == Kind.BINARY ? 2 * ULP : 0);
+            target = new float[targetRows() * columns];
+            for (int i = 0; i < target.length; i++) {
+                target[i] = drawTarget(loss.formula(), draw);
             }
-            if (gradient != Gradient.NONE) {
-                float[] g = contract.expected("gradient");
-                contract.expectWithin("gradient", i -> gradientBound(i, g[i]));
-            }
+            weights = draw.flag() ? Draw.absolute(draw.reals(columns, 3)) : null;
+            positiveWeights = loss.formula() == Formula.BINARY_CROSS_ENTROPY && draw.flag()
+                ? Draw.absolute(draw.reals(columns, 3)) : null;
         }
 
-        private double lossBound(int row, float loss) {
+        @Override
+        Tensor target(Sandbox memory) {
+            return memory.input(target, targetRows(), columns);
+        }
+
+        @Override
+        void call(Ops ops, Sandbox memory, LossBatch arguments) {
+            ops.loss().elementwise(loss, arguments, weights == null ? null : memory.input(weights, columns),
+                positiveWeights == null ? null : memory.input(positiveWeights, columns));
+        }
+
+        @Override
+        double lossBound(int row) {
             double sum = 0;
             for (int j = 0; j < columns; j++) {
-                double p = prediction[row * columns + j];
-                double t = target[sourceRow(row) * columns + j];
-                sum += Math.abs(p) * (1 + Math.abs(t)) + 1;
+                sum += weight(j) * size(row, j);
             }
-            double growth = (4 + 2 * Math.sqrt(columns)) * ULP;
-            return switch (kind) {
-                case SOFTMAX -> (8 + Math.sqrt(columns)) * ULP * (2 + Math.abs(loss));
-                case SQUARED -> growth * loss;
-                case BINARY -> growth * sum / columns;
+            return (12 + 2 * Math.sqrt(columns)) * ULP * lossScale * sum;
+        }
+
+        @Override
+        double gradientBound(int at) {
+            int j = at % columns;
+            return 12 * ULP * Math.abs(gradientScale) * weight(j) * slopeSize(at / columns, j) + 1e-37;
+        }
+
+        @Override
+        double hitBound() {
+            return 2 * ULP;
+        }
+
+        private double weight(int j) {
+            return weights == null ? 1 : weights[j];
+        }
+
+        private double positive(int j) {
+            return positiveWeights == null ? 1 : positiveWeights[j];
+        }
+
+        /** The terms of a loss without their signs. */
+        private double size(int row, int j) {
+            double p = prediction[row * columns + j];
+            double t = target[targetRow(row) * columns + j];
+            double binary = (1 + positive(j)) * (Math.abs(p) * (1 + t) + 1);
+            double stirling = loss.a() != 0 && t > 1 ? t * Math.log(t) + t + 3 : 0;
+            return switch (loss.formula()) {
+                case BINARY_CROSS_ENTROPY -> binary;
+                case FOCAL -> Math.pow(missed(p, t), loss.b()) * binary;
+                case KL_DIVERGENCE -> t == 0 ? 0 : t * (Math.abs(Math.log(t)) - p);
+                case KL_DIVERGENCE_LOG_TARGET -> Math.exp(t) * (-t - p);
+                case POISSON -> Math.exp(p) + t * Math.abs(p) + stirling;
+                case POISSON_RATE -> p + t * (1 + Math.abs(Math.log(p + loss.b()))) + stirling;
+                default -> 2 * Math.abs(loss.loss(p, t, positive(j)));
             };
         }
 
-        private double gradientBound(int at, float g) {
-            return switch (kind) {
-                case SOFTMAX -> {
-                    int row = at / columns;
-                    double max = Double.NEGATIVE_INFINITY;
-                    for (int j = 0; j < columns; j++) {
-                        max = Math.max(max, prediction[row * columns + j]);
-                    }
-                    boolean labelled = at % columns == labels[sourceRow(row)];
-                    double softmax = g / scale + (labelled ? 1 : 0);
-                    double relative = 12 + Math.sqrt(columns) + 2 * (max - prediction[at]);
-                    yield Math.abs(scale) * ULP * (softmax * relative + (labelled ? 2 : 0)) + 1e-37;
-                }
-                case SQUARED -> 6 * ULP * Math.abs(g);
-                case BINARY -> 8 * ULP * Math.abs(scale) / columns;
+        /** The terms of a derivative without their signs. */
+        private double slopeSize(int row, int j) {
+            double p = prediction[row * columns + j];
+            double t = target[targetRow(row) * columns + j];
+            double binary = (Math.abs(p) * (1 + t) + 1) * 2;
+            return switch (loss.formula()) {
+                case BINARY_CROSS_ENTROPY -> 1 + 2 * positive(j);
+                case FOCAL -> Math.pow(missed(p, t), loss.b()) * (loss.b() * binary + 2);
+                case POISSON -> Math.exp(p) + t;
+                case POISSON_RATE -> 1 + t / (p + loss.b());
+                default -> Math.abs(loss.derivative(p, t, 1));
             };
+        }
+
+        private static double missed(double p, double t) {
+            return (1 - t) / (1 + Math.exp(-p)) + t / (1 + Math.exp(p));
         }
 
         @Override
         public String toString() {
-            return kind + " of " + batch + "×" + columns + ", gradient " + gradient + (withHits ? ", hits" : "")
-                + (sourceRows == 0 ? "" : ", rows of " + sourceRows + " from " + cursor) + ", scale " + scale;
+            return loss + " of " + super.toString() + (weights == null ? "" : ", weights")
+                + (positiveWeights == null ? "" : ", positive weights");
         }
     }
 
     @OnEveryDevice
     void lossesAndGradientsMatch(TestDevice on) {
         Draw draw = new Draw(31);
-        for (Kind kind : Kind.values()) {
-            for (int[] shape : draw.shapes(2, 20, 10_000)) {
-                Case c = new Case(kind, draw, shape[0], shape[1], draw.flag() ? 2 : 40);
+        for (ElementwiseLoss loss : LOSSES) {
+            for (int[] shape : draw.shapes(2, 8, 6_000)) {
+                LossCase c = new Elementwise(loss, draw, shape[0], shape[1], draw.flag() ? 2 : 40);
                 c.expect(Contract.check(on, c.toString(), c.operation()));
             }
         }
     }
 
     @OnEveryDevice
-    void manyClasses(TestDevice on) {
+    void manyColumns(TestDevice on) {
         Draw draw = new Draw(32);
-        for (int classes : new int[] {1000, 1023, 1025, 5003}) {
-            Case c = new Case(Kind.SOFTMAX, draw, 3, classes, 5);
+        for (ElementwiseLoss loss : LOSSES) {
+            LossCase c = new Elementwise(loss, draw, 2, 1023 + draw.below(4), 3);
             c.expect(Contract.check(on, c.toString(), c.operation()));
         }
     }
@@ -170,106 +180,57 @@ class LossOpsTest {
     @OnEveryDevice
     void nonFiniteValuesComeOutWhereTheOracleHasThem(TestDevice on) {
         Draw draw = new Draw(33);
-        for (Kind kind : Kind.values()) {
-            for (int[] shape : draw.shapes(2, 8, 10_000)) {
-                Case c = new Case(kind, draw, shape[0], shape[1], 2);
+        for (ElementwiseLoss loss : LOSSES) {
+            for (int[] shape : draw.shapes(2, 4, 2_000)) {
+                LossCase c = new Elementwise(loss, draw, shape[0], shape[1], 2);
                 c.prediction = draw.withNonFinite(c.prediction);
-                Contract contract = Contract.check(on, c + ", with NaN and infinities", c.operation());
-                contract.expectWithin("losses", i -> 1e-4);
-                if (c.gradient != Gradient.NONE) {
-                    contract.expectWithin("gradient", i -> 1e-5);
-                }
-                if (c.withHits) {
-                    contract.expectWithin("hits", i -> 2 * ULP);
-                }
+                c.expectRoughly(Contract.check(on, c + ", with NaN and infinities", c.operation()));
             }
         }
     }
 
     @OnEveryDevice
-    void aLabelOutOfRangeMakesItsRowNaNAndNoOther(TestDevice on) {
-        int[] labels = {0, 3, -1, 2, Integer.MAX_VALUE, Integer.MIN_VALUE};
-        float[] logits = new Draw(34).reals(18, 2);
-        Contract contract = Contract.check(on, "labels out of range", softmax(logits, labels, 3));
-        contract.expectWithin("losses", i -> 1e-5);
-        contract.expectEqual("hits");
-        contract.expectWithin("gradient", i -> 1e-6);
-        for (int i = 0; i < labels.length; i++) {
-            boolean inside = labels[i] >= 0 && labels[i] < 3;
-            assertTrue(inside != Float.isNaN(contract.actual("losses")[i]), on + ": row " + i);
-            assertTrue(inside != Float.isNaN(contract.actual("gradient")[3 * i]), on + ": row " + i);
-        }
-    }
-
-    @OnEveryDevice
-    void extremeLogits(TestDevice on) {
-        float[] logits = {
-            1e4f, -1e4f, 0,
-            3e38f, -3e38f, 1,
-            -INFINITY, 0, 1,
-            -1e30f, -1e30f, -1e30f,
-            INFINITY, 0, 0,
-            NAN, 5, 1,
-            0, NAN, 1,
-            -INFINITY, -INFINITY, -INFINITY,
-        };
-        Contract contract = Contract.check(on, "extreme logits", softmax(logits, new int[] {1, 0, 0, 2, 0, 1, 2, 0}, 3));
-        contract.expectWithin("losses", i -> 1e-2);
-        contract.expectEqual("hits");
-        contract.expectWithin("gradient", i -> 1e-6);
-    }
-
-    @OnEveryDevice
-    void theFirstOfEqualLogitsCounts(TestDevice on) {
-        int classes = 77;
-        float[] logits = new float[4 * classes];
-        // Row 0: all equal. Row 1: ties at 40 and 70. Row 2: ties at 0 and 76. Row 3: as row 1, labelled 70.
-        logits[classes + 40] = 2;
-        logits[classes + 70] = 2;
-        logits[2 * classes] = 1;
-        logits[2 * classes + 76] = 1;
-        logits[3 * classes + 40] = 2;
-        logits[3 * classes + 70] = 2;
-        Contract contract = Contract.check(on, "ties", softmax(logits, new int[] {0, 40, 0, 70}, classes));
-        contract.expectEqual("hits");
-        assertArrayEquals(new float[] {1, 1, 1, 0}, contract.actual("hits"), on.toString());
-    }
-
-    @OnEveryDevice
     void bitsDoNotDependOnTheSchedule(TestDevice on) {
         Draw draw = new Draw(35);
-        for (Kind kind : Kind.values()) {
-            Case c = new Case(kind, draw, 129, 33, 3);
+        for (ElementwiseLoss loss : LOSSES) {
+            LossCase c = new Elementwise(loss, draw, 129, 33, 3);
             Contract.checkSchedules(on, c.toString(), c.operation());
         }
-        Case wide = new Case(Kind.SOFTMAX, draw, 5, 1025, 3);
+        LossCase wide = new Elementwise(LOSSES.get(0), draw, 5, 1025, 3);
         Contract.checkSchedules(on, wide.toString(), wide.operation());
     }
 
     @OnEveryDevice
-    void wrongShapesAreNamed(TestDevice on) {
+    void whatDoesNotFitIsNamed(TestDevice on) {
         Sandbox.run(on.device(), (ops, memory) -> {
-            Tensor logits = memory.input(new float[6], 2, 3);
-            IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> ops.loss().softmaxCrossEntropy(
-                logits, memory.input(new int[3], 3), null, 1, memory.output(2), null, null));
-            assertTrue(e.getMessage().contains("labels"), e.getMessage());
-            e = assertThrows(IllegalArgumentException.class, () -> ops.loss().squaredError(
-                logits, memory.input(new float[6], 3, 2), null, 1, memory.output(2), null));
-            assertTrue(e.getMessage().contains("target"), e.getMessage());
+            Tensor p = memory.input(new float[6], 2, 3);
+            Tensor t = memory.input(new float[6], 2, 3);
+            Tensor losses = memory.output(2);
+            assertMessage("target has shape [3×2]", () -> new LossBatch(p, memory.input(new float[6], 3, 2), null, 1, 1,
+                losses, null, null));
+            assertMessage("labels has shape [3], expected [2]", () -> new LossBatch(p, memory.input(new int[3], 3),
+                null, 1, 1, losses, null, null));
+            assertMessage("row losses has shape [6]", () -> new LossBatch(p, t, null, 1, 1, memory.output(6), null,
+                null));
+            assertMessage("gradient of the prediction has shape [3×2]", () -> new LossBatch(p, t, null, 1, 1, losses,
+                null, memory.output(3, 2)));
+            LossBatch plain = new LossBatch(p, t, null, 1, 1, losses, null, null);
+            assertMessage("weights has shape [2], expected [3]",
+                () -> ops.loss().elementwise(LOSSES.get(0), plain, memory.input(new float[2], 2), null));
+            assertMessage("only BINARY_CROSS_ENTROPY has any",
+                () -> ops.loss().elementwise(LOSSES.get(0), plain, null, memory.input(new float[3], 3)));
+            assertMessage("no right or wrong", () -> ops.loss().elementwise(LOSSES.get(0),
+                new LossBatch(p, t, null, 1, 1, losses, memory.output(2), null), null, null));
+            assertMessage("target is INT32", () -> ops.loss().elementwise(LOSSES.get(0),
+                new LossBatch(p, memory.input(new int[2], 2), null, 1, 1, losses, null, null), null, null));
+            assertMessage("class weights has shape [2], expected [3]", () -> ops.loss().crossEntropy(
+                CrossEntropy.plain(true), plain, memory.input(new float[2], 2), null));
             return Map.of();
         });
     }
 
-    private static Operation softmax(float[] logits, int[] labels, int classes) {
-        int batch = labels.length;
-        return (ops, memory) -> {
-            Map<String, Tensor> written = new LinkedHashMap<>();
-            written.put("losses", memory.output(batch));
-            written.put("hits", memory.output(batch));
-            written.put("gradient", memory.output(batch, classes));
-            ops.loss().softmaxCrossEntropy(memory.input(logits, batch, classes), memory.input(labels, batch), null,
-                1f / batch, written.get("losses"), written.get("hits"), written.get("gradient"));
-            return written;
-        };
+    private static void assertMessage(String part, Runnable action) {
+        String message = assertThrows(IllegalArgumentException.class, action::run).getMessage();
+        assertTrue(message.contains(part), message);
     }
 }

@@ -127,7 +127,8 @@ final class TapeFixture implements AutoCloseable {
     /** As in prediction. */
     double loss() {
         forward.run();
-        loss.apply(device.ops(), forward.output(), batchTargets, null, 1, losses, null, null);
+        Tensor own = memory.of(loss, tape.output().shape());
+        loss.apply(device.ops(), forward.output(), batchTargets, null, BATCH, own, losses, null, null);
         double sum = 0;
         for (double value : values(losses)) {
             sum += value;

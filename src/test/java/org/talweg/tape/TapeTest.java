@@ -17,9 +17,12 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.talweg.nn.ClassLoss;
 import org.talweg.nn.Losses;
+import org.talweg.nn.Reduction;
 import org.talweg.ops.Activation;
 import org.talweg.ops.ActivationOps;
 import org.talweg.ops.DataOps;
@@ -116,12 +119,31 @@ class TapeTest {
         }
     }
 
+    /** Its divisor depends on the labels of the batch, and is found by an operation of its own. */
+    @ParameterizedTest
+    @EnumSource(Reduction.class)
+    void gradientsOfAWeightedMean(Reduction reduction) {
+        checkGradients(weighted().labelSmoothing(0.1f).reduction(reduction), (tape, x) ->
+            dense(tape, "b", 3, Activation.IDENTITY, dense(tape, "a", 5, Activation.TANH, x)));
+        checkGradients(Losses.binaryCrossEntropyWithLogits(2, 0.5f).weights(3, 1).reduction(reduction), (tape, x) ->
+            dense(tape, "b", 2, Activation.IDENTITY, dense(tape, "a", 5, Activation.TANH, x)));
+    }
+
+    private static ClassLoss weighted() {
+        return Losses.softmaxCrossEntropy().classWeights(1, 2, 0.5f).ignoreIndex(1);
+    }
+
     /** The gradients of a batch of 4 in micro-batches of 1, 2, or 3 and 1 are those of the whole. */
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 4, 9})
     void microBatchesAddUp(int rows) {
+        microBatchesAddUp(rows, Losses.softmaxCrossEntropy());
+        microBatchesAddUp(rows, weighted());
+    }
+
+    private static void microBatchesAddUp(int rows, Loss loss) {
         Device device = ReferenceDevices.float64();
-        try (TapeFixture fixture = new TapeFixture(device, Losses.softmaxCrossEntropy(), (tape, x) -> dense(tape, "b", 3,
+        try (TapeFixture fixture = new TapeFixture(device, loss, (tape, x) -> dense(tape, "b", 3,
             Activation.IDENTITY, dense(tape, "a", 7, Activation.GELU, tape.activation(x, Activation.TANH))))) {
             fixture.program.run();
             double[] gradients = values(fixture.step.gradients());

@@ -11,7 +11,8 @@ import picocli.CommandLine.Spec;
 /** The command line. Bad input is one line on standard error and exit code 2; a stack trace would be our own mistake. */
 @Command(name = "talweg", mixinStandardHelpOptions = true, versionProvider = Main.Version.class,
     description = "Gradient descent on NVIDIA GPUs, and without one.",
-    subcommands = {TrainCommand.class, DiagnoseCommand.class, LandscapeCommand.class, ClosedFormCommand.class, MethodsCommand.class, DevicesCommand.class},
+    subcommands = {TrainCommand.class, LrFindCommand.class, DiagnoseCommand.class, LandscapeCommand.class,
+        ClosedFormCommand.class, MethodsCommand.class, DevicesCommand.class},
     footer = {"", "Start with:  ./talweg train digits"})
 public final class Main implements Runnable {
     @Spec

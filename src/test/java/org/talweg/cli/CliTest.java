@@ -7,12 +7,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.IntStream;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -238,6 +241,28 @@ class CliTest {
             Model model = Model.load(folder.resolve("run/model.safetensors"), device)) {
             assertEquals("robust", model.scaler().orElseThrow().name());
         }
+    }
+
+    @Test
+    void aLearningRateIsFoundAndDrawn() throws Exception {
+        Run run = talweg("lr-find", "digits", "--device", "cpu", "--optimizer", "momentum", "--out", folder.toString());
+        assertEquals(0, run.exitCode, run.err);
+        assertTrue(run.lines().get(0).matches("steepest  at \\S+: a rate to train with, --lr \\S+"), run.out);
+        double rate = Double.parseDouble(run.lines().get(0).replaceAll(".*--lr ", ""));
+        assertTrue(rate > 1e-4 && rate < 0.5, "momentum descent on digits with a rate of " + rate);
+        BufferedImage png = ImageIO.read(folder.resolve("lr-find.png").toFile());
+        assertEquals(900, png.getWidth());
+        assertTrue(IntStream.range(0, png.getHeight()).anyMatch(y -> IntStream.range(0, png.getWidth())
+            .anyMatch(x -> (png.getRGB(x, y) & 0xffffff) == 0x1f5f9f)), "the running mean is nowhere in the picture");
+        String svg = Files.readString(folder.resolve("lr-find.svg"));
+        assertTrue(svg.contains("<svg") && svg.strip().endsWith("</svg>"), "no SVG");
+        List<String> table = Files.readAllLines(folder.resolve("lr-find.csv"));
+        assertEquals("step,learning_rate,loss,smoothed_loss", table.get(0));
+        assertTrue(table.size() > 50 && table.size() <= 201, table.size() + " lines");
+        Run hopeless = talweg("lr-find", "digits", "--device", "cpu", "--from", "1e4", "--to", "1e5", "--steps", "20",
+            "--optimizer", "sgd", "--out", folder.toString());
+        assertEquals(2, hopeless.exitCode, hopeless.out);
+        assertTrue(hopeless.err.contains("the loss fell nowhere"), hopeless.err);
     }
 
     @Test

@@ -1,6 +1,7 @@
 // The native methods of org.talweg.cuda.SoftwareDriver.
 #include <jni.h>
 
+#include "../exec/decode.hpp"
 #include "../exec/launch.hpp"
 #include "monitor.hpp"
 #include "objects.hpp"
@@ -38,6 +39,12 @@ TALWEG_JAVA(void, setApproximationSeed)(JNIEnv*, jclass, jlong seed) {
 
 TALWEG_JAVA(void, setTruncatingMma)(JNIEnv*, jclass, jboolean on) {
   talweg::exec::settings().truncating_mma = on != 0;
+}
+
+TALWEG_JAVA(jstring, opcodeNames)(JNIEnv* env, jclass) {
+  std::string names;
+  for (const std::string_view name : talweg::exec::opcode_names()) names.append(name).append("\n");
+  return env->NewStringUTF(names.c_str());
 }
 
 TALWEG_JAVA(void, setThreads)(JNIEnv*, jclass, jint threads) { talweg::exec::settings().threads = threads; }

@@ -471,7 +471,7 @@ const Instr* pack_saturated(Warp& warp, const Instr& in) {
 // cvt.pack.sat.type.s32[.b32] d, a, b[, c]: c moves up to make room for a and b.
 void decode_pack(Decoder& d) {
   if (!d.take(".sat")) d.fail("'cvt.pack' needs .sat");
-  const Type to = d.take_type();
+  const Type to = d.take_any_type();
   const int bits = bits_of_pack(d, to);
   if (d.take_type() != Type::kS32) d.fail("'cvt.pack' packs .s32");
   const bool adds = d.take(".b32");
@@ -492,6 +492,11 @@ void decode_cvt(Decoder& d) {
   modes.relu = d.take(".relu");
   modes.satfinite = d.take(".satfinite");
   const Type to = d.take_type(), from = d.take_type();
+  for (const Type type : {to, from}) {
+    if (type == Type::kE4m3 || type == Type::kE5m2 || type == Type::kU16x2 || type == Type::kS16x2) {
+      d.fail("'cvt' knows no such type");
+    }
+  }
   if (modes.rounding == static_cast<int>(Rounding::kAway) && to != Type::kTf32) d.fail("only .tf32 knows .rna");
   if ((modes.relu || modes.satfinite) && (!ptx::is_float(to) || to == Type::kF32 || to == Type::kF64)) {
     d.fail(".relu and .satfinite are for floats of less than 32 bits");

@@ -186,14 +186,14 @@ void emit_on_predicates(Decoder& d, Handler handler) {
 
 template <template <class> class Op, uint32_t (*F)(uint32_t, uint32_t)>
 void decode_binary(Decoder& d) {
-  const Type type = d.take_type();
+  const Type type = d.take_any_type();
   d.expect_operands(3);
   if (type == Type::kPred) emit_on_predicates(d, &on_predicates<F>);
   else emit_binary(d, integer_handler<Op>(d, type), type);
 }
 
 void decode_not(Decoder& d) {
-  const Type type = d.take_type();
+  const Type type = d.take_any_type();
   d.expect_operands(2);
   if (type == Type::kPred) emit_on_predicates(d, &on_predicates<not_bits>);
   else emit_unary(d, integer_handler<Not>(d, type), type);
@@ -243,6 +243,7 @@ void decode_prmt(Decoder& d) {
 
 void decode_popc(Decoder& d) {
   const Type type = d.take_type();
+  if (type != Type::kB32 && type != Type::kB64) d.fail("'popc' is .b32 or .b64");
   d.expect_operands(2);
   d.emit(ptx::bytes_of(type) == 8 ? &Lanewise<&popc<uint64_t>>::run : &Lanewise<&popc<uint32_t>>::run,
          d.write(0, Type::kU32), d.read(1, type));
@@ -250,6 +251,7 @@ void decode_popc(Decoder& d) {
 
 void decode_clz(Decoder& d) {
   const Type type = d.take_type();
+  if (type != Type::kB32 && type != Type::kB64) d.fail("'clz' is .b32 or .b64");
   d.expect_operands(2);
   d.emit(ptx::bytes_of(type) == 8 ? &Lanewise<&clz<uint64_t>>::run : &Lanewise<&clz<uint32_t>>::run,
          d.write(0, Type::kU32), d.read(1, type));
@@ -287,6 +289,7 @@ void decode_bfe(Decoder& d) {
 
 void decode_bfi(Decoder& d) {
   const Type type = d.take_type();
+  if (type != Type::kB32 && type != Type::kB64) d.fail("'bfi' is .b32 or .b64");
   d.expect_operands(5);
   d.emit(ptx::bytes_of(type) == 8 ? &bfi_lanes<uint64_t> : &bfi_lanes<uint32_t>, d.write(0, type), d.read(1, type),
          d.read(2, type), d.read(3, Type::kU32), d.read(4, Type::kU32));

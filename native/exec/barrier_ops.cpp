@@ -14,19 +14,36 @@ template <bool kWaits>
 const Instr* barrier(Warp& warp, const Instr& in) {
   const uint32_t active = active_lanes(warp, in);
   if (active == 0) return &in + 1;
-  const int lane = __builtin_ctz(active);
-  const uint32_t index = slot<uint32_t>(warp, in.a)[lane], expected = slot<uint32_t>(warp, in.b)[lane];
-  if (index > 15 || expected % 32 != 0) {
-    return warp.block->fault(warp, in, lane, Status::kLaunchFailed,
-                             "barrier " + std::to_string(index) + " for " + std::to_string(expected) +
-                                 " threads: barriers are 0 to 15, and counts are multiples of 32");
-  }
+  const uint32_t *indices = slot<uint32_t>(warp, in.a), *counts = slot<uint32_t>(warp, in.b);
   const uint32_t holds = predicate(warp, in.c) ^ (in.flags != 0 ? kAllLanes : 0);
+  // Lanes may name barriers of their own.
+  struct Arrival {
+    uint32_t index, expected, lanes;
+  };
+  Arrival arrivals[kLanes];
+  int count = 0;
+  for (uint32_t left = active; left != 0;) {
+    const int lane = __builtin_ctz(left);
+    const uint32_t index = indices[lane], expected = counts[lane];
+    if (index > 15 || expected % 32 != 0) {
+      return warp.block->fault(warp, in, lane, Status::kLaunchFailed,
+                               "barrier " + std::to_string(index) + " for " + std::to_string(expected) +
+                                   " threads: barriers are 0 to 15, and counts are multiples of 32");
+    }
+    uint32_t same = 0;
+    for_each_lane(left, [&](int i) { same |= indices[i] == index && counts[i] == expected ? 1u << i : 0u; });
+    arrivals[count++] = {index, expected, same};
+    left &= ~same;
+  }
   if (kWaits) {
-    warp.park(active, &in + 1, warp.depth(), Group::State::kBarrier, static_cast<uint8_t>(index));
+    for (int i = 0; i < count; i++) {
+      warp.park(arrivals[i].lanes, &in + 1, warp.depth(), Group::State::kBarrier, static_cast<uint8_t>(arrivals[i].index));
+    }
     warp.go_on(&in + 1);
   }
-  warp.block->arrive(static_cast<int>(index), warp, active, expected, holds);
+  for (int i = 0; i < count; i++) {
+    warp.block->arrive(static_cast<int>(arrivals[i].index), warp, arrivals[i].lanes, arrivals[i].expected, holds);
+  }
   return kWaits ? stop() : &in + 1;
 }
 
@@ -46,7 +63,8 @@ void decode_bar(Decoder& d) {
   if (d.take(".red")) {
     const int fold = d.take_one_of({".popc", ".and", ".or"});
     if (fold < 0) d.fail("'bar.red' needs .popc, .and or .or");
-    const Type type = d.take_type();
+    const Type type = d.take_any_type();
+    if (type != (fold == 0 ? Type::kU32 : Type::kPred)) d.fail("'bar.red.popc' gives .u32, .and and .or give .pred");
     d.expect_operands(3, 4);
     const Operand& value = d.operand(d.operand_count() - 1);
     const Slot threads = d.operand_count() == 4 ? d.read(2, Type::kU32) : zero;

@@ -1,7 +1,9 @@
 // Device-side printf, assert, malloc and free. What they print goes to standard output at once.
 #include "builtins.hpp"
 
+#include <algorithm>
 #include <cstdio>
+#include <string_view>
 
 #include "block.hpp"
 #include "lanes.hpp"
@@ -9,6 +11,8 @@
 
 namespace talweg::exec {
 namespace {
+
+constexpr size_t kLongestText = 1 << 20;
 
 template <class T>
 T argument(Warp& warp, const Instr& in, int lane, size_t index) {
@@ -29,11 +33,12 @@ void give(Warp& warp, const Instr& in, int lane, T value) {
 // A NUL-terminated string in device memory; empty where there is none.
 std::string text_at(Warp& warp, int lane, uint64_t address) {
   std::string text;
-  for (;; address++) {
+  for (; text.size() < kLongestText; address++) {
     const std::byte* host = host_address(warp, lane, address, 1);
     if (host == nullptr || *host == std::byte{0}) return text;
     text.push_back(static_cast<char>(*host));
   }
+  return text;
 }
 
 // One conversion of a format, from '%' on. `values` is the address of the argument and is moved behind it.
@@ -73,22 +78,32 @@ std::string format(Warp& warp, int lane, const std::string& pattern, uint64_t va
       out.push_back(pattern[i]);
       continue;
     }
+    // Flags, width, precision, length, conversion; anything else is printed as it stands.
     std::string spec = "%";
+    const size_t start = i;
     int longs = 0;
-    for (i++; i < pattern.size(); i++) {
+    bool complete = false;
+    for (i++; i < pattern.size() && spec.size() < 12; i++) {
       const char c = pattern[i];
-      if (c == 'l') {
+      if (c == 'l' || c == 'j' || c == 'z' || c == 't') {
         longs++;
       } else if (c == '*') {
         const std::byte* host = host_address(warp, lane, (values + 3) / 4 * 4, 4);
         int width = 0;
         if (host != nullptr) std::memcpy(&width, host, 4);
         values = (values + 3) / 4 * 4 + 4;
-        spec += std::to_string(width);
-      } else if (c != 'h') {
+        spec += std::to_string(std::clamp(width, -500, 500));
+      } else if (std::string_view("0123456789.-+ #").find(c) != std::string_view::npos) {
         spec.push_back(c);
-        if (std::string("diouxXcsaAeEfFgGp%").find(c) != std::string::npos) break;
+      } else if (c != 'h') {
+        complete = std::string_view("diouxXcsaAeEfFgGp%").find(c) != std::string_view::npos;
+        spec.push_back(c);
+        break;
       }
+    }
+    if (!complete) {
+      out += pattern.substr(start, i - start + 1);
+      continue;
     }
     out += spec == "%%" ? "%" : convert(warp, lane, spec, longs > 0, values);
   }
@@ -143,11 +158,24 @@ const Instr* release(Warp& warp, const Instr& in) {
 
 }  // namespace
 
-Handler builtin(const std::string& name) {
-  if (name == "vprintf") return &vprintf;
-  if (name == "__assertfail") return &assert_failed;
-  if (name == "malloc") return &allocate;
-  if (name == "free") return &release;
+Handler builtin(const ptx::DecodedFunction& declaration) {
+  struct Builtin {
+    const char* name;
+    std::vector<uint32_t> parameter_bytes, result_bytes;
+    Handler handler;
+  };
+  static const Builtin kBuiltins[] = {
+      {"vprintf", {8, 8}, {4}, &vprintf},
+      {"__assertfail", {8, 8, 4, 8, 8}, {}, &assert_failed},
+      {"malloc", {8}, {8}, &allocate},
+      {"free", {8}, {}, &release},
+  };
+  for (const Builtin& known : kBuiltins) {
+    if (declaration.name == known.name && declaration.parameter_bytes == known.parameter_bytes &&
+        declaration.result_bytes == known.result_bytes) {
+      return known.handler;
+    }
+  }
   return nullptr;
 }
 

@@ -7,7 +7,7 @@
 
 namespace talweg::exec {
 
-// The handler of a call to it, or null if there is no such function.
-Handler builtin(const std::string& name);
+// The handler of a call to it, or null if there is no such function with these parameters.
+Handler builtin(const ptx::DecodedFunction& declaration);
 
 }  // namespace talweg::exec

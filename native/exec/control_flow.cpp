@@ -80,6 +80,11 @@ const Instr* call_direct(Warp& warp, const Instr& in) {
   return fault != nullptr ? fault : warp.go_on(&in + 1);
 }
 
+// What is passed must be as large as what is received.
+bool fits(const Call& call, const ptx::DecodedFunction& callee) {
+  return call.argument_bytes == callee.parameter_bytes && call.result_bytes == callee.result_bytes;
+}
+
 const Instr* call_indirect(Warp& warp, const Instr& in) {
   const uint32_t active = active_lanes(warp, in);
   if (active == 0) return &in + 1;
@@ -90,8 +95,7 @@ const Instr* call_indirect(Warp& warp, const Instr& in) {
     const int lane = __builtin_ctz(left);
     const uint64_t index = address[lane] & ~kWindowMask;
     if ((address[lane] & kWindowMask) != kFunctionWindow || index >= program.functions.size() ||
-        program.functions[index].parameter_offsets.size() != call.arguments.size() ||
-        program.functions[index].result_offsets.size() != call.results.size()) {
+        !program.functions[index].has_body || !fits(call, program.functions[index])) {
       return warp.block->fault(warp, in, lane, Status::kLaunchFailed, "call through a pointer to no such function");
     }
     uint32_t same = 0;
@@ -169,6 +173,15 @@ void decode_exit(Decoder& d) { d.emit(&exit_thread); }
 void decode_trap(Decoder& d) { d.emit(&trap); }
 void decode_brkpt(Decoder& d) { d.emit(&nothing); }
 
+// pmevent and griddepcontrol: launches do not overlap here, and nobody counts events.
+void decode_pmevent(Decoder& d) {
+  d.ignore({".mask"});
+  d.expect_operands(1);
+}
+void decode_dependency(Decoder& d) {
+  if (d.take_one_of({".wait", ".launch_dependents"}) < 0) d.fail("'griddepcontrol' is .wait or .launch_dependents");
+}
+
 void decode_nanosleep(Decoder& d) {
   d.take(".u32");
   d.expect_operands(1);
@@ -176,7 +189,7 @@ void decode_nanosleep(Decoder& d) {
   d.emit(&sleep);
 }
 
-std::vector<uint32_t> frame_offsets(Decoder& d, const Operand& list) {
+std::vector<uint32_t> frame_offsets(Decoder& d, const Operand& list, std::vector<uint32_t>& bytes) {
   std::vector<uint32_t> offsets;
   for (const Operand& part : list.parts) {
     auto found = d.addresses().frame.find(part.variable);
@@ -184,6 +197,7 @@ std::vector<uint32_t> frame_offsets(Decoder& d, const Operand& list) {
       d.fail("'call' passes .param variables only");
     }
     offsets.push_back(found->second);
+    bytes.push_back(static_cast<uint32_t>(part.variable->size));
   }
   return offsets;
 }
@@ -193,10 +207,10 @@ void decode_call(Decoder& d) {
   d.ignore({".uni"});
   size_t at = 0;
   Call call;
-  if (d.operand(at).kind == Operand::Kind::kList) call.results = frame_offsets(d, d.operand(at++));
+  if (d.operand(at).kind == Operand::Kind::kList) call.results = frame_offsets(d, d.operand(at++), call.result_bytes);
   const Operand& callee = d.operand(at++);
   if (at < d.operand_count() && d.operand(at).kind == Operand::Kind::kList) {
-    call.arguments = frame_offsets(d, d.operand(at++));
+    call.arguments = frame_offsets(d, d.operand(at++), call.argument_bytes);
   }
   if (at < d.operand_count() && d.operand(at).kind == Operand::Kind::kName) at++;  // the prototype
   d.expect_operands(at);
@@ -209,12 +223,11 @@ void decode_call(Decoder& d) {
     if (found == d.addresses().functions.end()) d.fail("call of unknown function '" + std::string(callee.name) + "'");
     call.callee = found->second;
     const ptx::DecodedFunction& function = program.functions[call.callee];
-    handler = function.has_body ? &call_direct : builtin(function.name);
-    if (handler == nullptr) d.fail("call of '" + function.name + "', which has no body here");
-    if (function.parameter_offsets.size() != call.arguments.size() ||
-        function.result_offsets.size() != call.results.size()) {
-      d.fail("call of '" + function.name + "' with the wrong number of arguments or results");
+    if (!fits(call, function)) {
+      d.fail("call of '" + function.name + "' with the wrong number of arguments or results, or of the wrong size");
     }
+    handler = function.has_body ? &call_direct : builtin(function);
+    if (handler == nullptr) d.fail("call of '" + function.name + "', which has no body here");
   } else {
     address = d.read(callee, Type::kU64);
   }
@@ -229,6 +242,7 @@ void decode_call(Decoder& d) {
 const OpcodeTable kControlOpcodes = {
     {"bra", decode_bra},     {"brx", decode_brx},     {"ret", decode_ret},     {"exit", decode_exit},
     {"trap", decode_trap},   {"brkpt", decode_brkpt}, {"call", decode_call},   {"nanosleep", decode_nanosleep},
+    {"pmevent", decode_pmevent}, {"griddepcontrol", decode_dependency},
 };
 
 }  // namespace talweg::exec

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <unordered_map>
 
 #include "control_flow.hpp"
@@ -47,6 +48,14 @@ const Tables& tables() {
 }
 
 }  // namespace
+
+std::vector<std::string_view> opcode_names() {
+  std::set<std::string_view> names;
+  for (const auto* family : {&tables().any, &tables().floats, &tables().integers}) {
+    for (const auto& entry : *family) names.insert(entry.first);
+  }
+  return {names.begin(), names.end()};
+}
 
 Slot ConstantPool::add(uint32_t bytes) {
   // Wide slots first would align better, but constants arrive in any order: 128-byte steps suit both.
@@ -185,6 +194,12 @@ void Decoder::ignore(std::initializer_list<std::string_view> modifiers) {
 }
 
 Type Decoder::take_type() {
+  const Type type = take_any_type();
+  if (ptx::bytes_of(type) == 0) fail("'" + std::string(opcode()) + "' knows no such type");
+  return type;
+}
+
+Type Decoder::take_any_type() {
   for (size_t i = 0; i < taken_.size(); i++) {
     const Type type = ptx::type_from(instruction_->modifiers[i]);
     if (!taken_[i] && type != Type::kNone) {

@@ -27,6 +27,8 @@ struct Opcode {
 using OpcodeTable = std::initializer_list<Opcode>;
 
 // Integer and float tables share names such as add; the instruction's last type decides.
+std::vector<std::string_view> opcode_names();  // of all tables, sorted
+
 extern const OpcodeTable kFloatOpcodes, kIntegerOpcodes, kLogicOpcodes, kMoveOpcodes, kConvertOpcodes, kCompareOpcodes,
     kMemoryOpcodes, kAtomicOpcodes, kControlOpcodes, kBarrierOpcodes, kSyncOpcodes, kApproximateOpcodes, kMatrixOpcodes,
     kAsyncOpcodes, kVideoOpcodes;
@@ -76,7 +78,8 @@ class Decoder {
   int take_one_of(std::initializer_list<std::string_view> modifiers);  // index, or -1
   int take_first_of(std::initializer_list<std::string_view> modifiers);  // as they stand in the instruction
   void ignore(std::initializer_list<std::string_view> modifiers);      // hints without an effect on results
-  Type take_type();                                                    // the first type not yet taken, or an error
+  Type take_type();      // the first type not yet taken, or an error; one that registers hold values of
+  Type take_any_type();  // .pred and types of less than a byte too
   bool has(std::string_view modifier) const;
 
   // Operands. The type's size must be the register's; `_any_width` only wants it no smaller.

@@ -84,7 +84,7 @@ void decode_matrix_access(Decoder& d, bool is_load) {
   if (kind != AddressKind::kShared32 && kind != AddressKind::kShared64 && kind != AddressKind::kGeneric) {
     d.fail("'" + std::string(d.opcode()) + "' works on shared memory");
   }
-  if (d.take_type() != Type::kB16) d.fail("'" + std::string(d.opcode()) + "' moves .b16");
+  if (d.take_any_type() != Type::kB16) d.fail("'" + std::string(d.opcode()) + "' moves .b16");
   const std::vector<Operand> parts = value.kind == Operand::Kind::kVector ? value.parts : std::vector<Operand>{value};
   if (parts.size() != size_t{1} << count) d.fail("one register for each matrix, please");
   uint64_t offset = 0;
@@ -158,13 +158,17 @@ void decode_wmma_access(Decoder& d, bool is_load) {
   const int layout = d.take_one_of({".row", ".col"});
   MatrixShape shape;
   if (layout < 0 || !take_shape(d, shape)) d.fail("'wmma' needs a layout and a shape");
+  const bool big = (shape.m == 16 && shape.n == 16) || (shape.m == 32 && shape.n == 8) || (shape.m == 8 && shape.n == 32);
+  if (!(big && (shape.k == 16 || shape.k == 8)) && !(shape.m == 8 && shape.n == 8)) d.fail("'wmma' knows no such shape");
   d.expect_operands(2, 3);
   const Operand& address = d.operand(is_load ? 1 : 0);
   const Operand& value = d.operand(is_load ? 0 : 1);
   if (address.kind != Operand::Kind::kAddress) d.fail("'wmma' needs an address in brackets");
   const AddressKind kind = take_address_kind(d, address);
-  const Type type = d.take_type();
-  const int bits = bits_of_element(type), held = std::max(32 / bits, 1);
+  const Type type = d.take_any_type();
+  const int bits = bits_of_element(type);
+  if (bits == 0) d.fail("'wmma' knows no such type");
+  const int held = std::max(32 / bits, 1);
   const std::vector<Operand> parts = value.kind == Operand::Kind::kVector ? value.parts : std::vector<Operand>{value};
   const int rows = fragment == Fragment::kB ? shape.k : shape.m, columns = fragment == Fragment::kA ? shape.k : shape.n;
   const size_t needed = static_cast<size_t>(std::max(rows * columns / kLanes / held, 1));
@@ -223,8 +227,8 @@ void decode_wmma_product(Decoder& d) {
   if (d.take_first_of({".row", ".col"}) < 0 || d.take_first_of({".row", ".col"}) < 0 || !take_shape(d, p.shape)) {
     d.fail("'wmma.mma' needs two layouts and a shape");
   }
-  p.d_type = d.take_type();
-  const Type second = d.take_type();
+  p.d_type = d.take_any_type();
+  const Type second = d.take_any_type();
   size_t types = 0;
   for (std::string_view modifier : d.instruction().modifiers) types += ptx::type_from(modifier) != Type::kNone;
   if (types == 2) {
@@ -232,8 +236,8 @@ void decode_wmma_product(Decoder& d) {
     p.c_type = second;
   } else {
     p.a_type = second;
-    p.b_type = d.take_type();
-    p.c_type = d.take_type();
+    p.b_type = d.take_any_type();
+    p.c_type = d.take_any_type();
   }
   p.saturate = d.take(".satfinite");
   d.take(".rn");

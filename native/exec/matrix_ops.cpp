@@ -390,10 +390,10 @@ void decode_mma(Decoder& d) {
   if (a_layout < 0 || b_layout < 0) d.fail("'mma' needs two layouts");
   p.saturate = d.take(".satfinite");
   d.take(".rn");
-  p.d_type = d.take_type();
-  p.a_type = d.take_type();
-  p.b_type = d.take_type();
-  p.c_type = d.take_type();
+  p.d_type = d.take_any_type();
+  p.a_type = d.take_any_type();
+  p.b_type = d.take_any_type();
+  p.c_type = d.take_any_type();
   if (p.a_type == Type::kB1) {
     if (d.take(".xor")) p.bitwise_and = false;
     else if (!d.take(".and")) d.fail("'mma' of .b1 needs .xor.popc or .and.popc");

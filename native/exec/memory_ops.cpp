@@ -302,7 +302,8 @@ void emit_access(Decoder& d, bool is_load, Type type, AddressKind kind, Slot bas
 namespace {
 
 void decode_access(Decoder& d, bool is_load) {
-  d.expect_operands(2);
+  const bool policy = d.take(".L2::cache_hint");
+  d.expect_operands(policy ? 3 : 2);
   const Operand& address = d.operand(is_load ? 1 : 0);
   const Operand& value = d.operand(is_load ? 0 : 1);
   if (address.kind != Operand::Kind::kAddress) d.fail("'" + std::string(d.opcode()) + "' needs an address in brackets");
@@ -337,6 +338,11 @@ void decode_access(Decoder& d, bool is_load) {
   uint64_t offset = 0;
   const Slot base = address_slot(d, address, kind, offset);
   if (kind == AddressKind::kParameter && address.parts[0].kind == Operand::Kind::kVariable && is_load) {
+    const uint64_t size = address.parts[0].variable->size, bytes = static_cast<uint64_t>(n * ptx::bytes_of(type));
+    if (address.offset < 0 || static_cast<uint64_t>(address.offset) > size ||
+        bytes > size - static_cast<uint64_t>(address.offset)) {
+      d.fail("'" + std::string(address.parts[0].name) + "' has only " + std::to_string(size) + " bytes");
+    }
     const Handler handler = choose_parameter(type, widest);
     for (int i = 0; i < n; i++) {
       d.emit(handler, slots[i]).imm = offset + static_cast<uint64_t>(i * ptx::bytes_of(type));
@@ -360,11 +366,18 @@ void decode_prefetch(Decoder& d) {
   d.expect_operands(1);
 }
 
+// Hints about caches; `discard` lets the contents become anything, so also stay what they are.
+void decode_cache_hint(Decoder& d) {
+  d.ignore({".global", ".L2", ".L2::evict_normal"});
+  d.expect_operands(2);
+  if (d.immediate(d.operand(1)) != 128) d.fail("'" + std::string(d.opcode()) + "' is for 128 bytes");
+}
+
 }  // namespace
 
 const OpcodeTable kMemoryOpcodes = {
     {"ld", decode_ld}, {"ldu", decode_ld}, {"st", decode_st}, {"prefetch", decode_prefetch},
-    {"prefetchu", decode_prefetch},
+    {"prefetchu", decode_prefetch}, {"discard", decode_cache_hint}, {"applypriority", decode_cache_hint},
 };
 
 }  // namespace talweg::exec

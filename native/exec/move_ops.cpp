@@ -104,7 +104,8 @@ bool emit_changing_special(Decoder& d, Type type) {
 }
 
 void decode_mov(Decoder& d) {
-  const Type type = d.take_type();
+  const Type type = d.take_any_type();
+  if (type != Type::kPred && ptx::bytes_of(type) < 2) d.fail("'mov' knows no such type");
   d.expect_operands(2);
   const Operand& source = d.operand(1);
   const bool wide = ptx::bytes_of(type) == 8;

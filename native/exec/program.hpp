@@ -60,6 +60,7 @@ inline constexpr uint64_t kFunctionWindow = uint64_t{1} << 60, kSharedWindow = u
 struct Call {
   uint32_t callee = 0;  // index into Program::functions, unless the call is indirect
   std::vector<uint32_t> arguments, results;
+  std::vector<uint32_t> argument_bytes, result_bytes;
 };
 
 struct SourcePlace {

@@ -275,11 +275,11 @@ void decode_vote(Decoder& d) {
   expect_sync(d);
   const int mode = d.take_one_of({".all", ".any", ".uni", ".ballot"});
   if (mode < 0) d.fail("'vote' is .all, .any, .uni or .ballot");
-  const Type type = d.take_type();
+  const Type type = d.take_any_type();
   d.expect_operands(3);
   constexpr Handler kHandlers[] = {&synchronised<VoteOp<Vote::kAll>>, &synchronised<VoteOp<Vote::kAny>>,
                                    &synchronised<VoteOp<Vote::kUniform>>, &synchronised<VoteOp<Vote::kBallot>>};
-  if ((mode == 3) != (type == Type::kB32)) d.fail("'vote.ballot' gives .b32, the others .pred");
+  if (mode < 0 || type != (mode == 3 ? Type::kB32 : Type::kPred)) d.fail("'vote.ballot' gives .b32, the others .pred");
   Instr& instr = d.emit(kHandlers[mode], d.write(0, type), d.read_predicate(d.operand(1)));
   instr.flags = d.operand(1).negated;
   instr.imm = d.read(2, Type::kB32);

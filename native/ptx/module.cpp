@@ -16,6 +16,8 @@ namespace {
 constexpr uint32_t kFrameAlign = 16;
 constexpr uint32_t kRecursionBytes = 64 * 1024;  // local memory of a thread whose calls have no static bound
 constexpr int kMaxThreads = 1024;
+constexpr uint32_t kMaxFrameBytes = 512 * 1024, kMaxStackBytes = 1 << 20;
+constexpr uint64_t kMaxSharedBytes = 1 << 20, kMaxParameterBytes = 32764;
 
 uint32_t round_up(uint64_t value, uint64_t align) { return static_cast<uint32_t>((value + align - 1) / align * align); }
 
@@ -56,6 +58,11 @@ class LoadedModule : public Module {
   };
 
   void place_globals(const Translation& translation) {
+    // What is only declared gets its size from where it is defined.
+    std::map<std::string_view, uint64_t> sizes;
+    for (const Variable& variable : translation.variables) {
+      sizes[variable.name] = std::max(sizes[variable.name], variable.size);
+    }
     for (const Variable& variable : translation.variables) {
       if (variable.space != Space::kGlobal && variable.space != Space::kConst) continue;
       Global& global = globals_[std::string(variable.name)];
@@ -63,13 +70,14 @@ class LoadedModule : public Module {
         addresses_.fixed[&variable] = global.address;
         continue;
       }
-      if (variable.size == 0) throw LoadError{variable.line, "'" + std::string(variable.name) + "' has no size"};
-      global.size = variable.size;
-      global.address = memory_.allocate(variable.size, "module global");
+      const uint64_t size = sizes[variable.name];
+      if (size == 0) throw LoadError{variable.line, "'" + std::string(variable.name) + "' has no size"};
+      global.size = size;
+      global.address = memory_.allocate(size, "module global");
       if (global.address == 0) {
         throw LoadError{variable.line, "no device memory left for '" + std::string(variable.name) + "'"};
       }
-      std::memset(reinterpret_cast<void*>(global.address), 0, variable.size);
+      std::memset(reinterpret_cast<void*>(global.address), 0, size);
       addresses_.fixed[&variable] = global.address;
     }
   }
@@ -125,6 +133,7 @@ class LoadedModule : public Module {
       bytes = round_up(bytes, variable.align);
       addresses_.frame[&variable] = bytes;
       bytes += static_cast<uint32_t>(variable.size);
+      if (bytes > kMaxFrameBytes) throw LoadError{variable.line, "'" + std::string(function.name) + "' needs too much local memory"};
     }
     // No activation is empty, so that the stack bounds every recursion.
     decoded.local_bytes = function.is_entry ? round_up(bytes, kFrameAlign) : round_up(bytes + 1, kFrameAlign);
@@ -192,7 +201,11 @@ class LoadedModule : public Module {
         kernel.parameters.push_back({offset, static_cast<size_t>(parameter->size), parameter->align});
         kernel.parameter_bytes = offset + static_cast<size_t>(parameter->size);
       }
+      if (kernel.parameter_bytes > kMaxParameterBytes) throw LoadError{function.line, "'" + kernel.name + "' has too many parameters"};
       auto bytes = shared.static_bytes.find(&function);
+      if (bytes != shared.static_bytes.end() && bytes->second > kMaxSharedBytes) {
+        throw LoadError{function.line, "'" + kernel.name + "' needs too much shared memory"};
+      }
       decoded.static_shared_bytes = bytes == shared.static_bytes.end() ? 0 : static_cast<uint32_t>(bytes->second);
       std::set<const Function*> path;
       decoded.stack_bytes = stack_bytes(translation, function, path);
@@ -205,13 +218,20 @@ class LoadedModule : public Module {
 
   uint32_t stack_bytes(const Translation& translation, const Function& function, std::set<const Function*>& path) {
     if (!path.insert(&function).second) return kRecursionBytes;
+    const auto known = stacks_.find(&function);
+    if (known != stacks_.end()) {
+      path.erase(&function);
+      return known->second;
+    }
     uint32_t deepest = 0;
     bool indirect = false;
     for (const Function* callee : callees(translation, function, indirect)) {
       if (callee->has_body) deepest = std::max(deepest, stack_bytes(translation, *callee, path));
     }
     path.erase(&function);
-    return program_.functions[addresses_.functions.at(function.name)].local_bytes + deepest;
+    const uint64_t bytes = uint64_t{program_.functions[addresses_.functions.at(function.name)].local_bytes} + deepest;
+    if (bytes > kMaxStackBytes) throw LoadError{function.line, "'" + std::string(function.name) + "' needs too much local memory"};
+    return stacks_[&function] = static_cast<uint32_t>(bytes);
   }
 
   DeviceMemory& memory_;
@@ -219,6 +239,7 @@ class LoadedModule : public Module {
   exec::Addresses addresses_;
   std::map<std::string, Global> globals_;
   std::map<std::string, Kernel> kernels_;
+  std::map<const Function*, uint32_t> stacks_;
 };
 
 }  // namespace
@@ -230,6 +251,9 @@ std::unique_ptr<Module> Module::load(std::string_view ptx, DeviceMemory& memory,
     return module;
   } catch (const LoadError& failure) {
     error = failure;
+    return nullptr;
+  } catch (const std::exception& failure) {  // out of memory
+    error = {0, std::string("the module cannot be loaded: ") + failure.what()};
     return nullptr;
   }
 }

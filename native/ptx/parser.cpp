@@ -15,6 +15,13 @@ void Cursor::expect(char punctuation) {
   }
 }
 
+void Cursor::skip_past(char punctuation) {
+  while (!accept(punctuation)) {
+    if (peek().kind == TokenKind::kEnd) fail(std::string("expected '") + punctuation + "' before the end");
+    take();
+  }
+}
+
 std::string_view Cursor::word() {
   if (peek().kind != TokenKind::kWord) fail("expected a name, found '" + std::string(peek().text) + "'");
   return take().text;
@@ -67,6 +74,11 @@ Space space_from(std::string_view dotted) {
   return Space::kGeneric;
 }
 
+// No real program comes near these.
+constexpr int64_t kMaxAlign = 4096, kMaxBytes = int64_t{1} << 40, kMaxRegisters = 1 << 20;
+constexpr uint64_t kMaxThreadBytes = 512 * 1024;
+constexpr int kMaxDepth = 100;
+
 class Parser {
  public:
   explicit Parser(std::string_view source) : cursor_(tokenize(source)) {}
@@ -94,7 +106,7 @@ class Parser {
     } else if (token.is(".section")) {
       skip_section();
     } else if (token.is(".pragma") || token.is(".alias")) {
-      while (!cursor_.accept(';')) cursor_.take();
+      cursor_.skip_past(';');
     } else if (token.is('@')) {  // @@DWARF lines of old compilers end with the line
       const int line = token.line;
       while (cursor_.line() == line && cursor_.peek().kind != TokenKind::kEnd) cursor_.take();
@@ -113,8 +125,8 @@ class Parser {
 
   void skip_section() {
     cursor_.take();
-    while (!cursor_.peek().is('{')) cursor_.take();
-    int depth = 0;
+    cursor_.skip_past('{');
+    int depth = 1;
     do {
       const Token& token = cursor_.take();
       if (token.is('{')) depth++;
@@ -166,7 +178,7 @@ class Parser {
     int vector = 1;
     while (cursor_.peek().kind == TokenKind::kDotted) {
       const std::string_view word = cursor_.take().text;
-      if (word == ".align") variable.align = static_cast<uint32_t>(cursor_.integer());
+      if (word == ".align") variable.align = alignment();
       else if (word == ".v2") vector = 2;
       else if (word == ".v4") vector = 4;
       else if (type_from(word) != Type::kNone) type = type_from(word);
@@ -187,16 +199,29 @@ class Parser {
         count = 0;
         continue;
       }
-      count *= static_cast<uint64_t>(cursor_.integer());
+      const int64_t length = cursor_.integer();
+      if (length < 0 || length > kMaxBytes) cursor_.fail("an array of that length is too large");
+      count *= static_cast<uint64_t>(length);
+      if (count > static_cast<uint64_t>(kMaxBytes)) cursor_.fail("the array is too large");
       cursor_.expect(']');
     }
     variable.size = count * static_cast<uint64_t>(element);
+    const bool of_threads = variable.space == Space::kLocal || variable.space == Space::kParam || variable.space == Space::kShared;
+    if (of_threads && variable.size > kMaxThreadBytes) {
+      cursor_.fail("'" + std::string(variable.name) + "' has " + std::to_string(variable.size) + " bytes, too many");
+    }
     if (cursor_.accept('=')) {
       initialiser(variable, type);
       if (open_ended) variable.size = variable.bytes.size();
       if (variable.bytes.size() > variable.size) cursor_.fail("more initialisers than the variable has room for");
     }
     return variable;
+  }
+
+  uint32_t alignment() {
+    const int64_t align = cursor_.integer();
+    if (align < 1 || align > kMaxAlign || (align & (align - 1)) != 0) cursor_.fail("an alignment is a power of two");
+    return static_cast<uint32_t>(align);
   }
 
   void skip_parentheses() {
@@ -210,10 +235,11 @@ class Parser {
     }
   }
 
-  void initialiser(Variable& variable, Type type) {
+  void initialiser(Variable& variable, Type type, int depth = 0) {
+    if (depth > kMaxDepth) cursor_.fail("braces nest too deep");
     if (cursor_.accept('{')) {
       while (!cursor_.accept('}')) {
-        initialiser(variable, type);
+        initialiser(variable, type, depth + 1);
         if (!cursor_.accept(',') && !cursor_.peek().is('}')) cursor_.fail("expected ',' in an initialiser");
       }
       return;
@@ -302,7 +328,7 @@ class Parser {
         cursor_.integer();
       } else if (cursor_.accept(".noreturn")) {
       } else if (cursor_.accept(".pragma")) {
-        while (!cursor_.accept(';')) cursor_.take();
+        cursor_.skip_past(';');
       } else {
         break;
       }
@@ -311,7 +337,7 @@ class Parser {
     cursor_.expect('{');
     function.has_body = true;
     location_ = -1;
-    body(function, names);
+    body(function, names, 0);
   }
 
   void parameters(Function& function, Names& names, std::vector<const Variable*>& list) {
@@ -326,13 +352,14 @@ class Parser {
   }
 
   // After '{' up to and including the matching '}'.
-  void body(Function& function, Names& names) {
+  void body(Function& function, Names& names, int depth) {
+    if (depth > kMaxDepth) cursor_.fail("braces nest too deep");
     while (!cursor_.accept('}')) {
       const Token& token = cursor_.peek();
       if (token.kind == TokenKind::kEnd) cursor_.fail("unclosed '{'");
       if (cursor_.accept('{')) {
         names.open();
-        body(function, names);
+        body(function, names, depth + 1);
         names.close();
       } else if (token.kind == TokenKind::kWord && cursor_.peek(1).is(':')) {
         label(function, names);
@@ -341,7 +368,7 @@ class Parser {
       } else if (token.is(".loc")) {
         loc();
       } else if (token.is(".pragma") || token.is(".branchtargets") || token.is(".callprototype")) {
-        while (!cursor_.accept(';')) cursor_.take();
+        cursor_.skip_past(';');
       } else if (token.kind == TokenKind::kDotted && space_from(token.text) != Space::kGeneric) {
         function.variables.push_back(variable(false));
         names.add_variable(&function.variables.back());
@@ -374,12 +401,13 @@ class Parser {
   void registers(Names& names) {
     cursor_.take();
     const Type type = type_from(cursor_.peek().text);
-    if (type == Type::kNone) cursor_.fail("unknown register type '" + std::string(cursor_.peek().text) + "'");
+    if (type == Type::kNone || (bytes_of(type) == 0 && type != Type::kPred)) cursor_.fail("unknown register type '" + std::string(cursor_.peek().text) + "'");
     cursor_.take();
     do {
       const std::string_view name = cursor_.word();
       if (cursor_.accept('<')) {
         const int64_t count = cursor_.integer();
+        if (count < 0 || count > kMaxRegisters) cursor_.fail("too many registers");
         cursor_.expect('>');
         for (int64_t i = 0; i < count; i++) {
           result_.generated_names.push_back(std::string(name) + std::to_string(i));

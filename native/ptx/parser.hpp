@@ -33,6 +33,7 @@ class Cursor {
   void expect(char punctuation);
   std::string_view word();
   int64_t integer();  // with an optional minus sign
+  void skip_past(char punctuation);  // an error if there is none
   [[noreturn]] void fail(const std::string& message) const;
 
  private:

@@ -25,7 +25,16 @@ class OperandParser {
   }
 
  private:
+  struct Nesting {
+    explicit Nesting(OperandParser& parser) : depth(parser.depth_) {
+      if (++depth > 16) parser.cursor_.fail("operands nest too deep");
+    }
+    ~Nesting() { depth--; }
+    int& depth;
+  };
+
   Operand simple() {
+    const Nesting nesting(*this);
     if (cursor_.accept('{')) return group(Kind::kVector, '}');
     if (cursor_.accept('(')) return group(Kind::kList, ')');
     if (cursor_.accept('[')) return address();
@@ -133,6 +142,7 @@ class OperandParser {
   Cursor& cursor_;
   const Names& names_;
   const Globals& globals_;
+  int depth_ = 0;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@ import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -194,6 +195,12 @@ public final class SoftwareDriver {
         setFault(fault.ordinal(), nth);
     }
 
+    /** The PTX instructions that the device knows, by the first part of their names; docs/ptx-coverage.md says how far. */
+    public static List<String> instructions() {
+        load();
+        return opcodeNames().lines().toList();
+    }
+
     /** What the device had to say about its last error, and forgets; empty without the software device. */
     public static synchronized String takeReport() {
         return loaded ? report() : "";
@@ -241,6 +248,8 @@ public final class SoftwareDriver {
     private static native void setApproximationSeed(long seed);
 
     private static native void setTruncatingMma(boolean on);
+
+    private static native String opcodeNames();
 
     private static native void setThreads(int threads);
 

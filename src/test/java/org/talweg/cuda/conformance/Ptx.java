@@ -163,6 +163,17 @@ final class Ptx {
         return SoftwareDriver.takeReport();
     }
 
+    /** Why a module does not load; empty if it does, in which case it is unloaded again. */
+    static String refusal(String source) {
+        open();
+        CUmodule module = new CUmodule();
+        if (cuModuleLoadData(module, source) != CUresult.CUDA_SUCCESS) {
+            return SoftwareDriver.takeReport();
+        }
+        check(cuModuleUnload(module));
+        return "";
+    }
+
     private void attempt(ByteBuffer in, int inBytes, ByteBuffer out, int outBytes) {
         open();
         CUmodule module = new CUmodule();

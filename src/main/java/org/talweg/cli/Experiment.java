@@ -47,6 +47,21 @@ final class Experiment {
         description = "Of the hidden layers, e.g. gelu or leaky_relu:0.2; see 'talweg methods activation'.")
     private String activation;
 
+    @Option(names = "--norm", paramLabel = "NAME", defaultValue = "none",
+        description = "Normalises before the activation of the hidden layers, e.g. batch; see 'talweg methods norm'.")
+    private String norm;
+
+    @Option(names = "--dropout", paramLabel = "RATE", defaultValue = "0",
+        description = "Of the hidden layers' values dropped in training, e.g. 0.1.")
+    private float dropout;
+
+    @Option(names = "--residual", description = "Hidden layers that are as wide as the one before add to it.")
+    private boolean residual;
+
+    @Option(names = "--init", paramLabel = "NAME", defaultValue = "auto",
+        description = "First weights of the hidden layers, e.g. orthogonal; see 'talweg methods init'.")
+    private String init;
+
     @Option(names = "--loss", paramLabel = "NAME", defaultValue = "auto",
         description = "What is brought down, e.g. squared_error; auto suits the targets; see 'talweg methods loss'.")
     private String loss;
@@ -142,7 +157,16 @@ final class Experiment {
 
     Model model(Device on) {
         Sequential.Builder builder = Sequential.builder(all.inputShape()).seed(seed);
-        hiddenUnits().forEach(units -> builder.dense(units, Activation.parse(activation)));
+        Activation f = Activation.parse(activation);
+        long before = all.inputShape().elements();
+        for (int units : hiddenUnits()) {
+            if (residual && units == before) {
+                builder.residual(branch -> LayerChoices.addHidden(branch, units, f, norm, init, dropout));
+            } else {
+                LayerChoices.addHidden(builder, units, f, norm, init, dropout);
+            }
+            before = units;
+        }
         Model model = builder.dense(outputs()).build(on);
         model.setScaler(scaler);
         return model;

@@ -20,7 +20,7 @@ final class MethodsCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Parameters(paramLabel = "OPTION", arity = "0..1",
-        description = "activation, loss, optimizer, clip, scale, schedule, stop or metrics; all of them if left out.")
+        description = "activation, norm, init, loss, optimizer, clip, scale, schedule, stop or metrics; all of them if left out.")
     private String option;
 
     private static Map<String, String> tables() {
@@ -28,7 +28,7 @@ final class MethodsCommand implements Callable<Integer> {
         int width = Activation.all().stream().mapToInt(a -> a.toString().length()).max().orElse(0);
         tables.put("activation", Activation.all().stream()
             .map(a -> String.format("  %-" + width + "s  %s", a, a.kind().formula())).collect(Collectors.joining("\n")));
-        for (Choices<?> choices : new Choices<?>[] {LossChoices.ALL, OptimizerChoices.ALL, ClipChoices.ALL,
+        for (Choices<?> choices : new Choices<?>[] {LayerChoices.NORM, LayerChoices.INIT, LossChoices.ALL, OptimizerChoices.ALL, ClipChoices.ALL,
             ScaleChoices.ALL, ScheduleChoices.ALL, StopChoices.ALL, MetricChoices.ALL}) {
             tables.put(choices.option().substring(2), choices.table());
         }

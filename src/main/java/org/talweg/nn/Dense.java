@@ -12,9 +12,7 @@ import org.talweg.tensor.Shape;
 /**
  * A fully connected layer: f(x Wᵀ + b), W [units×inputs], b [units].
  *
- * <p>Unless told otherwise, weights start with {@link Initializers#heUniform} before ReLU and its kin, which lose half
- * the variance, with {@link Initializers#lecunNormal} before SELU, whose fixed point wants it, and with
- * {@link Initializers#glorotUniform} elsewhere; biases start at zero. Keras takes Glorot
+ * <p>Unless told otherwise, weights start with what {@link Initializers#suited suits the activation}, biases at zero. Keras takes Glorot
  * everywhere. PyTorch's default lets a layer's outputs have a third of its inputs' variance, so signals fade with
  * depth.
  *
@@ -30,7 +28,7 @@ public record Dense(int units, Activation activation, boolean bias, Initializer 
     }
 
     public Dense(int units, Activation activation, boolean bias) {
-        this(units, activation, bias, defaultWeights(activation), Initializers.zeros());
+        this(units, activation, bias, Initializers.suited(activation), Initializers.zeros());
     }
 
     public Dense(int units, Activation activation) {
@@ -40,14 +38,6 @@ public record Dense(int units, Activation activation, boolean bias, Initializer 
     /** Without an activation: the usual last layer. */
     public Dense(int units) {
         this(units, Activation.IDENTITY);
-    }
-
-    private static Initializer defaultWeights(Activation activation) {
-        return switch (activation.kind()) {
-            case RELU, LEAKY_RELU, RELU6, ELU, GELU, GELU_TANH, SILU, MISH, HARDSWISH -> Initializers.heUniform();
-            case IDENTITY, TANH, SIGMOID, HARDSIGMOID, LOG_SIGMOID, SOFTPLUS -> Initializers.glorotUniform();
-            case SELU -> Initializers.lecunNormal();
-        };
     }
 
     @Override

@@ -1,8 +1,5 @@
 package org.talweg.nn;
 
-import java.util.LinkedHashMap;
-import java.util.Locale;
-import java.util.Map;
 import org.talweg.ops.Activation;
 import org.talweg.tape.Initializer;
 import org.talweg.tensor.Shape;
@@ -30,40 +27,7 @@ public final class Initializers {
         TRUNCATED_NORMAL
     }
 
-    private record Named(Initializer initializer, String line) {
-    }
-
-    private static final Map<String, Named> NAMED = new LinkedHashMap<>();
-
-    static {
-        NAMED.put("glorot_uniform", new Named(glorotUniform(), "U(-a, a), a = sqrt(6 / (fan-in + fan-out))"));
-        NAMED.put("glorot_normal", new Named(glorotNormal(), "N(0, 2 / (fan-in + fan-out))"));
-        NAMED.put("he_uniform", new Named(heUniform(), "U(-a, a), a = sqrt(6 / fan-in): for ReLU"));
-        NAMED.put("he_normal", new Named(heNormal(), "N(0, 2 / fan-in): for ReLU"));
-        NAMED.put("lecun_uniform", new Named(lecunUniform(), "U(-a, a), a = sqrt(3 / fan-in)"));
-        NAMED.put("lecun_normal", new Named(lecunNormal(), "N(0, 1 / fan-in): for SELU"));
-        NAMED.put("orthogonal", new Named(orthogonal(1), "orthonormal rows or columns"));
-        NAMED.put("truncated_normal", new Named(truncatedNormal(0, 0.05f, -0.1f, 0.1f), "N(0, 0.05^2) within 0.1"));
-        NAMED.put("zeros", new Named(zeros(), "0: units of a layer stay alike"));
-        NAMED.put("ones", new Named(ones(), "1: units of a layer stay alike"));
-    }
-
     private Initializers() {
-    }
-
-    /**
-     * By name, in any case: {@code he_normal}.
-     *
-     * @throws IllegalArgumentException listing those there are, one a line
-     */
-    public static Initializer named(String name) {
-        Named found = NAMED.get(name.toLowerCase(Locale.ROOT));
-        if (found == null) {
-            StringBuilder message = new StringBuilder("unknown initializer '" + name + "'; there are");
-            NAMED.forEach((key, value) -> message.append("\n  ").append(key).append(": ").append(value.line));
-            throw new IllegalArgumentException(message.toString());
-        }
-        return found.initializer;
     }
 
     /** Deviation gain / √fan. Keras's VarianceScaling with scale = gain². */
@@ -130,6 +94,18 @@ public final class Initializers {
             case SELU -> 0.75;
             default -> throw new IllegalArgumentException("no gain is defined for " + activation + "; there are those "
                 + "of identity, sigmoid, tanh, relu, leaky_relu and selu");
+        };
+    }
+
+    /**
+     * What a dense layer's weights start with unless told otherwise: {@link #heUniform} before ReLU and its kin, which
+     * lose half the variance, {@link #lecunNormal} before SELU, whose fixed point wants it, else {@link #glorotUniform}.
+     */
+    public static Initializer suited(Activation activation) {
+        return switch (activation.kind()) {
+            case RELU, LEAKY_RELU, RELU6, ELU, GELU, GELU_TANH, SILU, MISH, HARDSWISH -> heUniform();
+            case IDENTITY, TANH, SIGMOID, HARDSIGMOID, LOG_SIGMOID, SOFTPLUS -> glorotUniform();
+            case SELU -> lecunNormal();
         };
     }
 

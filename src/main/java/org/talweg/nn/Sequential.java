@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.talweg.ops.Activation;
 import org.talweg.ops.Device;
+import org.talweg.tape.Initializer;
 import org.talweg.tape.Tape;
 import org.talweg.tape.Value;
 import org.talweg.tensor.Shape;
@@ -100,6 +101,11 @@ public record Sequential(Shape inputShape, long seed, List<Layer> layers) {
 
         public Builder dense(int units, Activation activation) {
             return layer(new Dense(units, activation));
+        }
+
+        /** @param weights their first values; biases start at 0 */
+        public Builder dense(int units, Activation activation, Initializer weights) {
+            return layer(new Dense(units, activation, true, weights, Initializers.zeros()));
         }
 
         public Builder activation(Activation activation) {

@@ -108,7 +108,8 @@ class CliTest {
     @ParameterizedTest
     @ValueSource(strings = {
         "--optimizer sgd", "--optimizer momentum --clip 1", "--optimizer nesterov", "--optimizer adamw --lr 0.01",
-        "--activation tanh", "--activation gelu --hidden 16", "--activation sigmoid --hidden 8,8,8",
+        "--activation tanh", "--norm batch", "--norm layer", "--norm rms", "--dropout 0.2", "--hidden 8,8 --residual",
+        "--init orthogonal", "--activation gelu --hidden 16", "--activation sigmoid --hidden 8,8,8",
         "--hidden none", "--schedule constant", "--batch 7", "--scale standard", "--scale none",
         "--weight-decay 0.1", "--seed 7", "--batch full", "--batch 1", "--schedule one_cycle:max=0.1", "--per-epoch",
         "--schedule warmup:for=3 --schedule cosine", "--schedule constant:for=3 --schedule exponential:0.5",
@@ -134,6 +135,7 @@ class CliTest {
         "digits --device foo | software",
         "digits --hidden 12,x | 'x' is no number of units",
         "digits --hidden 0 | at least 1 unit",
+        "digits --dropout 1.5 | a dropout rate of 1.5",
         "digits --batch 0 | at least 1 row",
         "digits --epochs -1 | at least 1",
         "digits --batch half | write a number of rows, or full",
@@ -169,7 +171,7 @@ class CliTest {
 
     /** Every method in every list is tried as it is written there; the lists are what an unknown name gets to see. */
     @ParameterizedTest
-    @ValueSource(strings = {"activation", "loss", "optimizer", "clip", "scale", "schedule", "stop", "metrics"})
+    @ValueSource(strings = {"activation", "norm", "init", "loss", "optimizer", "clip", "scale", "schedule", "stop", "metrics"})
     void anUnknownNameListsWhatThereIs(String option) {
         Run run = train("digits --" + option + " foo");
         assertEquals(2, run.exitCode, run.out);
@@ -189,15 +191,15 @@ class CliTest {
     }
 
     @Test
-    void everyScheduleStopClipAndScalerTrainsAsListed() {
-        for (String option : List.of("clip", "scale", "schedule", "stop", "optimizer")) {
+    void everyMethodTrainsAsListed() {
+        for (String option : List.of("clip", "scale", "schedule", "stop", "optimizer", "norm", "init")) {
             List<String> lines = talweg("methods", option).lines();
             for (String line : lines.subList(1, lines.size())) {
                 String settings = line.endsWith("]") ? ":" + line.substring(line.lastIndexOf('[') + 1, line.length() - 1)
                     : "";
                 String usage = line.strip().split(" ")[0] + settings;
                 String rest = usage.startsWith("warmup") ? " --schedule cosine" : "";
-                Run run = train("iris --device cpu --hidden none --epochs 1 --" + option + " " + usage + rest);
+                Run run = train("iris --device cpu --hidden 3 --epochs 1 --" + option + " " + usage + rest);
                 assertEquals(0, run.exitCode, usage + ": " + run.err);
             }
         }

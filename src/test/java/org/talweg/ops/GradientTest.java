@@ -105,7 +105,7 @@ class GradientTest {
         }
     }
 
-    private static void compare(String label, Tensor variable, Tensor gradient, DoubleSupplier loss) {
+    static void compare(String label, Tensor variable, Tensor gradient, DoubleSupplier loss) {
         HostBuffer values = host(variable);
         for (int i = 0; i < variable.elements(); i++) {
             double value = values.get(i);
@@ -140,7 +140,7 @@ class GradientTest {
         return tensor;
     }
 
-    private static HostBuffer host(Tensor tensor) {
+    static HostBuffer host(Tensor tensor) {
         return (HostBuffer) tensor.buffer();
     }
 }

@@ -89,4 +89,9 @@ public final class Optimizers {
     public static Muon muon() {
         return new Muon(1e-3f, 0.95f, true, 0.1f, 1e-7f, 5, true, false, 1, 0.9f, 0.999f);
     }
+
+    /** For full batches: learning rate 1, 20 iterations and 25 evaluations a call, 100 pairs of history, line search. */
+    public static Lbfgs lbfgs() {
+        return new Lbfgs(1, 20, 25, 1e-7, 1e-9, 100, true);
+    }
 }

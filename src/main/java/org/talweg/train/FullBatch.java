@@ -1,0 +1,86 @@
+package org.talweg.train;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.talweg.data.Dataset;
+import org.talweg.nn.Model;
+import org.talweg.ops.Device;
+import org.talweg.optim.Lbfgs;
+import org.talweg.tape.GradientProgram;
+import org.talweg.tape.Loss;
+import org.talweg.tape.ProgramMemory;
+import org.talweg.tensor.DType;
+import org.talweg.tensor.Tensor;
+
+/**
+ * The mean loss of a model over a whole data set, with its gradient: what {@link Lbfgs} minimises.
+ * <pre>{@code
+ * try (FullBatch objective = new FullBatch(model, loss, data);
+ *      Minimizer lbfgs = Optimizers.lbfgs().minimizer(device, model.parameters().elements())) {
+ *     for (int i = 0; i < 10; i++) {
+ *         System.out.println(lbfgs.step(model.parameters(), objective));
+ *     }
+ * }
+ * }</pre>
+ * Computes as in prediction, without dropout and with running statistics: each call must see the same function.
+ */
+public final class FullBatch implements Lbfgs.Objective, AutoCloseable {
+    /** Rows that a pass takes at a time. */
+    private static final int ROWS = 1024;
+
+    private final Resources resources = new Resources();
+    private final Device device;
+    private final Model model;
+    private final List<GradientProgram> programs = new ArrayList<>();
+    private final Tensor part;
+    private final int rows;
+    private final float[] losses;
+
+    /**
+     * @throws IllegalArgumentException if model, loss and data do not fit together, or there is nothing to train
+     */
+    public FullBatch(Model model, Loss loss, Dataset data) {
+        this.model = model;
+        device = model.device();
+        rows = data.rows();
+        losses = new float[Math.min(rows, ROWS)];
+        try {
+            DeviceData onDevice = DeviceData.upload(resources, model, loss, data);
+            part = resources.tensor(device, DType.FLOAT32, model.parameters().shape(), "gradients");
+            ProgramMemory memory = resources.add(new ProgramMemory(device, losses.length), ProgramMemory::close);
+            for (int from = 0; from < rows; from += ROWS) {
+                int to = Math.min(rows, from + ROWS);
+                programs.add(new GradientProgram(model.tape(), memory, model.parameters(), model.states(), part,
+                    onDevice.features().rows(from, to), onDevice.targets().rows(from, to), loss, rows));
+            }
+            loss.prepare(device.ops(), onDevice.targets(), null, rows, memory.of(loss, model.outputShape()));
+        } catch (RuntimeException e) {
+            resources.close();
+            throw e;
+        }
+    }
+
+    /** @param parameters the model's own */
+    @Override
+    public double evaluate(Tensor parameters, Tensor gradients) {
+        if (parameters.buffer() != model.parameters().buffer()) {
+            throw new IllegalArgumentException("the parameters are not those of the model; pass model.parameters()");
+        }
+        device.ops().data().zero(gradients);
+        double total = 0;
+        for (GradientProgram program : programs) {
+            program.run();
+            device.ops().data().combine(gradients, 1, part, 0, null, gradients);
+            device.download(program.rowLosses(), losses);
+            for (int i = 0; i < program.rowLosses().elements(); i++) {
+                total += losses[i];
+            }
+        }
+        return total / rows;
+    }
+
+    @Override
+    public void close() {
+        resources.close();
+    }
+}

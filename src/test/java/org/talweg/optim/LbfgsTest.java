@@ -1,0 +1,110 @@
+package org.talweg.optim;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.talweg.ops.Device;
+import org.talweg.reference.ReferenceDevices;
+import org.talweg.tensor.DType;
+import org.talweg.tensor.HostBuffer;
+import org.talweg.tensor.Shape;
+import org.talweg.tensor.Tensor;
+import org.talweg.testing.Golden;
+import org.talweg.testing.Golden.Case;
+import org.talweg.testing.OnEveryDevice;
+import org.talweg.testing.TestDevice;
+
+/** L-BFGS on Rosenbrock's function, against PyTorch's and down to its minimum. */
+class LbfgsTest {
+
+    /** Rosenbrock's function of any dimension. */
+    private static double rosenbrock(double[] x, double[] gradient) {
+        double loss = 0;
+        for (int i = 0; i + 1 < x.length; i++) {
+            double a = 1 - x[i];
+            double b = x[i + 1] - x[i] * x[i];
+            loss += a * a + 100 * b * b;
+            gradient[i] += -2 * a - 400 * x[i] * b;
+            gradient[i + 1] += 200 * b;
+        }
+        return loss;
+    }
+
+    /** In double throughout, because the function magnifies what float32 loses. */
+    @Test
+    void pytorch() {
+        List<Case> cases = Golden.cases("optimizers_pytorch.json").stream().filter(c -> c.op().equals("LBFGS")).toList();
+        assertEquals(2, cases.size());
+        for (Case c : cases) {
+            int n = c.shape("start")[0];
+            double[] losses = c.expected("loss_before_step");
+            double[] points = c.expected("params_after_step");
+            Lbfgs settings = Optimizers.lbfgs().learningRate(c.number("lr", 0)).history((int) c.number("history_size", 0))
+                .maxIterations((int) c.number("max_iter", 0)).lineSearch(!c.params().get("line_search_fn").isNull());
+            try (Device device = ReferenceDevices.float64()) {
+                Tensor p = device.allocate(DType.FLOAT32, Shape.of(n), "parameters");
+                device.upload(c.floats("start"), p);
+                try (Minimizer minimizer = settings.minimizer(device, n)) {
+                    for (int i = 0; i < losses.length; i++) {
+                        double loss = minimizer.step(p, LbfgsTest::inDouble);
+                        assertEquals(losses[i], loss, 1e-5 * Math.abs(losses[i]), c + ", loss before step " + i);
+                        for (int j = 0; j < n; j++) {
+                            assertEquals(points[i * n + j], ((HostBuffer) p.buffer()).get(j), 1e-5,
+                                c + ", step " + i + ", parameter " + j);
+                        }
+                    }
+                }
+                p.buffer().close();
+            }
+        }
+    }
+
+    private static double inDouble(Tensor parameters, Tensor gradients) {
+        HostBuffer buffer = (HostBuffer) parameters.buffer();
+        int n = (int) parameters.elements();
+        double[] x = new double[n];
+        double[] g = new double[n];
+        for (int i = 0; i < n; i++) {
+            x[i] = buffer.get(parameters.offset() + i);
+        }
+        double loss = rosenbrock(x, g);
+        for (int i = 0; i < n; i++) {
+            ((HostBuffer) gradients.buffer()).set(gradients.offset() + i, g[i]);
+        }
+        return loss;
+    }
+
+    @OnEveryDevice
+    void findsTheMinimum(TestDevice on) {
+        Device device = on.device();
+        float[] x = {-1.2f, 1};
+        Tensor p = device.allocate(DType.FLOAT32, Shape.of(2), "parameters");
+        device.upload(x, p);
+        try (Minimizer minimizer = Optimizers.lbfgs().minimizer(device, 2)) {
+            for (int i = 0; i < 4; i++) {
+                minimizer.step(p, (parameters, gradients) -> {
+                    float[] at = new float[2];
+                    double[] g = new double[2];
+                    device.download(parameters, at);
+                    double loss = rosenbrock(new double[] {at[0], at[1]}, g);
+                    device.upload(new float[] {(float) g[0], (float) g[1]}, gradients);
+                    return loss;
+                });
+            }
+        }
+        device.download(p, x);
+        p.buffer().close();
+        assertEquals(1, x[0], 1e-3, on.toString());
+        assertEquals(1, x[1], 1e-3, on.toString());
+    }
+
+    @Test
+    void impossibleSettingsAreRefused() {
+        assertTrue(assertThrows(IllegalArgumentException.class, () -> Optimizers.lbfgs().history(0)).getMessage()
+            .contains("0 pairs of history"));
+        assertThrows(IllegalArgumentException.class, () -> Optimizers.lbfgs().tolerances(Double.NaN, 0));
+    }
+}

@@ -1,169 +1,131 @@
-// Copies and fills. The synchronous forms run in the legacy stream.
-#include <cstring>
-#include <string>
-
-#include "monitor.hpp"
-#include "objects.hpp"
+// Copies. The synchronous forms run in the legacy stream and have been done when they return.
+#include "transfer.hpp"
 
 using namespace talweg::driver;
 
 namespace {
 
-enum class Side { kHost, kDevice };
-
 uint64_t address_of(const void* pointer) { return reinterpret_cast<uint64_t>(pointer); }
 
-// Host memory is the caller's word; device memory is looked up.
-bool reachable(const Context& context, Side side, uint64_t address, uint64_t bytes) {
-  return side == Side::kHost ? address != 0 : context.memory->holds(address, bytes);
+enum class Waits { kNever, kAlways };
+
+CUresult submit_copy(Context& context, const std::shared_ptr<Stream>& stream, const Place& to, const Place& from,
+                     const Box& box, Waits waits) {
+  if (box.empty()) return CUDA_SUCCESS;
+  const auto copy = std::make_shared<const Transfer>(to, from, box);
+  CUresult result = check(context, *copy);
+  if (result == CUDA_SUCCESS) result = submit(context, stream, copy);
+  if (result != CUDA_SUCCESS || stream->capture != nullptr || stream->queue.empty()) return result;
+  return waits == Waits::kAlways || copy->is_pageable() ? wait_for(context, stream) : CUDA_SUCCESS;
 }
 
-std::string complaint(const Context& context, const char* what, uint64_t address, uint64_t bytes) {
-  return std::string(what) + " touches memory that is not allocated: " + context.memory->describe(address, bytes);
+CUresult copy(uint64_t to, Side to_side, uint64_t from, Side from_side, size_t bytes, CUstream stream_handle,
+              Waits waits) {
+  return with_stream(stream_handle, [&](Context& context, const std::shared_ptr<Stream>& stream) {
+    return submit_copy(context, stream, {to_side, to, bytes, bytes}, {from_side, from, bytes, bytes}, {bytes, 1, 1},
+                       waits);
+  });
 }
 
-struct Copy final : Operation {
-  uint64_t destination, source, bytes;
-  Side to, from;
+// cuMemcpy tells host from device by the address.
+CUresult copy_anywhere(uint64_t to, uint64_t from, size_t bytes, CUstream stream_handle, Waits waits) {
+  return with_stream(stream_handle, [&](Context& context, const std::shared_ptr<Stream>& stream) {
+    return submit_copy(context, stream, {side_of(context, to), to, bytes, bytes},
+                       {side_of(context, from), from, bytes, bytes}, {bytes, 1, 1}, waits);
+  });
+}
 
-  Copy(uint64_t destination, Side to, uint64_t source, Side from, uint64_t bytes)
-      : destination(destination), source(source), bytes(bytes), to(to), from(from) {}
+template <class Shape>
+CUresult copy_box(const Shape* shape, CUstream stream_handle, Waits waits) {
+  return with_stream(stream_handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
+    Place to, from;
+    Box box;
+    const CUresult result = read_copy(shape, context, to, from, box);
+    return result != CUDA_SUCCESS ? result : submit_copy(context, stream, to, from, box, waits);
+  });
+}
 
-  // Empty if all of both ranges is there. Asked at the call, and again at the run: a graph may outlive the memory.
-  std::string fault(const Context& context) const {
-    if (!reachable(context, to, destination, bytes)) return complaint(context, "the copy", destination, bytes);
-    if (!reachable(context, from, source, bytes)) return complaint(context, "the copy", source, bytes);
-    return {};
+// The contexts only say whose memory it is; it must be theirs.
+bool is_memory_of(CUcontext handle, uint64_t address, uint64_t bytes) {
+  const auto context = contexts.find(handle);
+  return context != nullptr && context->memory->holds(address, bytes);
+}
+
+CUresult copy_between(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context, size_t bytes,
+                      CUstream stream, Waits waits) {
+  if (contexts.find(to_context) == nullptr || contexts.find(from_context) == nullptr) {
+    return initialized() ? CUDA_ERROR_INVALID_CONTEXT : CUDA_ERROR_NOT_INITIALIZED;
   }
-
-  CUresult run(Context& context) const override {
-    if (to != from) ++driver_counters().host_copies;
-    if (fault_due(Fault::kCopy)) return context.lose(CUDA_ERROR_ECC_UNCORRECTABLE, "a copy failed, as ordered");
-    const std::string reason = fault(context);
-    if (!reason.empty()) return context.lose(CUDA_ERROR_ILLEGAL_ADDRESS, reason);
-    std::memmove(reinterpret_cast<void*>(destination), reinterpret_cast<const void*>(source), bytes);
-    return CUDA_SUCCESS;
-  }
-};
-
-template <class T>
-struct Fill final : Operation {
-  uint64_t destination;
-  T value;
-  uint64_t count;
-
-  Fill(uint64_t destination, T value, uint64_t count) : destination(destination), value(value), count(count) {}
-
-  std::string fault(const Context& context) const {
-    return context.memory->holds(destination, count * sizeof(T))
-               ? std::string()
-               : complaint(context, "the fill", destination, count * sizeof(T));
-  }
-
-  CUresult run(Context& context) const override {
-    const std::string reason = fault(context);
-    if (!reason.empty()) return context.lose(CUDA_ERROR_ILLEGAL_ADDRESS, reason);
-    T* elements = reinterpret_cast<T*>(destination);
-    for (uint64_t i = 0; i < count; ++i) elements[i] = value;
-    return CUDA_SUCCESS;
-  }
-};
-
-template <class Work>
-CUresult checked_submit(Context& context, CUstream stream_handle, std::shared_ptr<const Work> work) {
-  const auto stream = find_stream(context, stream_handle);
-  if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  const std::string reason = work->fault(context);
-  if (!reason.empty()) {
-    set_report(reason);
+  if (bytes != 0 && (!is_memory_of(to_context, to, bytes) || !is_memory_of(from_context, from, bytes))) {
     return CUDA_ERROR_INVALID_VALUE;
   }
-  return submit(context, *stream, std::move(work));
-}
-
-CUresult copy(uint64_t destination, Side to, uint64_t source, Side from, size_t bytes, CUstream stream) {
-  return with_context([&](Context& context) -> CUresult {
-    if (bytes == 0) return CUDA_SUCCESS;
-    return checked_submit(context, stream, std::make_shared<const Copy>(destination, to, source, from, bytes));
-  });
-}
-
-// cuMemcpy tells host from device by the address. Page-locked host memory is reachable as either.
-CUresult copy_anywhere(uint64_t destination, uint64_t source, size_t bytes, CUstream stream) {
-  return with_context([&](Context& context) -> CUresult {
-    if (bytes == 0) return CUDA_SUCCESS;
-    const auto side = [&](uint64_t address) {
-      const talweg::Allocation* allocation = context.memory->find(address);
-      return allocation == nullptr || allocation->host ? Side::kHost : Side::kDevice;
-    };
-    return checked_submit(context, stream, std::make_shared<const Copy>(destination, side(destination), source,
-                                                                        side(source), bytes));
-  });
-}
-
-template <class T>
-CUresult fill(CUdeviceptr destination, T value, size_t count, CUstream stream) {
-  return with_context([&](Context& context) -> CUresult {
-    if (count == 0) return CUDA_SUCCESS;
-    if (destination % sizeof(T) != 0 || count > SIZE_MAX / sizeof(T)) return CUDA_ERROR_INVALID_VALUE;
-    return checked_submit(context, stream, std::make_shared<const Fill<T>>(destination, value, count));
-  });
+  return copy(to, Side::kDevice, from, Side::kDevice, bytes, stream, waits);
 }
 
 }  // namespace
 
 TALWEG_EXPORT CUresult cuMemcpyHtoD_v2(CUdeviceptr to, const void* from, size_t bytes) {
-  return copy(to, Side::kDevice, address_of(from), Side::kHost, bytes, nullptr);
+  return copy(to, Side::kDevice, address_of(from), Side::kHost, bytes, nullptr, Waits::kAlways);
 }
 
 TALWEG_EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t bytes, CUstream stream) {
-  return copy(to, Side::kDevice, address_of(from), Side::kHost, bytes, stream);
+  return copy(to, Side::kDevice, address_of(from), Side::kHost, bytes, stream, Waits::kNever);
 }
 
 TALWEG_EXPORT CUresult cuMemcpyDtoH_v2(void* to, CUdeviceptr from, size_t bytes) {
-  return copy(address_of(to), Side::kHost, from, Side::kDevice, bytes, nullptr);
+  return copy(address_of(to), Side::kHost, from, Side::kDevice, bytes, nullptr, Waits::kAlways);
 }
 
 TALWEG_EXPORT CUresult cuMemcpyDtoHAsync_v2(void* to, CUdeviceptr from, size_t bytes, CUstream stream) {
-  return copy(address_of(to), Side::kHost, from, Side::kDevice, bytes, stream);
+  return copy(address_of(to), Side::kHost, from, Side::kDevice, bytes, stream, Waits::kNever);
 }
 
 TALWEG_EXPORT CUresult cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes) {
-  return copy(to, Side::kDevice, from, Side::kDevice, bytes, nullptr);
+  return copy(to, Side::kDevice, from, Side::kDevice, bytes, nullptr, Waits::kNever);
 }
 
 TALWEG_EXPORT CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
-  return copy(to, Side::kDevice, from, Side::kDevice, bytes, stream);
+  return copy(to, Side::kDevice, from, Side::kDevice, bytes, stream, Waits::kNever);
 }
 
 TALWEG_EXPORT CUresult cuMemcpy(CUdeviceptr to, CUdeviceptr from, size_t bytes) {
-  return copy_anywhere(to, from, bytes, nullptr);
+  return copy_anywhere(to, from, bytes, nullptr, Waits::kAlways);
 }
 
 TALWEG_EXPORT CUresult cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
-  return copy_anywhere(to, from, bytes, stream);
+  return copy_anywhere(to, from, bytes, stream, Waits::kNever);
 }
 
-TALWEG_EXPORT CUresult cuMemsetD8_v2(CUdeviceptr to, unsigned char value, size_t count) {
-  return fill<uint8_t>(to, value, count, nullptr);
+TALWEG_EXPORT CUresult cuMemcpyPeer(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context,
+                                    size_t bytes) {
+  return copy_between(to, to_context, from, from_context, bytes, nullptr, Waits::kNever);
 }
 
-TALWEG_EXPORT CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t count, CUstream stream) {
-  return fill<uint8_t>(to, value, count, stream);
+TALWEG_EXPORT CUresult cuMemcpyPeerAsync(CUdeviceptr to, CUcontext to_context, CUdeviceptr from,
+                                         CUcontext from_context, size_t bytes, CUstream stream) {
+  return copy_between(to, to_context, from, from_context, bytes, stream, Waits::kNever);
 }
 
-TALWEG_EXPORT CUresult cuMemsetD16_v2(CUdeviceptr to, unsigned short value, size_t count) {
-  return fill<uint16_t>(to, value, count, nullptr);
+TALWEG_EXPORT CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D* shape) { return copy_box(shape, nullptr, Waits::kAlways); }
+
+// No pitch is too odd for this device, so there is nothing to be done differently.
+TALWEG_EXPORT CUresult cuMemcpy2DUnaligned_v2(const CUDA_MEMCPY2D* shape) {
+  return copy_box(shape, nullptr, Waits::kAlways);
 }
 
-TALWEG_EXPORT CUresult cuMemsetD16Async(CUdeviceptr to, unsigned short value, size_t count, CUstream stream) {
-  return fill<uint16_t>(to, value, count, stream);
+TALWEG_EXPORT CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* shape, CUstream stream) {
+  return copy_box(shape, stream, Waits::kNever);
 }
 
-TALWEG_EXPORT CUresult cuMemsetD32_v2(CUdeviceptr to, unsigned value, size_t count) {
-  return fill<uint32_t>(to, value, count, nullptr);
+TALWEG_EXPORT CUresult cuMemcpy3D_v2(const CUDA_MEMCPY3D* shape) { return copy_box(shape, nullptr, Waits::kAlways); }
+
+TALWEG_EXPORT CUresult cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D* shape, CUstream stream) {
+  return copy_box(shape, stream, Waits::kNever);
 }
 
-TALWEG_EXPORT CUresult cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t count, CUstream stream) {
-  return fill<uint32_t>(to, value, count, stream);
+// The contexts in the structure say whose memory it is, which its address says already.
+TALWEG_EXPORT CUresult cuMemcpy3DPeer(const CUDA_MEMCPY3D* shape) { return copy_box(shape, nullptr, Waits::kAlways); }
+
+TALWEG_EXPORT CUresult cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D* shape, CUstream stream) {
+  return copy_box(shape, stream, Waits::kNever);
 }

@@ -28,9 +28,87 @@ using CUevent = struct CUevent_st*;
 using CUgraph = struct CUgraph_st*;
 using CUgraphExec = struct CUgraphExec_st*;
 using CUgraphNode = struct CUgraphNode_st*;
+using CUlinkState = struct CUlinkState_st*;
+using CUmemoryPool = struct CUmemPoolHandle_st*;
+using CUarray = struct CUarray_st*;
+
+using CUhostFn = void (*)(void* data);
+using CUstreamCallback = void (*)(CUstream stream, CUresult status, void* data);
 
 struct CUuuid {
   char bytes[16];
+};
+
+struct CUdevprop {
+  int max_threads_per_block;
+  int max_threads_dim[3];
+  int max_grid_size[3];
+  int shared_per_block;
+  int constant_bytes;
+  int warp_size;
+  int max_pitch;
+  int registers_per_block;
+  int clock_kilohertz;
+  int texture_alignment;
+};
+
+// One end of a two- or three-dimensional copy, and the copies.
+struct CUcopyEnd2D {
+  size_t x_bytes, y;
+  unsigned memory_type;
+  void* host;
+  CUdeviceptr device;
+  CUarray array;
+  size_t pitch;
+};
+struct CUDA_MEMCPY2D {
+  CUcopyEnd2D from, to;
+  size_t width_bytes, height;
+};
+struct CUcopyEnd3D {
+  size_t x_bytes, y, z, level;
+  unsigned memory_type;
+  void* host;
+  CUdeviceptr device;
+  CUarray array;
+  CUcontext context;  // of copies between contexts; else reserved
+  size_t pitch, height;
+};
+struct CUDA_MEMCPY3D {
+  CUcopyEnd3D from, to;
+  size_t width_bytes, height, depth;
+};
+
+struct CUDA_MEMSET_NODE_PARAMS {
+  CUdeviceptr to;
+  size_t pitch;
+  unsigned value;
+  unsigned element_bytes;
+  size_t width, height;
+};
+struct CUDA_KERNEL_NODE_PARAMS {
+  CUfunction function;
+  unsigned grid[3];
+  unsigned block[3];
+  unsigned shared_bytes;
+  void** values;
+  void** extra;
+  void* kernel;  // of libraries, which this device does not have
+  CUcontext context;
+};
+struct CUDA_HOST_NODE_PARAMS {
+  CUhostFn function;
+  void* data;
+};
+
+struct CUmemPoolProps {
+  int allocation_type;
+  int handle_types;
+  int location_type;
+  int location_id;
+  void* security_attributes;
+  size_t max_bytes;
+  unsigned char reserved[56];
 };
 
 // The two streams that need no creation.
@@ -42,10 +120,27 @@ enum EventFlag : unsigned { kEventBlockingSync = 1, kEventDisableTiming = 2, kEv
 enum CaptureMode : int { kCaptureGlobal = 0, kCaptureThreadLocal = 1, kCaptureRelaxed = 2 };
 enum CaptureStatus : int { kCaptureNone = 0, kCaptureActive = 1, kCaptureInvalidated = 2 };
 
+enum GraphNodeType : int {
+  kNodeKernel = 0,
+  kNodeMemcpy = 1,
+  kNodeMemset = 2,
+  kNodeHost = 3,
+  kNodeGraph = 4,
+  kNodeEmpty = 5,
+  kNodeWaitEvent = 6,
+  kNodeEventRecord = 7,
+};
+
+enum WaitValue : unsigned { kWaitGreaterEqual = 0, kWaitEqual = 1, kWaitAnd = 2, kWaitNor = 3, kWaitFlush = 1u << 30 };
+
 enum JitOption : int {
+  kJitWallTime = 2,
+  kJitInfoLogBuffer = 3,
+  kJitInfoLogBufferSizeBytes = 4,
   kJitErrorLogBuffer = 5,
   kJitErrorLogBufferSizeBytes = 6,
 };
+enum JitInput : int { kJitInputCubin = 0, kJitInputPtx = 1 };
 
 enum FunctionAttribute : int {
   kFunctionMaxThreads = 0,
@@ -69,7 +164,9 @@ enum PointerAttribute : int {
   kPointerDeviceOrdinal = 9,
   kPointerRangeStart = 11,
   kPointerRangeSize = 12,
+  kPointerMapped = 13,
+  kPointerLast = 20,
 };
-enum MemoryType : unsigned { kMemoryHost = 1, kMemoryDevice = 2 };
+enum MemoryType : unsigned { kMemoryHost = 1, kMemoryDevice = 2, kMemoryArray = 3, kMemoryUnified = 4 };
 
 }  // namespace talweg::driver

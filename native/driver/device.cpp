@@ -1,18 +1,19 @@
-// The one device: its name, sizes and attributes.
+// The devices: names, sizes and attributes.
 #include "device.hpp"
 
-#include <algorithm>
+#include <cstdio>
 #include <cstring>
+#include <string>
 
-#include "monitor.hpp"
-#include "objects.hpp"
+#include "calls.hpp"
 
 using namespace talweg::driver;
 
 namespace {
 
 // -1 for a number that is no attribute.
-int attribute(int number) {
+int attribute(int number, CUdevice device) {
+  const Chip is = chip();
   switch (number) {
     case 1: return kMaxThreadsPerBlock;
     case 2: return kMaxBlockDim[0];
@@ -22,31 +23,44 @@ int attribute(int number) {
     case 6: return static_cast<int>(kMaxGridDim[1]);
     case 7: return static_cast<int>(kMaxGridDim[2]);
     case 8: return kSharedPerBlock;
-    case 9: return 64 * 1024;                 // constant memory
+    case 9: return kConstantBytes;
     case 10: return kWarpSize;
-    case 11: return 2147483647;               // pitch of a copy
+    case 11: return kMaxPitch;
     case 12: return kRegistersPerMultiprocessor;
-    case 13: return 1000000;                  // clock, kHz
-    case 14: return 512;                      // texture alignment
+    case 13: return kClockKilohertz;
+    case 14: return kTextureAlignment;
+    case 15: return 1;                        // copies overlap kernels
     case 16: return kMultiprocessors;
     case 19: return 1;                        // can map host memory
-    case 30: return 512;                      // surface alignment
+    case 30: return kTextureAlignment;        // of surfaces
     case 31: return 1;                        // concurrent kernels
-    case 36: return 1000000;                  // memory clock, kHz
+    case 33: return device;                   // PCI bus, one for each
+    case 36: return kClockKilohertz;          // of the memory
     case 37: return 64;                       // memory bus, bits
     case 38: return 4 * 1024 * 1024;          // L2 cache
-    case 39: return kMaxThreadsPerMultiprocessor;
+    case 39: return is.threads_per_multiprocessor;
+    case 40: return 1;                        // copy engines
     case 41: return 1;                        // unified addressing
-    case 75: return kComputeMajor;
-    case 76: return kComputeMinor;
-    case 81: return kSharedPerMultiprocessor;
+    case 75: return is.major;
+    case 76: return is.minor;
+    case 78: return 1;                        // stream priorities
+    case 81: return is.shared_per_multiprocessor;
     case 82: return kRegistersPerMultiprocessor;
+    case 83: return 1;                        // managed memory
+    case 86: return 1;                        // native atomics between host and device
+    case 88: return 0;                        // pageable memory is not reachable
+    case 89: return 1;                        // host and device may use managed memory at once
     case 91: return 1;                        // registered host memory keeps its address
+    case 92: return 1;                        // cuStreamWaitValue
+    case 93: return 1;                        // the same, 64 bits
+    case 94: return 1;                        // its NOR
     case 95: return 1;                        // cooperative launch
-    case 97: return kSharedPerBlockOptIn;
+    case 97: return is.shared_per_block_opt_in;
     case 99: return 1;                        // host memory can be registered
-    case 106: return kMaxBlocksPerMultiprocessor;
-    case 111: return kSharedReservedPerBlock;
+    case 101: return 1;                       // the host reads managed memory in place
+    case 106: return is.blocks_per_multiprocessor;
+    case 111: return is.shared_reserved_per_block;
+    case 115: return 1;                       // memory pools
     default: return number >= 1 && number <= 150 ? 0 : -1;
   }
 }
@@ -54,20 +68,19 @@ int attribute(int number) {
 template <class Body>
 CUresult with_device(CUdevice device, const void* output, Body body) {
   return with_driver([&]() -> CUresult {
-    if (device != 0) return CUDA_ERROR_INVALID_DEVICE;
+    if (!is_device(device)) return CUDA_ERROR_INVALID_DEVICE;
     if (output == nullptr) return CUDA_ERROR_INVALID_VALUE;
     return body();
   });
 }
 
-}  // namespace
-
-int talweg::driver::blocks_per_multiprocessor(int threads, long long shared_bytes) {
-  const int warps = (threads + kWarpSize - 1) / kWarpSize;
-  const long long by_threads = kMaxThreadsPerMultiprocessor / (warps * kWarpSize);
-  const long long by_shared = kSharedPerMultiprocessor / (shared_bytes + kSharedReservedPerBlock);
-  return static_cast<int>(std::min({by_threads, by_shared, static_cast<long long>(kMaxBlocksPerMultiprocessor)}));
+std::string bus_id(CUdevice device) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0000:%02x:00.0", device);
+  return text;
 }
+
+}  // namespace
 
 TALWEG_EXPORT CUresult cuDriverGetVersion(int* version) {
   if (version == nullptr) return CUDA_ERROR_INVALID_VALUE;
@@ -76,18 +89,17 @@ TALWEG_EXPORT CUresult cuDriverGetVersion(int* version) {
 }
 
 TALWEG_EXPORT CUresult cuDeviceGetCount(int* count) {
-  return with_device(0, count, [&] { return *count = 1, CUDA_SUCCESS; });
+  return with_device(0, count, [&] { return *count = device_count(), CUDA_SUCCESS; });
 }
 
 TALWEG_EXPORT CUresult cuDeviceGet(CUdevice* device, int ordinal) {
-  return with_device(ordinal, device, [&] { return *device = 0, CUDA_SUCCESS; });
+  return with_device(ordinal, device, [&] { return *device = ordinal, CUDA_SUCCESS; });
 }
 
 TALWEG_EXPORT CUresult cuDeviceGetName(char* name, int length, CUdevice device) {
   return with_device(device, name, [&]() -> CUresult {
     if (length <= 0) return CUDA_ERROR_INVALID_VALUE;
-    std::strncpy(name, kDeviceName, length);
-    name[length - 1] = 0;
+    std::snprintf(name, static_cast<size_t>(length), "%s", kDeviceName);
     return CUDA_SUCCESS;
   });
 }
@@ -95,6 +107,7 @@ TALWEG_EXPORT CUresult cuDeviceGetName(char* name, int length, CUdevice device) 
 TALWEG_EXPORT CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice device) {
   return with_device(device, uuid, [&] {
     std::memcpy(uuid->bytes, "talweg-software", sizeof uuid->bytes);
+    uuid->bytes[15] = static_cast<char>(device);
     return CUDA_SUCCESS;
   });
 }
@@ -105,9 +118,26 @@ TALWEG_EXPORT CUresult cuDeviceTotalMem_v2(size_t* bytes, CUdevice device) {
 
 TALWEG_EXPORT CUresult cuDeviceGetAttribute(int* value, int number, CUdevice device) {
   return with_device(device, value, [&]() -> CUresult {
-    const int found = attribute(number);
+    const int found = attribute(number, device);
     if (found < 0) return CUDA_ERROR_INVALID_VALUE;
     *value = found;
+    return CUDA_SUCCESS;
+  });
+}
+
+TALWEG_EXPORT CUresult cuDeviceGetProperties(CUdevprop* properties, CUdevice device) {
+  return with_device(device, properties, [&] {
+    *properties = {kMaxThreadsPerBlock,
+                   {kMaxBlockDim[0], kMaxBlockDim[1], kMaxBlockDim[2]},
+                   {static_cast<int>(kMaxGridDim[0]), static_cast<int>(kMaxGridDim[1]),
+                    static_cast<int>(kMaxGridDim[2])},
+                   kSharedPerBlock,
+                   kConstantBytes,
+                   kWarpSize,
+                   kMaxPitch,
+                   kRegistersPerMultiprocessor,
+                   kClockKilohertz,
+                   kTextureAlignment};
     return CUDA_SUCCESS;
   });
 }
@@ -115,21 +145,31 @@ TALWEG_EXPORT CUresult cuDeviceGetAttribute(int* value, int number, CUdevice dev
 TALWEG_EXPORT CUresult cuDeviceComputeCapability(int* major, int* minor, CUdevice device) {
   return with_device(device, major, [&]() -> CUresult {
     if (minor == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    *major = kComputeMajor;
-    *minor = kComputeMinor;
+    const Chip is = chip();
+    *major = is.major;
+    *minor = is.minor;
     return CUDA_SUCCESS;
   });
 }
 
-TALWEG_EXPORT CUresult cuDeviceCanAccessPeer(int* can, CUdevice device, CUdevice) {
-  return with_device(device, can, [&] { return *can = 0, CUDA_SUCCESS; });
-}
-
 TALWEG_EXPORT CUresult cuDeviceGetPCIBusId(char* id, int length, CUdevice device) {
   return with_device(device, id, [&]() -> CUresult {
-    constexpr char kBusId[] = "0000:00:00.0";
-    if (length < static_cast<int>(sizeof kBusId)) return CUDA_ERROR_INVALID_VALUE;
-    std::memcpy(id, kBusId, sizeof kBusId);
+    const std::string text = bus_id(device);
+    if (length <= static_cast<int>(text.size())) return CUDA_ERROR_INVALID_VALUE;
+    std::memcpy(id, text.c_str(), text.size() + 1);
     return CUDA_SUCCESS;
+  });
+}
+
+TALWEG_EXPORT CUresult cuDeviceGetByPCIBusId(CUdevice* device, const char* id) {
+  return with_device(0, device, [&]() -> CUresult {
+    if (id == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    for (CUdevice candidate = 0; candidate < device_count(); ++candidate) {
+      if (bus_id(candidate) == id) {
+        *device = candidate;
+        return CUDA_SUCCESS;
+      }
+    }
+    return CUDA_ERROR_INVALID_DEVICE;
   });
 }

@@ -1,38 +1,44 @@
-// Events: points in time of a stream, and what joins streams within a capture.
+// Events: points in time of a stream, and what joins streams, also within a capture.
 #include <algorithm>
 
-#include "monitor.hpp"
-#include "objects.hpp"
+#include "event_work.hpp"
+#include "calls.hpp"
 
 using namespace talweg::driver;
 
 namespace {
 
+// Events may be asked about from any context.
 template <class Body>
 CUresult with_event(CUevent handle, Body body) {
   return with_context([&](Context& context) -> CUresult {
-    const auto event = find_in(context, events, handle);
-    return event == nullptr ? CUDA_ERROR_INVALID_HANDLE : body(context, *event);
+    const auto event = events.find(handle);
+    return event == nullptr ? CUDA_ERROR_INVALID_HANDLE : body(context, event);
   });
 }
 
+using EventPtr = std::shared_ptr<Event>;
+using StreamPtr = std::shared_ptr<Stream>;
+
 CUresult check_waitable(Event& event) {
-  if (event.capture == nullptr) return CUDA_SUCCESS;
-  if (!event.capture->ended) event.capture->invalidated = true;
+  const auto capture = event.capture();
+  if (capture == nullptr) return CUDA_SUCCESS;
+  if (!capture->ended) capture->invalidated = true;
   return CUDA_ERROR_CAPTURED_EVENT;
 }
 
 CUresult record(CUevent handle, CUstream stream_handle) {
-  return with_event(handle, [&](Context& context, Event& event) -> CUresult {
+  return with_event(handle, [&](Context& context, const EventPtr& event) -> CUresult {
     const auto stream = find_stream(context, stream_handle);
-    if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    const CUresult implicit = check_implicit(context, *stream);
-    if (implicit != CUDA_SUCCESS) return implicit;
-    if (stream->capture != nullptr && stream->capture->invalidated) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
-    event.capture = stream->capture;
-    event.captured_tail = stream->tail;
-    event.recorded = event.capture == nullptr;
-    event.time = std::chrono::steady_clock::now();
+    if (stream == nullptr || event->context != &context) return CUDA_ERROR_INVALID_HANDLE;
+    if (stream->capture == nullptr) {
+      event->set_capture(nullptr);
+      event->captured_tail.clear();
+      return submit(context, stream, std::make_shared<const EventRecord>(event));
+    }
+    if (stream->capture->invalidated) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+    event->set_capture(stream->capture);
+    event->captured_tail = stream->tail;
     return CUDA_SUCCESS;
   });
 }
@@ -43,18 +49,19 @@ CUresult spoil(Capture& capture, CUresult error) {
 }
 
 // The stream's next node also depends on what the event stands for; a stream outside joins the event's capture.
-CUresult join(Context& context, Stream& stream, const Event& event) {
-  if (event.capture->ended) return CUDA_ERROR_CAPTURED_EVENT;
-  if (event.capture->invalidated) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
-  if (&stream == &context.legacy) return spoil(*event.capture, CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
+CUresult join(Context& context, Stream& stream, const Event& event, const std::shared_ptr<Capture>& capture) {
+  if (capture->ended) return CUDA_ERROR_CAPTURED_EVENT;
+  if (event.context != &context) return spoil(*capture, CUDA_ERROR_STREAM_CAPTURE_ISOLATION);
+  if (capture->invalidated) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+  if (&stream == context.legacy.get()) return spoil(*capture, CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
   if (stream.capture == nullptr) {
-    stream.capture = event.capture;
-    stream.capture->members.push_back(&stream);
-  } else if (stream.capture != event.capture) {
+    stream.capture = capture;
+    capture->members.push_back(&stream);
+  } else if (stream.capture != capture) {
     spoil(*stream.capture, CUDA_ERROR_STREAM_CAPTURE_MERGE);
-    return spoil(*event.capture, CUDA_ERROR_STREAM_CAPTURE_MERGE);
+    return spoil(*capture, CUDA_ERROR_STREAM_CAPTURE_MERGE);
   }
-  for (const Node* node : event.captured_tail) {
+  for (Node* node : event.captured_tail) {
     if (std::find(stream.tail.begin(), stream.tail.end(), node) == stream.tail.end()) stream.tail.push_back(node);
   }
   return CUDA_SUCCESS;
@@ -74,7 +81,7 @@ TALWEG_EXPORT CUresult cuEventCreate(CUevent* handle, unsigned flags) {
 }
 
 TALWEG_EXPORT CUresult cuEventDestroy_v2(CUevent handle) {
-  return with_event(handle, [&](Context&, Event&) {
+  return with_object(events, handle, [&](Context&, Event&) {
     events.remove(handle);
     return CUDA_SUCCESS;
   });
@@ -87,35 +94,45 @@ TALWEG_EXPORT CUresult cuEventRecordWithFlags(CUevent handle, CUstream stream, u
 }
 
 TALWEG_EXPORT CUresult cuEventQuery(CUevent handle) {
-  return with_event(handle, [](Context&, Event& event) { return check_waitable(event); });
+  return with_event(handle, [](Context&, const EventPtr& event) {
+    const CUresult result = check_waitable(*event);
+    return result == CUDA_SUCCESS && event->pending() ? CUDA_ERROR_NOT_READY : result;
+  });
 }
 
 TALWEG_EXPORT CUresult cuEventSynchronize(CUevent handle) {
-  return with_event(handle, [](Context&, Event& event) {
+  return with_event(handle, [](Context& context, const EventPtr& event) {
     ++driver_counters().synchronizations;
-    return check_waitable(event);
+    const CUresult result = check_waitable(*event);
+    if (result != CUDA_SUCCESS) return result;
+    const uint64_t count = event->entered;
+    return wait_until(context, [&] { return event->happened >= count; });
   });
 }
 
 TALWEG_EXPORT CUresult cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end) {
-  return with_event(start, [&](Context& context, Event& first) -> CUresult {
-    const auto last = find_in(context, events, end);
+  return with_event(start, [&](Context&, const EventPtr& first) -> CUresult {
+    const auto last = events.find(end);
     if (last == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     if (milliseconds == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    if (((first.flags | last->flags) & kEventDisableTiming) != 0 || !first.recorded || !last->recorded) {
-      return CUDA_ERROR_INVALID_HANDLE;
+    for (const Event* event : {first.get(), last.get()}) {
+      const bool recorded = event->capture() == nullptr && event->entered > 0;
+      if (!recorded || (event->flags & kEventDisableTiming) != 0) return CUDA_ERROR_INVALID_HANDLE;
     }
-    *milliseconds = std::chrono::duration<float, std::milli>(last->time - first.time).count();
+    if (first->context != last->context) return CUDA_ERROR_INVALID_HANDLE;
+    if (first->pending() || last->pending()) return CUDA_ERROR_NOT_READY;
+    *milliseconds = std::chrono::duration<float, std::milli>(last->time.load() - first->time.load()).count();
     return CUDA_SUCCESS;
   });
 }
 
-TALWEG_EXPORT CUresult cuStreamWaitEvent(CUstream stream_handle, CUevent handle, unsigned) {
-  return with_event(handle, [&](Context& context, Event& event) -> CUresult {
+TALWEG_EXPORT CUresult cuStreamWaitEvent(CUstream stream_handle, CUevent handle, unsigned flags) {
+  return with_event(handle, [&](Context& context, const EventPtr& event) -> CUresult {
     const auto stream = find_stream(context, stream_handle);
     if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    if (event.capture != nullptr) return join(context, *stream, event);
+    if (flags > 1) return CUDA_ERROR_INVALID_VALUE;
+    if (const auto capture = event->capture()) return join(context, *stream, *event, capture);
     if (stream->capture != nullptr) return spoil(*stream->capture, CUDA_ERROR_STREAM_CAPTURE_ISOLATION);
-    return check_implicit(context, *stream);
+    return submit(context, stream, std::make_shared<const EventWait>(event));
   });
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 namespace talweg::driver {
 
@@ -34,16 +35,34 @@ class HandleTable {
     return found == objects_.end() ? nullptr : found->second;
   }
 
-  void remove(Handle handle) {
+  std::vector<std::shared_ptr<Object>> all() const {
     std::lock_guard lock(mutex_);
-    objects_.erase(handle);
+    std::vector<std::shared_ptr<Object>> objects;
+    for (const auto& [handle, object] : objects_) objects.push_back(object);
+    return objects;
   }
 
+  void remove(Handle handle) {
+    std::shared_ptr<Object> dying;  // after the lock, for destructors may come back here
+    std::lock_guard lock(mutex_);
+    const auto found = objects_.find(handle);
+    if (found == objects_.end()) return;
+    dying = std::move(found->second);
+    objects_.erase(found);
+  }
+
+  // The objects die after the lock is released, for their destructors may come back here.
   template <class Predicate>
   void remove_if(Predicate predicate) {
+    std::vector<std::shared_ptr<Object>> dying;  // declared before the lock: it goes last
     std::lock_guard lock(mutex_);
     for (auto it = objects_.begin(); it != objects_.end();) {
-      it = predicate(*it->second) ? objects_.erase(it) : std::next(it);
+      if (!predicate(*it->second)) {
+        ++it;
+        continue;
+      }
+      dying.push_back(std::move(it->second));
+      it = objects_.erase(it);
     }
   }
 

@@ -4,6 +4,7 @@
 #include "../exec/decode.hpp"
 #include "../exec/launch.hpp"
 #include "monitor.hpp"
+#include "device.hpp"
 #include "objects.hpp"
 
 using namespace talweg::driver;
@@ -54,6 +55,21 @@ TALWEG_JAVA(void, setCheckBounds)(JNIEnv*, jclass, jboolean on) { talweg::exec::
 TALWEG_JAVA(void, setMemory)(JNIEnv*, jclass, jlong bytes) { set_memory_capacity(static_cast<uint64_t>(bytes)); }
 
 TALWEG_JAVA(jlong, memoryBytes)(JNIEnv*, jclass) { return static_cast<jlong>(memory_capacity()); }
+
+// Bytes of device memory and of page-locked host memory that all contexts hold.
+TALWEG_JAVA(jlong, bytesInUse)(JNIEnv*, jclass) {
+  uint64_t bytes = 0;
+  for (const auto& context : contexts.all()) bytes += context->memory->used() + context->memory->used_host();
+  return static_cast<jlong>(bytes);
+}
+
+TALWEG_JAVA(jint, contextCount)(JNIEnv*, jclass) { return static_cast<jint>(contexts.all().size()); }
+
+TALWEG_JAVA(jint, deviceCount)(JNIEnv*, jclass) { return device_count(); }
+
+TALWEG_JAVA(jboolean, setDeviceCount)(JNIEnv*, jclass, jint count) { return set_device_count(count); }
+
+TALWEG_JAVA(jboolean, setCapability)(JNIEnv*, jclass, jint major, jint minor) { return set_chip(major, minor); }
 
 TALWEG_JAVA(void, setFault)(JNIEnv*, jclass, jint fault, jint nth) { order_fault(static_cast<Fault>(fault), nth); }
 

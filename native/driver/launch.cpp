@@ -1,142 +1,51 @@
-// Kernel launches: geometry and arguments are checked and copied here, execution is exec's.
+// Kernel launches, as they are today and as they were before CUDA 4.0.
 #include <cstring>
 
-#include "../exec/launch.hpp"
-#include "device.hpp"
-#include "monitor.hpp"
-#include "objects.hpp"
+#include "kernel_launch.hpp"
 
 using namespace talweg::driver;
 
 namespace {
 
-struct Geometry {
-  unsigned grid[3];
-  unsigned block[3];
-  unsigned shared;
-};
-
-struct KernelLaunch final : Operation {
-  std::shared_ptr<const Function> function;
-  Geometry geometry{};
-  std::vector<uint8_t> parameters;
-  bool cooperative = false;
-
-  CUresult run(Context& context) const override {
-    const talweg::ptx::Kernel& kernel = *function->kernel;
-    if (fault_due(Fault::kLaunch)) {
-      return context.lose(CUDA_ERROR_LAUNCH_FAILED, "kernel " + kernel.name + " failed, as ordered");
-    }
-    count_launch(kernel.name);
-    talweg::exec::LaunchRequest request;
-    request.kernel = &kernel;
-    std::memcpy(request.grid, geometry.grid, sizeof request.grid);
-    std::memcpy(request.block, geometry.block, sizeof request.block);
-    request.dynamic_shared_bytes = geometry.shared;
-    request.parameters = parameters.data();
-    request.cooperative = cooperative;
-    const talweg::exec::LaunchResult result = talweg::exec::launch(request, *context.memory);
-    const auto code = static_cast<CUresult>(result.status);
-    switch (code) {
-      case CUDA_SUCCESS: return code;
-      // Refused before it ran: the context lives on.
-      case CUDA_ERROR_INVALID_VALUE:
-      case CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES:
-      case CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE: set_report(result.report); return code;
-      default: return context.lose(code, result.report);
-    }
-  }
-};
-
-// Empty if the launch can be.
-std::string complaint(const Function& function, const Geometry& geometry) {
-  const talweg::ptx::Kernel& kernel = *function.kernel;
-  for (int i = 0; i < 3; ++i) {
-    const std::string axis(1, "xyz"[i]);
-    if (geometry.grid[i] == 0 || geometry.grid[i] > kMaxGridDim[i]) {
-      return "grid." + axis + " is " + std::to_string(geometry.grid[i]) + ", allowed are 1 to " +
-             std::to_string(kMaxGridDim[i]);
-    }
-    if (geometry.block[i] == 0 || geometry.block[i] > static_cast<unsigned>(kMaxBlockDim[i])) {
-      return "block." + axis + " is " + std::to_string(geometry.block[i]) + ", allowed are 1 to " +
-             std::to_string(kMaxBlockDim[i]);
-    }
-  }
-  const uint64_t threads = uint64_t{geometry.block[0]} * geometry.block[1] * geometry.block[2];
-  const int limit = std::min(kernel.max_threads, kMaxThreadsPerBlock);
-  if (threads > static_cast<uint64_t>(limit)) {
-    return std::to_string(threads) + " threads in a block, the kernel allows " + std::to_string(limit);
-  }
-  if (geometry.shared > static_cast<unsigned>(std::max(function.max_dynamic_shared, 0))) {
-    return std::to_string(geometry.shared) + " bytes of dynamic shared memory, the kernel allows " +
-           std::to_string(function.max_dynamic_shared) + " (cuFuncSetAttribute raises it)";
-  }
-  return {};
-}
-
-CUresult refuse(const Function& function, const std::string& reason, CUresult code) {
-  set_report("launch of " + function.kernel->name + " refused: " + reason);
-  return code;
-}
-
-// The `extra` form: a list of (key, value) pairs that ends with a null key.
-bool copy_packed(void** extra, std::vector<uint8_t>& parameters) {
-  constexpr uintptr_t kEnd = 0, kBufferPointer = 1, kBufferSize = 2;
-  const void* buffer = nullptr;
-  const size_t* size = nullptr;
-  for (; reinterpret_cast<uintptr_t>(*extra) != kEnd; extra += 2) {
-    switch (reinterpret_cast<uintptr_t>(*extra)) {
-      case kBufferPointer: buffer = extra[1]; break;
-      case kBufferSize: size = static_cast<const size_t*>(extra[1]); break;
-      default: return false;
-    }
-  }
-  if (buffer == nullptr || size == nullptr || *size < parameters.size()) return false;
-  std::memcpy(parameters.data(), buffer, parameters.size());
-  return true;
-}
-
-// The caller's memory may die after the call, so the values are copied now, with the sizes of the PTX signature.
-bool copy_parameters(const talweg::ptx::Kernel& kernel, void** values, void** extra,
-                     std::vector<uint8_t>& parameters) {
-  parameters.assign(kernel.parameter_bytes, 0);
-  if (values != nullptr && extra != nullptr) return false;
-  if (extra != nullptr) return copy_packed(extra, parameters);
-  if (values == nullptr) return kernel.parameters.empty();
-  for (size_t i = 0; i < kernel.parameters.size(); ++i) {
-    if (values[i] == nullptr) return false;
-    const talweg::ptx::KernelParameter& parameter = kernel.parameters[i];
-    std::memcpy(parameters.data() + parameter.offset, values[i], parameter.size);
-  }
-  return true;
-}
-
 CUresult launch(CUfunction handle, const Geometry& geometry, CUstream stream_handle, void** values, void** extra,
                 bool cooperative) {
   return with_context([&](Context& context) -> CUresult {
-    const auto function = find_in(context, functions, handle);
+    auto function = find_in(context, functions, handle);
     const auto stream = find_stream(context, stream_handle);
     if (function == nullptr || stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    const std::string reason = complaint(*function, geometry);
-    if (!reason.empty()) return refuse(*function, reason, CUDA_ERROR_INVALID_VALUE);
-    if (cooperative) {
-      const unsigned* block = geometry.block;
-      const uint64_t blocks = uint64_t{geometry.grid[0]} * geometry.grid[1] * geometry.grid[2];
-      const uint64_t resident = uint64_t{kMultiprocessors} * blocks_per_multiprocessor(
-          static_cast<int>(block[0] * block[1] * block[2]), geometry.shared + function->kernel->static_shared_bytes);
-      if (blocks > resident) {
-        return refuse(*function, std::to_string(blocks) + " cooperating blocks, the device holds " +
-                      std::to_string(resident) + " at a time", CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE);
-      }
-    }
-    auto work = std::make_shared<KernelLaunch>();
-    work->function = function;
-    work->geometry = geometry;
-    work->cooperative = cooperative;
-    if (!copy_parameters(*function->kernel, values, extra, work->parameters)) {
-      return refuse(*function, "its arguments are missing or too short", CUDA_ERROR_INVALID_VALUE);
-    }
-    return submit(context, *stream, std::move(work));
+    std::shared_ptr<const KernelLaunch> work;
+    const CUresult result = KernelLaunch::make(std::move(function), geometry, values, extra, cooperative, work);
+    return result == CUDA_SUCCESS ? submit(context, stream, work) : result;
+  });
+}
+
+// The old way: shape, arguments and launch are calls of their own, remembered with the function.
+CUresult launch_remembered(CUfunction handle, int grid_x, int grid_y, CUstream stream_handle) {
+  return with_context([&](Context& context) -> CUresult {
+    auto function = find_in(context, functions, handle);
+    const auto stream = find_stream(context, stream_handle);
+    if (function == nullptr || stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    if (grid_x <= 0 || grid_y <= 0) return CUDA_ERROR_INVALID_VALUE;
+    Geometry geometry{{static_cast<unsigned>(grid_x), static_cast<unsigned>(grid_y), 1}, {}, function->shared_bytes};
+    std::memcpy(geometry.block, function->block, sizeof geometry.block);
+    size_t size = function->parameters.size();
+    void* extra[] = {reinterpret_cast<void*>(1), function->parameters.data(), reinterpret_cast<void*>(2), &size,
+                     nullptr};
+    std::shared_ptr<const KernelLaunch> work;
+    const bool bare = function->kernel->parameters.empty();
+    const CUresult result = KernelLaunch::make(std::move(function), geometry, nullptr, bare ? nullptr : extra, false,
+                                               work);
+    return result == CUDA_SUCCESS ? submit(context, stream, work) : result;
+  });
+}
+
+CUresult set_parameter(CUfunction handle, int offset, const void* value, unsigned bytes) {
+  return with_object(functions, handle, [&](Context&, Function& function) -> CUresult {
+    const uint64_t end = static_cast<uint64_t>(offset) + bytes;
+    if (offset < 0 || value == nullptr || end > function.kernel->parameter_bytes) return CUDA_ERROR_INVALID_VALUE;
+    if (function.parameters.size() < end) function.parameters.resize(end);
+    std::memcpy(function.parameters.data() + offset, value, bytes);
+    return CUDA_SUCCESS;
   });
 }
 
@@ -154,4 +63,51 @@ TALWEG_EXPORT CUresult cuLaunchCooperativeKernel(CUfunction function, unsigned g
                                                  unsigned block_z, unsigned shared, CUstream stream, void** values) {
   const Geometry geometry{{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared};
   return launch(function, geometry, stream, values, nullptr, true);
+}
+
+TALWEG_EXPORT CUresult cuFuncSetBlockShape(CUfunction handle, int x, int y, int z) {
+  return with_object(functions, handle, [&](Context&, Function& function) -> CUresult {
+    if (x <= 0 || y <= 0 || z <= 0) return CUDA_ERROR_INVALID_VALUE;
+    function.block[0] = static_cast<unsigned>(x);
+    function.block[1] = static_cast<unsigned>(y);
+    function.block[2] = static_cast<unsigned>(z);
+    return CUDA_SUCCESS;
+  });
+}
+
+TALWEG_EXPORT CUresult cuFuncSetSharedSize(CUfunction handle, unsigned bytes) {
+  return with_object(functions, handle, [&](Context&, Function& function) {
+    function.shared_bytes = bytes;
+    return CUDA_SUCCESS;
+  });
+}
+
+TALWEG_EXPORT CUresult cuParamSetSize(CUfunction handle, unsigned bytes) {
+  return with_object(functions, handle, [&](Context&, Function& function) -> CUresult {
+    if (bytes > function.kernel->parameter_bytes) return CUDA_ERROR_INVALID_VALUE;
+    function.parameters.resize(bytes);
+    return CUDA_SUCCESS;
+  });
+}
+
+TALWEG_EXPORT CUresult cuParamSeti(CUfunction function, int offset, unsigned value) {
+  return set_parameter(function, offset, &value, sizeof value);
+}
+
+TALWEG_EXPORT CUresult cuParamSetf(CUfunction function, int offset, float value) {
+  return set_parameter(function, offset, &value, sizeof value);
+}
+
+TALWEG_EXPORT CUresult cuParamSetv(CUfunction function, int offset, void* value, unsigned bytes) {
+  return set_parameter(function, offset, value, bytes);
+}
+
+TALWEG_EXPORT CUresult cuLaunch(CUfunction function) { return launch_remembered(function, 1, 1, nullptr); }
+
+TALWEG_EXPORT CUresult cuLaunchGrid(CUfunction function, int x, int y) {
+  return launch_remembered(function, x, y, nullptr);
+}
+
+TALWEG_EXPORT CUresult cuLaunchGridAsync(CUfunction function, int x, int y, CUstream stream) {
+  return launch_remembered(function, x, y, stream);
 }

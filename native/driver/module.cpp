@@ -1,59 +1,27 @@
 // Modules from PTX text, their kernels and their global variables.
-#include <cstring>
-#include <fstream>
-#include <iterator>
-
+#include "calls.hpp"
 #include "device.hpp"
-#include "monitor.hpp"
-#include "objects.hpp"
+#include "jit.hpp"
 
 using namespace talweg::driver;
 
 namespace {
 
-// Where the caller wants the compiler's complaints.
-struct ErrorLog {
-  char* buffer = nullptr;
-  size_t capacity = 0;
-
-  ErrorLog(unsigned count, const int* options, void** values) {
-    if (options == nullptr || values == nullptr) return;
-    for (unsigned i = 0; i < count; ++i) {
-      if (options[i] == kJitErrorLogBuffer) buffer = static_cast<char*>(values[i]);
-      // Sizes stand in the place of the pointer itself.
-      if (options[i] == kJitErrorLogBufferSizeBytes) capacity = static_cast<unsigned>(
-          reinterpret_cast<uintptr_t>(values[i]));
-    }
-  }
-
-  void write(const std::string& text) const {
-    if (buffer == nullptr || capacity == 0) return;
-    std::strncpy(buffer, text.c_str(), capacity);
-    buffer[capacity - 1] = 0;
-  }
-};
-
-// Machine code starts with one of these; this device runs PTX alone, and the host then offers that.
-bool is_machine_code(const void* image) {
-  const auto starts_with = [&](uint32_t magic) { return std::memcmp(image, &magic, sizeof magic) == 0; };
-  constexpr uint32_t kElf = 0x464c457f, kFatBinary = 0xba55ed50, kFatBinaryWrapper = 0x466243b1;
-  return starts_with(kElf) || starts_with(kFatBinary) || starts_with(kFatBinaryWrapper);
-}
-
-CUresult load(CUmodule* output, const void* image, const ErrorLog& log) {
+CUresult load(CUmodule* output, const void* image, JitOptions options) {
   return with_context([&](Context& context) -> CUresult {
     if (output == nullptr || image == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    if (is_machine_code(image)) return CUDA_ERROR_NO_BINARY_FOR_GPU;
+    const char* text = static_cast<const char*>(image);
+    CUresult result = check_image(text, options);
+    if (result != CUDA_SUCCESS) return result;
     auto module = std::make_shared<Module>();
     module->context = &context;
+    module->memory = context.memory;
     talweg::ptx::LoadError error;
-    module->code = talweg::ptx::Module::load(static_cast<const char*>(image), *context.memory, error);
+    module->code = talweg::ptx::Module::load(text, *context.memory, error);
     if (module->code == nullptr) {
-      const std::string text = "PTX line " + std::to_string(error.line) + ": " + error.message;
-      log.write(text);
-      set_report(text);
-      return CUDA_ERROR_INVALID_PTX;
+      return options.fail(CUDA_ERROR_INVALID_PTX, "PTX line " + std::to_string(error.line) + ": " + error.message);
     }
+    options.succeed();
     *output = modules.add(std::move(module));
     return CUDA_SUCCESS;
   });
@@ -61,35 +29,36 @@ CUresult load(CUmodule* output, const void* image, const ErrorLog& log) {
 
 template <class Body>
 CUresult with_function(CUfunction handle, Body body) {
-  return with_context([&](Context& context) -> CUresult {
-    const auto function = find_in(context, functions, handle);
-    return function == nullptr ? CUDA_ERROR_INVALID_HANDLE : body(*function);
-  });
+  return with_object(functions, handle, [&](Context&, Function& function) { return body(function); });
 }
 
 }  // namespace
 
 TALWEG_EXPORT CUresult cuModuleLoadData(CUmodule* output, const void* image) {
-  return load(output, image, ErrorLog(0, nullptr, nullptr));
+  return load(output, image, JitOptions(0, nullptr, nullptr));
 }
 
 TALWEG_EXPORT CUresult cuModuleLoadDataEx(CUmodule* output, const void* image, unsigned count, const int* options,
                                           void** values) {
-  return load(output, image, ErrorLog(count, options, values));
+  return load(output, image, JitOptions(count, options, values));
 }
 
 TALWEG_EXPORT CUresult cuModuleLoad(CUmodule* output, const char* file) {
   return with_driver([&]() -> CUresult {
     if (file == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    std::ifstream in(file, std::ios::binary);
-    if (!in) return CUDA_ERROR_FILE_NOT_FOUND;
-    const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    // is_machine_code looks at four bytes, which a string shorter than that does not have.
-    return text.size() < 4 ? CUDA_ERROR_INVALID_IMAGE : load(output, text.c_str(), ErrorLog(0, nullptr, nullptr));
+    std::string text;
+    if (!read_file(file, text)) return CUDA_ERROR_FILE_NOT_FOUND;
+    // check_image looks at four bytes, which a string shorter than that does not have.
+    return text.size() < 4 ? CUDA_ERROR_INVALID_IMAGE : load(output, text.c_str(), JitOptions(0, nullptr, nullptr));
   });
 }
 
-TALWEG_EXPORT CUresult cuModuleLoadFatBinary(CUmodule*, const void*) { return CUDA_ERROR_NO_BINARY_FOR_GPU; }
+TALWEG_EXPORT CUresult cuModuleLoadFatBinary(CUmodule*, const void*) {
+  return with_context([](Context&) {
+    set_report("the software device runs PTX alone: load the text of the .ptx file with cuModuleLoadData");
+    return CUDA_ERROR_NO_BINARY_FOR_GPU;
+  });
+}
 
 TALWEG_EXPORT CUresult cuModuleUnload(CUmodule handle) {
   return with_context([&](Context& context) -> CUresult {
@@ -157,7 +126,7 @@ TALWEG_EXPORT CUresult cuFuncGetAttribute(int* value, int attribute, CUfunction 
       case kFunctionConstBytes: *value = 0; break;  // this device keeps constants in global memory
       case kFunctionRegisters: *value = 0; break;   // PTX has as many as it likes
       case kFunctionPtxVersion:
-      case kFunctionBinaryVersion: *value = kComputeMajor * 10 + kComputeMinor; break;
+      case kFunctionBinaryVersion: *value = chip().major * 10 + chip().minor; break;
       case kFunctionMaxDynamicShared: *value = function.max_dynamic_shared; break;
       case kFunctionSharedCarveout: *value = function.shared_carveout; break;
       default: return CUDA_ERROR_NOT_SUPPORTED;
@@ -168,7 +137,7 @@ TALWEG_EXPORT CUresult cuFuncGetAttribute(int* value, int attribute, CUfunction 
 
 TALWEG_EXPORT CUresult cuFuncSetAttribute(CUfunction handle, int attribute, int value) {
   return with_function(handle, [&](Function& function) -> CUresult {
-    const int available = kSharedPerBlockOptIn - static_cast<int>(function.kernel->static_shared_bytes);
+    const int available = chip().shared_per_block_opt_in - static_cast<int>(function.kernel->static_shared_bytes);
     switch (attribute) {
       case kFunctionMaxDynamicShared:
         if (value < 0 || value > available) return CUDA_ERROR_INVALID_VALUE;
@@ -181,9 +150,4 @@ TALWEG_EXPORT CUresult cuFuncSetAttribute(CUfunction handle, int attribute, int 
       default: return CUDA_ERROR_INVALID_VALUE;
     }
   });
-}
-
-// A hint for a cache that this device does not have.
-TALWEG_EXPORT CUresult cuFuncSetCacheConfig(CUfunction handle, int) {
-  return with_function(handle, [](Function&) { return CUDA_SUCCESS; });
 }

@@ -1,8 +1,10 @@
 #include "monitor.hpp"
 
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <sstream>
 #include <utility>
 
 namespace talweg::driver {
@@ -20,7 +22,42 @@ std::string& report() {
   static auto& text = *new std::string;
   return text;
 }
-std::atomic<int> calls_until_fault[3];
+constexpr const char* kFaultNames[] = {"allocation", "launch", "copy", "device"};
+constexpr int kFaults = 4;
+
+// What the environment orders; a part of it that makes no sense is said to be ignored.
+struct Orders {
+  std::atomic<int> calls_until[kFaults] = {};
+
+  Orders() {
+    const char* text = std::getenv("TALWEG_SOFTWARE_FAULT");
+    std::istringstream parts(text == nullptr ? "" : text);
+    for (std::string part; std::getline(parts, part, ',');) {
+      if (!read(part)) {
+        std::fprintf(stderr, "[software device] '%s' in TALWEG_SOFTWARE_FAULT is ignored: write allocation:3, "
+                     "launch:1, copy:2 or device:5\n", part.c_str());
+      }
+    }
+  }
+
+  bool read(const std::string& part) {
+    const size_t colon = part.find(':');
+    if (colon == std::string::npos) return false;
+    const int nth = std::atoi(part.c_str() + colon + 1);
+    for (int i = 0; i < kFaults && nth > 0; ++i) {
+      if (part.compare(0, colon, kFaultNames[i]) == 0) {
+        calls_until[i] = nth;
+        return true;
+      }
+    }
+    return false;
+  }
+};
+
+std::atomic<int>& calls_until(Fault fault) {
+  static Orders& orders = *new Orders;
+  return orders.calls_until[static_cast<int>(fault)];
+}
 
 // Bytes, or with a suffix K, M or G; anything else counts as not set.
 uint64_t memory_from_environment() {
@@ -80,10 +117,10 @@ std::string take_report() {
   return std::exchange(report(), {});
 }
 
-void order_fault(Fault fault, int nth) { calls_until_fault[static_cast<int>(fault)] = nth; }
+void order_fault(Fault fault, int nth) { calls_until(fault) = nth; }
 
 bool fault_due(Fault fault) {
-  std::atomic<int>& calls = calls_until_fault[static_cast<int>(fault)];
+  std::atomic<int>& calls = calls_until(fault);
   int left = calls;
   while (left > 0 && !calls.compare_exchange_weak(left, left - 1)) {
   }

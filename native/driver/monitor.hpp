@@ -23,7 +23,8 @@ void set_report(const std::string& report);
 std::string take_report();
 
 // Numbers as the ordinals of SoftwareDriver.Fault.
-enum class Fault : int { kAllocation = 0, kLaunch = 1, kCopy = 2 };
+// TALWEG_SOFTWARE_FAULT orders some from the start: "allocation:3,copy:1".
+enum class Fault : int { kAllocation = 0, kLaunch = 1, kCopy = 2, kDevice = 3 };
 void order_fault(Fault fault, int nth);
 // True for the one call that was ordered to fail.
 bool fault_due(Fault fault);

@@ -1,40 +1,13 @@
-// Streams. Work runs when it is submitted, so a stream outside a capture is always idle.
-#include "monitor.hpp"
-#include "objects.hpp"
+// Streams. Work runs when it is entered unless something holds it up; see worker.cpp.
+#include <algorithm>
 
-namespace talweg::driver {
-
-CUresult check_implicit(Context& context, const Stream& stream) {
-  if (&stream != &context.legacy) return CUDA_SUCCESS;
-  for (const auto& capture : context.captures) {
-    for (const Stream* member : capture->members) {
-      if ((member->flags & kStreamNonBlocking) == 0) {
-        capture->invalidated = true;
-        return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
-      }
-    }
-  }
-  return CUDA_SUCCESS;
-}
-
-CUresult submit(Context& context, Stream& stream, OperationPtr operation) {
-  const CUresult implicit = check_implicit(context, stream);
-  if (implicit != CUDA_SUCCESS) return implicit;
-  if (stream.capture == nullptr) return operation->run(context);
-  if (stream.capture->invalidated) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
-  auto node = std::make_unique<Node>();
-  node->operation = std::move(operation);
-  node->dependencies = std::move(stream.tail);
-  stream.tail = {node.get()};
-  stream.capture->graph->nodes.push_back(std::move(node));
-  return CUDA_SUCCESS;
-}
-
-}  // namespace talweg::driver
+#include "calls.hpp"
 
 using namespace talweg::driver;
 
 namespace {
+
+constexpr int kLeastPriority = 0, kGreatestPriority = -5;
 
 CUresult create(CUstream* handle, unsigned flags, int priority) {
   return with_context([&](Context& context) -> CUresult {
@@ -43,18 +16,10 @@ CUresult create(CUstream* handle, unsigned flags, int priority) {
     auto stream = std::make_shared<Stream>();
     stream->context = &context;
     stream->flags = flags;
-    stream->priority = priority;
+    stream->priority = std::clamp(priority, kGreatestPriority, kLeastPriority);
     stream->id = next_id++;
     *handle = streams.add(std::move(stream));
     return CUDA_SUCCESS;
-  });
-}
-
-template <class Body>
-CUresult with_stream(CUstream handle, Body body) {
-  return with_context([&](Context& context) -> CUresult {
-    const auto stream = find_stream(context, handle);
-    return stream == nullptr ? CUDA_ERROR_INVALID_HANDLE : body(context, *stream);
   });
 }
 
@@ -67,22 +32,28 @@ CUresult check_waitable(Context& context, Stream& stream) {
   return check_implicit(context, stream);
 }
 
-template <class T>
-CUresult store(T* output, T value) {
-  if (output == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  *output = value;
-  return CUDA_SUCCESS;
-}
+using StreamPtr = std::shared_ptr<Stream>;
 
 }  // namespace
 
-TALWEG_EXPORT CUresult cuStreamCreate(CUstream* handle, unsigned flags) { return create(handle, flags, 0); }
-
-// There is one priority, so any is rounded to it.
-TALWEG_EXPORT CUresult cuStreamCreateWithPriority(CUstream* handle, unsigned flags, int) {
-  return create(handle, flags, 0);
+TALWEG_EXPORT CUresult cuStreamCreate(CUstream* handle, unsigned flags) {
+  return create(handle, flags, kLeastPriority);
 }
 
+// Kept, within the range, and without effect: work runs as it comes.
+TALWEG_EXPORT CUresult cuStreamCreateWithPriority(CUstream* handle, unsigned flags, int priority) {
+  return create(handle, flags, priority);
+}
+
+TALWEG_EXPORT CUresult cuCtxGetStreamPriorityRange(int* least, int* greatest) {
+  return with_context([&](Context&) {
+    if (least != nullptr) *least = kLeastPriority;
+    if (greatest != nullptr) *greatest = kGreatestPriority;
+    return CUDA_SUCCESS;
+  });
+}
+
+// What is queued still runs.
 TALWEG_EXPORT CUresult cuStreamDestroy_v2(CUstream handle) {
   return with_context([&](Context& context) -> CUresult {
     const auto stream = find_in(context, streams, handle);
@@ -94,34 +65,32 @@ TALWEG_EXPORT CUresult cuStreamDestroy_v2(CUstream handle) {
 }
 
 TALWEG_EXPORT CUresult cuStreamSynchronize(CUstream handle) {
-  return with_stream(handle, [&](Context& context, Stream& stream) {
+  return with_stream(handle, [&](Context& context, const StreamPtr& stream) {
     ++driver_counters().synchronizations;
-    return check_waitable(context, stream);
+    const CUresult result = check_waitable(context, *stream);
+    return result == CUDA_SUCCESS ? wait_for(context, stream) : result;
   });
 }
 
-TALWEG_EXPORT CUresult cuStreamQuery(CUstream handle) { return with_stream(handle, check_waitable); }
+TALWEG_EXPORT CUresult cuStreamQuery(CUstream handle) {
+  return with_stream(handle, [](Context& context, const StreamPtr& stream) {
+    const CUresult result = check_waitable(context, *stream);
+    return result == CUDA_SUCCESS && is_busy(context, *stream) ? CUDA_ERROR_NOT_READY : result;
+  });
+}
 
 TALWEG_EXPORT CUresult cuStreamGetFlags(CUstream handle, unsigned* flags) {
-  return with_stream(handle, [&](Context&, Stream& stream) { return store(flags, stream.flags); });
+  return with_stream(handle, [&](Context&, const StreamPtr& stream) { return store(flags, stream->flags); });
 }
 
 TALWEG_EXPORT CUresult cuStreamGetPriority(CUstream handle, int* priority) {
-  return with_stream(handle, [&](Context&, Stream& stream) { return store(priority, stream.priority); });
+  return with_stream(handle, [&](Context&, const StreamPtr& stream) { return store(priority, stream->priority); });
 }
 
 TALWEG_EXPORT CUresult cuStreamGetId(CUstream handle, uint64_t* id) {
-  return with_stream(handle, [&](Context&, Stream& stream) { return store(id, stream.id); });
+  return with_stream(handle, [&](Context&, const StreamPtr& stream) { return store(id, stream->id); });
 }
 
 TALWEG_EXPORT CUresult cuStreamGetCtx(CUstream handle, CUcontext* owner) {
-  return with_stream(handle, [&](Context& context, Stream&) { return store(owner, context.handle); });
-}
-
-TALWEG_EXPORT CUresult cuStreamIsCapturing(CUstream handle, int* status) {
-  return with_stream(handle, [&](Context&, Stream& stream) {
-    return store<int>(status, stream.capture == nullptr       ? kCaptureNone
-                              : stream.capture->invalidated ? kCaptureInvalidated
-                                                            : kCaptureActive);
-  });
+  return with_stream(handle, [&](Context& context, const StreamPtr&) { return store(owner, context.handle); });
 }

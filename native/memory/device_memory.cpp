@@ -5,10 +5,12 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 namespace talweg {
 namespace {
@@ -49,17 +51,19 @@ DeviceMemory::~DeviceMemory() = default;
 uint64_t DeviceMemory::allocate(uint64_t bytes, const char* kind) {
   std::unique_lock lock(mutex_);
   if (bytes > capacity_ - used_) return 0;
-  const uint64_t base = map_block(bytes, kind, false);
+  const uint64_t base = map_block(bytes, kind, false, 0);
   if (base != 0) used_ += bytes;
   return base;
 }
 
-uint64_t DeviceMemory::allocate_host(uint64_t bytes) {
+uint64_t DeviceMemory::allocate_host(uint64_t bytes, unsigned flags) {
   std::unique_lock lock(mutex_);
-  return map_block(bytes, "pinned host memory", true);
+  const uint64_t base = map_block(bytes, "pinned host memory", true, flags);
+  if (base != 0) used_host_ += bytes;
+  return base;
 }
 
-uint64_t DeviceMemory::map_block(uint64_t bytes, const char* kind, bool host) {
+uint64_t DeviceMemory::map_block(uint64_t bytes, const char* kind, bool host, unsigned flags) {
   if (bytes > (uint64_t{1} << 46)) return 0;  // so that rounding up cannot wrap
   const uint64_t mapping_bytes = round_up(bytes, kPage) + 2 * kRedZone;
   void* mapping = mmap(nullptr, mapping_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
@@ -72,14 +76,16 @@ uint64_t DeviceMemory::map_block(uint64_t bytes, const char* kind, bool host) {
   block->allocation.size = bytes;
   block->allocation.kind = kind;
   block->allocation.host = host;
+  block->allocation.flags = flags;
   const uint64_t base = block->allocation.base;
   std::memset(reinterpret_cast<void*>(base), kPoison, bytes);
   insert(std::move(block));
   return base;
 }
 
-bool DeviceMemory::register_host(uint64_t base, uint64_t bytes) {
+bool DeviceMemory::register_host(uint64_t base, uint64_t bytes, unsigned flags) {
   std::unique_lock lock(mutex_);
+  if (base + bytes < base) return false;
   const auto next = blocks_.lower_bound(base);
   if (next != blocks_.end() && next->first < base + bytes) return false;
   if (find_locked(base) != nullptr) return false;
@@ -88,6 +94,7 @@ bool DeviceMemory::register_host(uint64_t base, uint64_t bytes) {
   block->allocation.size = bytes;
   block->allocation.kind = "registered host memory";
   block->allocation.host = true;
+  block->allocation.flags = flags;
   insert(std::move(block));
   return true;
 }
@@ -105,16 +112,30 @@ bool DeviceMemory::release(uint64_t base) {
   if (found == blocks_.end() || found->second->allocation.freed) return false;
   Block& block = *found->second;
   --live_;
-  if (!block.allocation.host) used_ -= block.allocation.size;
   if (block.mapping == nullptr) {
+    block.allocation.freed = true;
+    if (pins_ > 0) retired_.push_back(std::move(found->second));
     blocks_.erase(found);
     return true;
   }
+  (block.allocation.host ? used_host_ : used_) -= block.allocation.size;
   block.allocation.freed = true;
   madvise(block.mapping, block.mapping_bytes, MADV_DONTNEED);
   freed_.push_back(base);
-  if (freed_.size() > kFreedBlocksKept) forget_oldest_freed();
+  while (pins_ == 0 && freed_.size() > kFreedBlocksKept) forget_oldest_freed();
   return true;
+}
+
+void DeviceMemory::release_all() {
+  std::unique_lock lock(mutex_);
+  for (auto& [base, block] : blocks_) {
+    block->allocation.freed = true;
+    if (pins_ > 0) retired_.push_back(std::move(block));
+  }
+  blocks_.clear();
+  freed_.clear();
+  live_ = 0;
+  used_ = used_host_ = 0;
 }
 
 void DeviceMemory::forget_oldest_freed() {
@@ -123,8 +144,67 @@ void DeviceMemory::forget_oldest_freed() {
 }
 
 const Allocation* DeviceMemory::find(uint64_t address) const {
+  const Allocation* own = find_own(address);
+  if (own != nullptr) return own;
+  for (const Link& link : links()) {
+    const Allocation* allocation = link.memory->find_own(address);
+    if (allocation != nullptr) return allocation->host || link.open ? allocation : nullptr;
+  }
+  return nullptr;
+}
+
+const Allocation* DeviceMemory::find_own(uint64_t address) const {
   std::shared_lock lock(mutex_);
   return find_locked(address);
+}
+
+std::vector<DeviceMemory::Link> DeviceMemory::links() const {
+  std::shared_lock lock(mutex_);
+  return links_;
+}
+
+void DeviceMemory::link(const std::shared_ptr<DeviceMemory>& one, const std::shared_ptr<DeviceMemory>& other) {
+  {
+    std::unique_lock lock(one->mutex_);
+    one->links_.push_back({other, false});
+  }
+  std::unique_lock lock(other->mutex_);
+  other->links_.push_back({one, false});
+}
+
+void DeviceMemory::unlink(const std::shared_ptr<DeviceMemory>& one, const std::shared_ptr<DeviceMemory>& other) {
+  const auto drop = [](DeviceMemory& from, const std::shared_ptr<DeviceMemory>& linked) {
+    std::unique_lock lock(from.mutex_);
+    from.links_.erase(std::remove_if(from.links_.begin(), from.links_.end(),
+                                     [&](const Link& link) { return link.memory == linked; }),
+                      from.links_.end());
+  };
+  drop(*one, other);
+  drop(*other, one);
+}
+
+bool DeviceMemory::set_open(const std::shared_ptr<DeviceMemory>& peer, bool open) {
+  std::unique_lock lock(mutex_);
+  for (Link& link : links_) {
+    if (link.memory == peer) return std::exchange(link.open, open) != open;
+  }
+  return false;
+}
+
+DeviceMemory::Pin::Pin(const std::shared_ptr<DeviceMemory>& memory) {
+  pinned_.push_back(memory);
+  for (const Link& link : memory->links()) pinned_.push_back(link.memory);
+  for (const auto& pinned : pinned_) {
+    std::unique_lock lock(pinned->mutex_);
+    ++pinned->pins_;
+  }
+}
+
+DeviceMemory::Pin::~Pin() {
+  for (const auto& pinned : pinned_) {
+    std::unique_lock lock(pinned->mutex_);
+    if (--pinned->pins_ == 0) pinned->retired_.clear();
+  }
 }
 
 const Allocation* DeviceMemory::find_locked(uint64_t address) const {
@@ -174,6 +254,11 @@ std::string DeviceMemory::describe(uint64_t address, uint64_t bytes) const {
 uint64_t DeviceMemory::used() const {
   std::shared_lock lock(mutex_);
   return used_;
+}
+
+uint64_t DeviceMemory::used_host() const {
+  std::shared_lock lock(mutex_);
+  return used_host_;
 }
 
 size_t DeviceMemory::live_allocations() const {

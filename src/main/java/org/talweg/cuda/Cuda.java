@@ -55,6 +55,9 @@ final class Cuda {
                 "another process holds the device exclusively; end it or choose another device";
             case CUresult.CUDA_ERROR_SYSTEM_DRIVER_MISMATCH ->
                 "the kernel module and the user library of the driver differ; reboot after the driver update";
+            case CUresult.CUDA_ERROR_UNKNOWN ->
+                "the device does not answer; close what is open on it and try again, and reset it if that does not"
+                    + " help (nvidia-smi --gpu-reset)";
             case CUresult.CUDA_ERROR_NOT_FOUND -> "the name is not in the kernel image; build the project again";
             default -> "this is a mistake in talweg or in the driver; please report it";
         };

@@ -1,6 +1,7 @@
 package org.talweg.cuda;
 
 import java.util.List;
+import java.util.stream.IntStream;
 import org.talweg.ops.Device;
 import org.talweg.ops.DeviceException;
 import org.talweg.ops.DeviceProvider;
@@ -21,16 +22,27 @@ public final class SoftwareDeviceProvider implements DeviceProvider {
     @Override
     public List<Candidate> candidates() {
         String reason = SoftwareDriver.unavailable();
-        return List.of(new Candidate("software", reason != null ? reason
-            : "software CUDA device: runs the CUDA kernels on the CPU and checks each access", reason == null));
+        String description = "software CUDA device: runs the CUDA kernels on the CPU and checks each access";
+        if (reason != null) {
+            return List.of(new Candidate("software", reason, false));
+        }
+        return SoftwareDriver.isLoaded() && SoftwareDriver.devices() > 1
+            ? IntStream.range(0, SoftwareDriver.devices())
+                .mapToObj(index -> new Candidate(name(index), description, true)).toList()
+            : List.of(new Candidate("software", description, true));
     }
 
     @Override
     public Device open(int index) {
-        if (index != 0) {
-            throw new DeviceException("there is one software device, not software:" + index);
-        }
         SoftwareDriver.load();
-        return new CudaDevice("software", 0, CudaOps::create);
+        if (index >= SoftwareDriver.devices()) {
+            throw new DeviceException("there are " + SoftwareDriver.devices() + " software devices, numbered from 0,"
+                + " and " + index + " is not one of them; TALWEG_SOFTWARE_DEVICES sets their number");
+        }
+        return new CudaDevice(name(index), index, CudaOps::create);
+    }
+
+    private static String name(int index) {
+        return index == 0 ? "software" : "software:" + index;
     }
 }

@@ -47,7 +47,12 @@ public final class SoftwareDriver {
         /** Kernel launches, graph nodes included; CUDA_ERROR_LAUNCH_FAILED, and the context is lost. */
         LAUNCH,
         /** Copies, graph nodes included; CUDA_ERROR_ECC_UNCORRECTABLE, and the context is lost. */
-        COPY
+        COPY,
+        /**
+         * Calls that need a context; CUDA_ERROR_UNKNOWN. The device is lost: every call in any of its contexts fails
+         * from then on, and no new context can be created until all of them are destroyed.
+         */
+        DEVICE
     }
 
     /**
@@ -182,8 +187,58 @@ public final class SoftwareDriver {
         return memoryBytes();
     }
 
+    /** Bytes of device memory and of page-locked host memory that all contexts together hold at this moment. */
+    public static long memoryInUse() {
+        load();
+        return bytesInUse();
+    }
+
+    /** Contexts that were created and not destroyed, primary ones included. */
+    public static int contexts() {
+        load();
+        return contextCount();
+    }
+
+    /** How many devices there are: the environment's TALWEG_SOFTWARE_DEVICES, or else 1. */
+    public static int devices() {
+        load();
+        return deviceCount();
+    }
+
     /**
-     * Makes one call to come fail, once.
+     * @param count 1 to 16. Call it before devices beyond the count are opened, or forgotten
+     */
+    public static void devices(int count) {
+        load();
+        if (!setDeviceCount(count)) {
+            throw new IllegalArgumentException(count + " devices; allowed are 1 to 16");
+        }
+    }
+
+    /**
+     * Makes the devices pose as another chip: shared memory sizes, threads and blocks per multiprocessor, and the
+     * refusal of PTX for later chips. First the environment's TALWEG_SOFTWARE_CAPABILITY, or else 8.0 without any
+     * refusal.
+     *
+     * @param major 7 and 5, 8 and 0, 6 or 9, 9 and 0, 10 and 0, 12 and 0
+     */
+    public static void capability(int major, int minor) {
+        load();
+        if (!setCapability(major, minor)) {
+            throw new IllegalArgumentException("compute capability " + major + "." + minor
+                + "; there are 7.5, 8.0, 8.6, 8.9, 9.0, 10.0 and 12.0");
+        }
+    }
+
+    /** Takes {@link #capability} back: 8.0, and PTX for any chip is welcome. */
+    public static void anyCapability() {
+        load();
+        setCapability(0, 0);
+    }
+
+    /**
+     * Makes one call to come fail, once. The environment's TALWEG_SOFTWARE_FAULT does so from the start:
+     * {@code allocation:3,copy:1}.
      *
      * @param nth 1 for the next call of that sort, 2 for the one after it; 0 takes the order back
      */
@@ -258,6 +313,16 @@ public final class SoftwareDriver {
     private static native void setMemory(long bytes);
 
     private static native long memoryBytes();
+
+    private static native long bytesInUse();
+
+    private static native int contextCount();
+
+    private static native int deviceCount();
+
+    private static native boolean setDeviceCount(int count);
+
+    private static native boolean setCapability(int major, int minor);
 
     private static native void setFault(int fault, int nth);
 

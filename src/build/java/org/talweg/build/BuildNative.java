@@ -28,7 +28,7 @@ public final class BuildNative {
      * @param name    of the file
      * @param home    package of org.talweg whose resource it is
      * @param soname  the name under which other libraries ask for it, or null
-     * @param folders of native/ that it is built from
+     * @param folders of native/ that it is built from; a {@code symbols.map} in one of them gives the symbols a version
      */
     private record Library(String name, String home, String soname, List<String> folders) {
     }
@@ -36,6 +36,7 @@ public final class BuildNative {
     private static final List<Library> LIBRARIES = List.of(
         // The soname is what lets JCuda's driver library find this one, once it is loaded, in place of a real driver.
         new Library("libtalweg-software-cuda.so", "cuda", "libcuda.so.1", List.of("ptx", "exec", "memory", "driver")),
+        new Library("libtalweg-software-cublas.so", "cuda", "libcublas.so.12", List.of("cublas")),
         new Library("libtalweg-cpu.so", "cpu", null, List.of("cpu")));
 
     private final String compiler;
@@ -136,6 +137,12 @@ public final class BuildNative {
             "-Wl,-Bsymbolic", "-o", fresh.toString()));
         if (library.soname != null) {
             command.add("-Wl,-soname," + library.soname);
+        }
+        for (String folder : library.folders) {
+            Path versions = sources.resolve(folder).resolve("symbols.map");
+            if (Files.exists(versions)) {
+                command.add("-Wl,--version-script=" + versions);
+            }
         }
         linked.forEach(object -> command.add(object.toString()));
         command.add("-ldl");

@@ -14,12 +14,15 @@ import org.talweg.ops.DeviceException;
 
 /**
  * The software CUDA device: our own {@code libcuda.so.1}, which runs PTX on the CPU. Loading it before JCuda's driver
- * class makes JCuda use it, for the rest of this JVM; a JVM holds either it or a real driver, never both.
+ * class makes JCuda use it, for the rest of this JVM; a JVM holds either it or a real driver, never both. A stand-in for
+ * cuBLAS is loaded with it, for JCublas2.
  *
  * <p>Settings, counters and faults concern the whole library, and may be used from any thread.
  */
 public final class SoftwareDriver {
-    private static final String LIBRARY = "native/linux-x86_64/libtalweg-software-cuda.so";
+    private static final String FOLDER = "native/linux-x86_64/";
+    private static final String DRIVER = "libtalweg-software-cuda.so";
+    private static final String CUBLAS = "libtalweg-software-cublas.so";
 
     private static boolean loaded;
 
@@ -69,7 +72,8 @@ public final class SoftwareDriver {
             throw new DeviceException(reason);
         }
         try {
-            System.load(library().toString());
+            System.load(library(DRIVER).toString());
+            System.load(library(CUBLAS).toString());
         } catch (IOException | UnsatisfiedLinkError e) {
             throw new DeviceException("the software device does not load: " + e.getMessage(), e);
         }
@@ -85,7 +89,7 @@ public final class SoftwareDriver {
         if (loaded) {
             return null;
         }
-        if (SoftwareDriver.class.getResource(LIBRARY) == null) {
+        if (SoftwareDriver.class.getResource(FOLDER + DRIVER) == null) {
             return "the software device was not built: it needs Linux on x86-64 and a C++ compiler (apt-get install"
                 + " g++) when the project is built";
         }
@@ -265,12 +269,12 @@ public final class SoftwareDriver {
     static native int[] parameterBytes(long function);
 
     /** Straight from the build's output where that is a directory; out of a jar through a temporary file. */
-    private static Path library() throws IOException {
-        URL resource = SoftwareDriver.class.getResource(LIBRARY);
+    private static Path library(String file) throws IOException {
+        URL resource = SoftwareDriver.class.getResource(FOLDER + file);
         if (resource.getProtocol().equals("file")) {
             return Path.of(resource.getPath());
         }
-        Path copy = Files.createTempFile("talweg-software-cuda", ".so");
+        Path copy = Files.createTempFile(file.replace(".so", ""), ".so");
         copy.toFile().deleteOnExit();
         try (InputStream in = resource.openStream()) {
             Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);

@@ -153,7 +153,7 @@ class DriverMemoryTest extends DriverFixture {
     @Test
     void managedMemoryIsOneMemoryForBothSides() throws IOException {
         DeviceAddress managed = new DeviceAddress();
-        ok(cuMemAllocManaged(managed, 64, CU_MEM_ATTACH_HOST));
+        ok(cuMemAllocManaged(managed, 64, 1));
         long[] host = new long[1];
         ok(cuPointerGetAttribute(Pointer.to(host), CUpointer_attribute.CU_POINTER_ATTRIBUTE_HOST_POINTER, managed));
         Pointer asHostMemory = new DeviceAddress(host[0]);

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.talweg.cuda.SoftwareDriver.Fault;
+import org.talweg.ops.DeviceMemoryException;
 import org.talweg.ops.Recording;
 import org.talweg.tensor.Buffer;
 import org.talweg.tensor.DType;
@@ -118,7 +119,8 @@ class SoftwareDriverTest {
     void theOrderedAllocationFailsAndNoOther() {
         SoftwareDriver.fail(Fault.ALLOCATION, 2);
         Buffer first = device.allocate(DType.INT32, 1, "first");
-        CudaException second = assertThrows(CudaException.class, () -> device.allocate(DType.INT32, 1, "second"));
+        DeviceMemoryException second = assertThrows(DeviceMemoryException.class,
+            () -> device.allocate(DType.INT32, 1, "second"));
         assertTrue(second.getMessage().contains("second"), second.getMessage());
         first.close();
         device.allocate(DType.INT32, 1, "third").close();

@@ -143,6 +143,10 @@ final class Experiment {
         return seed;
     }
 
+    String optimizerText() {
+        return optimizer;
+    }
+
     String lossText() {
         return loss;
     }

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.talweg.analysis.plot.LearningRatePlot;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
@@ -65,7 +66,10 @@ final class LrFindCommand implements Callable<Integer> {
         } catch (IllegalStateException e) {
             throw new IllegalArgumentException(e.getMessage() + " (the table is " + folder.resolve("lr-find.csv") + ")", e);
         }
-        new LrPicture(test, experiment.data().name(), experiment.optimizer()).save(folder.resolve("lr-find"));
+        LearningRatePlot plot = new LearningRatePlot(test, "Learning rates for " + experiment.data().name() + " with "
+            + OptimizerChoices.ALL.choice(experiment.optimizerText()).name());
+        plot.writePng(folder.resolve("lr-find.png"));
+        plot.writeSvg(folder.resolve("lr-find.svg"));
         text.printf(Locale.ROOT, "steepest  at %.2g: a rate to train with, --lr %.2g%n", suggestion.learningRate(),
             suggestion.learningRate());
         text.printf(Locale.ROOT, "lowest    at %.2g: too high already; a tenth of it, %.2g, is another rule%n",

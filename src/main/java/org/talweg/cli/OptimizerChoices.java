@@ -57,7 +57,23 @@ final class OptimizerChoices {
         new Choice<>("schedule_free:lr=0.005,beta1=0.9,beta2=0.999,eps=1e-8,weight_decay=0",
             "AdamW that averages instead of lowering its rate; with --schedule constant",
             s -> Optimizers.scheduleFree().learningRate(s.single("lr")).betas(s.single("beta1"), s.single("beta2"))
-                .epsilon(s.single("eps")).weightDecay(s.single("weight_decay"))));
+                .epsilon(s.single("eps")).weightDecay(s.single("weight_decay"))),
+        new Choice<>("lamb:lr=0.003,beta1=0.9,beta2=0.999,eps=1e-6,weight_decay=0.01",
+            "AdamW with a step as long as each parameter, for large batches",
+            s -> Optimizers.lamb().learningRate(s.single("lr")).betas(s.single("beta1"), s.single("beta2"))
+                .epsilon(s.single("eps")).weightDecay(s.single("weight_decay"))),
+        new Choice<>("prodigy:lr=1,beta1=0.9,beta2=0.999,eps=1e-8,weight_decay=0,initial=1e-6,coefficient=1",
+            "Adam that finds its learning rate itself; lr multiplies it",
+            s -> Optimizers.prodigy().learningRate(s.single("lr")).betas(s.single("beta1"), s.single("beta2"))
+                .epsilon(s.single("eps")).weightDecay(s.single("weight_decay")).initial(s.single("initial"))
+                .coefficient(s.single("coefficient"))),
+        new Choice<>("muon:lr=0.003,momentum=0.95,nesterov=yes,weight_decay=0.1,eps=1e-7,steps=5,match_rms=yes,"
+            + "bias_corrected=no,rest=1,beta1=0.9,beta2=0.999",
+            "momentum made orthogonal, matrix by matrix; AdamW at rest times the rate for the others",
+            s -> Optimizers.muon().learningRate(s.single("lr")).momentum(s.single("momentum"))
+                .nesterov(s.flag("nesterov")).weightDecay(s.single("weight_decay")).epsilon(s.single("eps"))
+                .steps(s.integer("steps")).matchRms(s.flag("match_rms")).biasCorrected(s.flag("bias_corrected"))
+                .restRate(s.single("rest")).betas(s.single("beta1"), s.single("beta2"))));
 
     private OptimizerChoices() {
     }

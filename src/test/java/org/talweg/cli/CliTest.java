@@ -253,9 +253,9 @@ class CliTest {
         double rate = Double.parseDouble(run.lines().get(0).replaceAll(".*--lr ", ""));
         assertTrue(rate > 1e-4 && rate < 0.5, "momentum descent on digits with a rate of " + rate);
         BufferedImage png = ImageIO.read(folder.resolve("lr-find.png").toFile());
-        assertEquals(900, png.getWidth());
+        assertEquals(1140, png.getWidth());
         assertTrue(IntStream.range(0, png.getHeight()).anyMatch(y -> IntStream.range(0, png.getWidth())
-            .anyMatch(x -> (png.getRGB(x, y) & 0xffffff) == 0x1f5f9f)), "the running mean is nowhere in the picture");
+            .anyMatch(x -> (png.getRGB(x, y) & 0xffffff) == 0x355f8c)), "the running mean is nowhere in the picture");
         String svg = Files.readString(folder.resolve("lr-find.svg"));
         assertTrue(svg.contains("<svg") && svg.strip().endsWith("</svg>"), "no SVG");
         List<String> table = Files.readAllLines(folder.resolve("lr-find.csv"));

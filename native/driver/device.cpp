@@ -88,6 +88,13 @@ TALWEG_EXPORT CUresult cuDriverGetVersion(int* version) {
   return CUDA_SUCCESS;
 }
 
+// NVIDIA's libraries find each other through these. There are none; but NVRTC looks for the function in whatever driver
+// is loaded, and without it reads through a null pointer.
+TALWEG_EXPORT CUresult cuGetExportTable(const void** table, const CUuuid*) {
+  if (table != nullptr) *table = nullptr;
+  return CUDA_ERROR_NOT_FOUND;
+}
+
 TALWEG_EXPORT CUresult cuDeviceGetCount(int* count) {
   return with_device(0, count, [&] { return *count = device_count(), CUDA_SUCCESS; });
 }

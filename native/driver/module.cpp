@@ -19,7 +19,9 @@ CUresult load(CUmodule* output, const void* image, JitOptions options) {
     talweg::ptx::LoadError error;
     module->code = talweg::ptx::Module::load(text, *context.memory, error);
     if (module->code == nullptr) {
-      return options.fail(CUDA_ERROR_INVALID_PTX, "PTX line " + std::to_string(error.line) + ": " + error.message);
+      // The one thing that can go wrong with PTX that is in order: its variables do not fit.
+      const bool full = error.message.rfind("no device memory left", 0) == 0;
+      return options.fail(full ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_ERROR_INVALID_PTX, "PTX line " + std::to_string(error.line) + ": " + error.message);
     }
     options.succeed();
     *output = modules.add(std::move(module));

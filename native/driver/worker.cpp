@@ -97,6 +97,10 @@ void enqueue(Context& context, const std::shared_ptr<Stream>& stream, OperationP
 }  // namespace
 
 void drop_queues(Context& context) {
+  // Streams of other contexts may wait for records that now never come.
+  for (const auto& event : events.all()) {
+    if (event->context == &context) event->happened = UINT64_MAX;
+  }
   for (const auto& stream : context.busy) stream->queue.clear();
   context.busy.clear();
   context.progress.notify_all();

@@ -104,7 +104,14 @@ public final class BuildNative {
         Path jni = Path.of(System.getProperty("java.home"), "include");
         flags.add("-I" + jni);
         flags.add("-I" + jni.resolve("linux"));
+        flags.addAll(callersFlags());
         return flags;
+    }
+
+    /** What the caller wants besides, such as {@code -O1 -fsanitize=address}; the last word where flags disagree. */
+    private static List<String> callersFlags() {
+        String flags = System.getenv("CXXFLAGS");
+        return flags == null || flags.isBlank() ? List.of() : List.of(flags.trim().split("\\s+"));
     }
 
     private String compile(Path unit, Path object) throws IOException, InterruptedException {
@@ -135,6 +142,7 @@ public final class BuildNative {
         Path fresh = file.resolveSibling(library.name + ".tmp");
         List<String> command = new ArrayList<>(List.of(compiler, "-shared", "-pthread", "-Wl,--no-undefined",
             "-Wl,-Bsymbolic", "-o", fresh.toString()));
+        command.addAll(callersFlags());
         if (library.soname != null) {
             command.add("-Wl,-soname," + library.soname);
         }

@@ -32,6 +32,7 @@ import jcuda.driver.CUmemLocation;
 import jcuda.driver.CUmemPoolProps;
 import jcuda.driver.CUmemoryPool;
 import jcuda.driver.CUmemorytype;
+import jcuda.driver.CUmodule;
 import jcuda.driver.CUpointer_attribute;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUuuid;
@@ -343,6 +344,18 @@ class DriverMemoryTest extends DriverFixture {
         } finally {
             SoftwareDriver.anyCapability();
         }
+    }
+
+    @Test
+    void variablesThatDoNotFitAreOutOfMemory() {
+        long before = SoftwareDriver.memory();
+        SoftwareDriver.memory(64);
+        CUcontext small = new CUcontext();
+        ok(cuCtxCreate(small, 0, device));
+        SoftwareDriver.memory(before);
+        expect(CUDA_ERROR_OUT_OF_MEMORY, cuModuleLoadData(new CUmodule(),
+            ".version 8.0\n.target sm_75\n.address_size 64\n.global .align 4 .b8 large[128];\n"));
+        ok(cuCtxDestroy(small));
     }
 
     @Test

@@ -38,7 +38,7 @@ final class LandscapeCommand implements Callable<Integer> {
     private static final int PLANE_POINTS = 41;
     private static final int LINE_POINTS = 101;
     /** Of a trajectory's extent, on each side. */
-    private static final double MARGIN = 0.25;
+    private static final double MARGIN = 0.4;
 
     @Spec
     private CommandSpec spec;

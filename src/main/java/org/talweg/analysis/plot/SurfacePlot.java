@@ -14,7 +14,7 @@ public final class SurfacePlot extends Picture {
     private static final int WIDTH = 760;
     private static final int HEIGHT = 640;
     private static final double CENTRE_X = 390;
-    private static final double CENTRE_Y = 396;
+    private static final double CENTRE_Y = 376;
     private static final double SIDE = 372;
     private static final double RISE = 190;
     private static final double TURN = Math.toRadians(35);
@@ -48,7 +48,7 @@ public final class SurfacePlot extends Picture {
         tiles(canvas);
         axes(canvas);
         path(canvas);
-        Marks.legend(canvas, 84, HEIGHT - 22, !landscape.path().isEmpty(), false);
+        Marks.legend(canvas, 84, HEIGHT - 18, !landscape.path().isEmpty(), false);
     }
 
     /** A place of the unit cube in the picture: a and b on the floor, c upward. */

@@ -29,38 +29,40 @@ final class SvgCanvas implements Canvas {
 
     @Override
     public void fill(Path2D path, Color color) {
-        out.append("<path d=\"").append(data(path)).append('"').append(paint("fill", color)).append("/>\n");
+        out.append("<path d=\"").append(data(path, 2)).append('"').append(paint("fill", color)).append("/>\n");
     }
 
     @Override
     public void tile(Path2D path, Color color) {
-        out.append("<path d=\"").append(data(path)).append('"').append(paint("fill", color)).append(paint("stroke", color))
+        out.append("<path d=\"").append(data(path, 1)).append('"').append(paint("fill", color)).append(paint("stroke", color))
             .append(" stroke-width=\".6\"/>\n");
     }
 
     @Override
     public void stroke(Path2D path, Color color, double width) {
-        out.append("<path d=\"").append(data(path)).append('"').append(paint("stroke", color))
-            .append(" stroke-width=\"").append(number(width)).append("\"/>\n");
+        out.append("<path d=\"").append(data(path, 2)).append('"').append(paint("stroke", color))
+            .append(" stroke-width=\"").append(number(width, 2)).append("\"/>\n");
     }
 
+    /** The halo is a text of its own below the letters: not every viewer knows the property that would do it in one. */
     @Override
     public void text(String text, double x, double y, double size, Anchor anchor, double degrees, Color color,
                      Color halo) {
-        out.append("<text x=\"").append(number(x)).append("\" y=\"").append(number(y)).append("\" font-size=\"")
-            .append(number(size)).append('"').append(paint("fill", color));
+        StringBuilder place = new StringBuilder("<text x=\"").append(number(x, 2)).append("\" y=\"").append(number(y, 2))
+            .append("\" font-size=\"").append(number(size, 2)).append('"');
         if (anchor != Anchor.START) {
-            out.append(" text-anchor=\"").append(anchor.name().toLowerCase(Locale.ROOT)).append('"');
+            place.append(" text-anchor=\"").append(anchor.name().toLowerCase(Locale.ROOT)).append('"');
         }
         if (degrees != 0) {
-            out.append(" transform=\"rotate(").append(number(degrees)).append(' ').append(number(x)).append(' ')
-                .append(number(y)).append(")\"");
+            place.append(" transform=\"rotate(").append(number(degrees, 2)).append(' ').append(number(x, 2)).append(' ')
+                .append(number(y, 2)).append(")\"");
         }
+        String letters = ">" + text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") + "</text>\n";
         if (halo != null) {
-            out.append(paint("stroke", halo)).append(" stroke-width=\"").append(number(size / 4))
-                .append("\" paint-order=\"stroke\"");
+            out.append(place).append(paint("stroke", halo)).append(" stroke-width=\"").append(number(size / 4, 2))
+                .append('"').append(letters);
         }
-        out.append('>').append(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")).append("</text>\n");
+        out.append(place).append(paint("fill", color)).append(letters);
     }
 
     @Override
@@ -71,7 +73,7 @@ final class SvgCanvas implements Canvas {
         clipped = area != null;
         if (clipped) {
             clips++;
-            out.append("<clipPath id=\"c").append(clips).append("\"><path d=\"").append(data(new Path2D.Double(area)))
+            out.append("<clipPath id=\"c").append(clips).append("\"><path d=\"").append(data(new Path2D.Double(area), 2))
                 .append("\"/></clipPath>\n<g clip-path=\"url(#c").append(clips).append(")\">\n");
         }
     }
@@ -82,7 +84,7 @@ final class SvgCanvas implements Canvas {
             : paint + String.format(Locale.ROOT, " %s-opacity=\"%.2f\"", what, color.getAlpha() / 255.0);
     }
 
-    private static String data(Path2D path) {
+    private static String data(Path2D path, int decimals) {
         StringBuilder data = new StringBuilder();
         double[] at = new double[6];
         for (PathIterator i = path.getPathIterator(null); !i.isDone(); i.next()) {
@@ -95,19 +97,16 @@ final class SvgCanvas implements Canvas {
             };
             data.append("MLQCZ".charAt(type));
             for (int k = 0; k < 2 * points; k++) {
-                data.append(k == 0 ? "" : " ").append(number(at[k]));
+                data.append(k == 0 ? "" : " ").append(number(at[k], decimals));
             }
         }
         return data.toString();
     }
 
-    /** With two decimals at most. */
-    private static String number(double value) {
-        long hundredths = Math.round(value * 100);
-        if (hundredths % 100 == 0) {
-            return String.valueOf(hundredths / 100);
-        }
-        String text = String.format(Locale.ROOT, "%.2f", hundredths / 100.0);
-        return text.endsWith("0") ? text.substring(0, text.length() - 1) : text;
+    /** With no more decimals than it needs, and {@code most} at most. */
+    private static String number(double value, int most) {
+        String text = String.format(Locale.ROOT, "%." + most + "f", value).replaceAll("0+$", "");
+        text = text.endsWith(".") ? text.substring(0, text.length() - 1) : text;
+        return text.equals("-0") ? "0" : text;
     }
 }

@@ -2,21 +2,9 @@
 // k or along their own index. Tiles of both go through shared memory, double-buffered: while one is multiplied, the
 // next is on its way into registers.
 #pragma once
-#include "common.cuh"
+#include "matrix_rows.cuh"
 
 constexpr int kDepth = 16;  // of a tile, along k
-
-// Rows of a matrix; row r is order[r] of the base where an order is given.
-struct Rows {
-  const float* base;
-  const int* order;
-  int width;
-
-  __device__ __forceinline__ const float* row(int r) const {
-    return base + static_cast<int64>(order ? order[r] : r) * width;
-  }
-  __device__ __forceinline__ bool vectors() const { return is_aligned16(base) && width % 4 == 0; }
-};
 
 // Four neighbours of a row, zero beyond `end`.
 __device__ __forceinline__ float4 fetch4(const float* row, int at, int end, bool vectors) {
@@ -94,10 +82,15 @@ struct Side {
 template <int TILE, int MICRO>
 struct Tiling {
   static constexpr int kTile = TILE;
-  static constexpr int kMicro = MICRO;
+  static constexpr int kRows = MICRO;  // of C that a thread holds, and columns, in runs of neighbours
+  static constexpr int kColumns = MICRO;
+  static constexpr int kRun = 4;
   static constexpr int kAcross = TILE / MICRO;  // threads in each direction
   static constexpr int kThreads = kAcross * kAcross;
   static constexpr int kGroups = MICRO / 4;
+
+  template <bool ALONG_K>
+  using Operand = Side<ALONG_K, TILE, kThreads>;
 
   struct Shared {
     float a[2][kDepth][TILE];

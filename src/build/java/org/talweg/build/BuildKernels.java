@@ -40,7 +40,10 @@ import jcuda.nvrtc.nvrtcResult;
 public final class BuildKernels {
     private static final List<String> ARCHITECTURES =
         List.of("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120");
-    private static final String PTX_ARCHITECTURE = "compute_75";
+    private static final String PTX = "compute_";
+    private static final int OLDEST = 75;
+    /** How a source says that it can only be compiled for newer chips than the oldest. */
+    private static final Pattern NEEDS = Pattern.compile("Needs compute capability (\\d+)\\.(\\d+)");
     /** No contraction: what is to be fused is written as fmaf, so that the reference can compute the same bits. */
     private static final List<String> OPTIONS =
         List.of("--std=c++17", "-lineinfo", "--fmad=false", "--ptxas-options=-v");
@@ -98,13 +101,11 @@ public final class BuildKernels {
 
     private void compileAll(List<Path> sources)
         throws IOException, InterruptedException, NoSuchAlgorithmException {
-        List<String> architectures = new ArrayList<>(ARCHITECTURES);
-        architectures.add(PTX_ARCHITECTURE);
         ExecutorService workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
         try {
             List<Future<?>> tasks = new ArrayList<>();
             for (Path source : sources) {
-                for (String architecture : architectures) {
+                for (String architecture : architectures(source)) {
                     tasks.add(workers.submit(() -> compile(source, architecture)));
                 }
             }
@@ -120,8 +121,17 @@ public final class BuildKernels {
             writeRecord(source);
         }
         System.out.println("[talweg] compiled the kernels of " + sources.stream().map(source -> source.getFileName().toString())
-            .collect(Collectors.joining(", ")) + " for "
-            + String.join(", ", architectures));
+            .collect(Collectors.joining(", ")) + " for " + String.join(", ", ARCHITECTURES) + " and as PTX");
+    }
+
+    /** The cubins' that the source can be compiled for, and the PTX of the oldest of them. */
+    private static List<String> architectures(Path source) throws IOException {
+        Matcher needs = NEEDS.matcher(Files.readString(source));
+        int oldest = needs.find() ? Integer.parseInt(needs.group(1) + needs.group(2)) : OLDEST;
+        List<String> architectures = new ArrayList<>(ARCHITECTURES);
+        architectures.removeIf(name -> Integer.parseInt(name.substring("sm_".length())) < oldest);
+        architectures.add(PTX + oldest);
+        return architectures;
     }
 
     private void compile(Path source, String architecture) {
@@ -146,7 +156,7 @@ public final class BuildKernels {
                     + log[0]);
             }
             resources.put(name + " " + architecture, resources(log[0]));
-            boolean ptx = architecture.equals(PTX_ARCHITECTURE);
+            boolean ptx = architecture.startsWith(PTX);
             write(image(name, architecture), ptx ? ptx(program, name) : cubin(program, name));
             JNvrtc.nvrtcDestroyProgram(program);
         } catch (IOException e) {
@@ -163,9 +173,11 @@ public final class BuildKernels {
     /** The stamp last: without it the family is compiled again. */
     private void writeRecord(Path source) throws IOException, NoSuchAlgorithmException {
         StringBuilder lines = new StringBuilder();
-        for (String architecture : ARCHITECTURES) {
-            resources.get(source.getFileName() + " " + architecture).forEach(line ->
-                lines.append(architecture).append('\t').append(line).append('\n'));
+        for (String architecture : architectures(source)) {
+            if (!architecture.startsWith(PTX)) {
+                resources.get(source.getFileName() + " " + architecture).forEach(line ->
+                    lines.append(architecture).append('\t').append(line).append('\n'));
+            }
         }
         write(record(source, "tsv"), lines.toString().getBytes(StandardCharsets.UTF_8));
         write(record(source, "sha256"), stamp(source).getBytes(StandardCharsets.UTF_8));
@@ -210,11 +222,11 @@ public final class BuildKernels {
 
     private Path image(String source, String architecture) {
         String family = source.substring(0, source.length() - ".cu".length());
-        return output.resolve(family + (architecture.equals(PTX_ARCHITECTURE) ? ".ptx" : "." + architecture + ".cubin"));
+        return output.resolve(family + (architecture.startsWith(PTX) ? ".ptx" : "." + architecture + ".cubin"));
     }
 
-    private boolean complete(Path source) {
-        return Stream.concat(ARCHITECTURES.stream(), Stream.of(PTX_ARCHITECTURE))
+    private boolean complete(Path source) throws IOException {
+        return architectures(source).stream()
             .allMatch(architecture -> Files.exists(image(source.getFileName().toString(), architecture)));
     }
 
@@ -247,7 +259,7 @@ public final class BuildKernels {
 
     private String stamp(Path source) throws IOException, NoSuchAlgorithmException {
         MessageDigest digest = MessageDigest.getInstance("SHA-256");
-        digest.update((OPTIONS + "" + ARCHITECTURES + PTX_ARCHITECTURE + LIBRARIES).getBytes(StandardCharsets.UTF_8));
+        digest.update((OPTIONS + "" + ARCHITECTURES + PTX + OLDEST + LIBRARIES).getBytes(StandardCharsets.UTF_8));
         digest.update(Files.readAllBytes(source));
         for (Path header : included(source)) {
             digest.update(header.getFileName().toString().getBytes(StandardCharsets.UTF_8));

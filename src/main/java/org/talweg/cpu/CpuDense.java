@@ -5,6 +5,7 @@ import org.talweg.ops.Activation;
 import org.talweg.ops.BatchRows;
 import org.talweg.ops.DenseOps;
 import org.talweg.ops.DenseShape;
+import org.talweg.ops.Precision;
 import org.talweg.ops.Shapes;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
@@ -182,6 +183,12 @@ final class CpuDense implements DenseOps {
         p.biasGradient = biasGradient;
         p.squarePartials = squarePartials;
         parallel.run(shape.outputs(), operations(shape), p);
+    }
+
+    /** There are no tensor cores: products are exact to float32. */
+    @Override
+    public DenseOps at(Precision precision) {
+        return this;
     }
 
     @Override

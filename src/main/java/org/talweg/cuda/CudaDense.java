@@ -1,23 +1,43 @@
 package org.talweg.cuda;
 
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
 import org.talweg.ops.Activation;
 import org.talweg.ops.BatchRows;
 import org.talweg.ops.DenseOps;
 import org.talweg.ops.DenseShape;
+import org.talweg.ops.Precision;
 import org.talweg.ops.Shapes;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /**
- * Launches {@code kernels/dense.cu}: one launch a call. Which tiling, and how many ways the batch is split, depends on
+ * Launches {@code kernels/dense.cu}, or {@code dense_tensor.cu} for a precision of the tensor cores: one launch a call.
+ * Which tiling, and how many ways the batch is split, depends on
  * the shape and the number of multiprocessors alone, so the same shape on the same kind of device always sums in the
  * same order.
  */
 final class CudaDense implements DenseOps {
-    private static final String FAMILY = "dense";
-    /** Largest first; threads of each. */
-    private static final int[] TILES = {128, 64, 32};
-    private static final int[] THREADS = {256, 256, 64};
+    /** The first compute capability whose tensor cores take tf32 and bfloat16. */
+    private static final int TENSOR_CORES = 80;
+
+    /**
+     * The kernels of one precision.
+     *
+     * @param prefix of the tile in a kernel's name
+     * @param tiles   largest first
+     * @param threads of a block of each
+     */
+    private record Kernels(String family, String prefix, int[] tiles, int[] threads) {
+        static Kernels of(Precision precision) {
+            return precision == Precision.FLOAT32
+                ? new Kernels("dense", "", new int[] {128, 64, 32}, new int[] {256, 256, 64})
+                : new Kernels("dense_tensor", precision.name().toLowerCase(Locale.ROOT) + "_", new int[] {128, 64},
+                    new int[] {256, 128});
+        }
+    }
+
     /** As {@code kMaxSplitTiles} of the kernels. */
     private static final int MAX_SPLIT_TILES = 1024;
     /** Rows of the batch that a split should at least have: eight times the tile's depth. */
@@ -25,12 +45,25 @@ final class CudaDense implements DenseOps {
     private static final int MAX_SPLITS = 64;
 
     private final CudaDevice device;
-    private final CudaKernel[] forward = new CudaKernel[TILES.length];
-    private final CudaKernel[] backwardInput = new CudaKernel[TILES.length];
-    private final CudaKernel[] backwardWeights = new CudaKernel[TILES.length];
+    private final Kernels kernels;
+    private final CudaKernel[] forward;
+    private final CudaKernel[] backwardInput;
+    private final CudaKernel[] backwardWeights;
+    private final Map<Precision, CudaDense> others = new EnumMap<>(Precision.class);
 
-    CudaDense(CudaDevice device) {
+    CudaDense(CudaDevice device, Precision precision) {
         this.device = device;
+        kernels = Kernels.of(precision);
+        forward = new CudaKernel[kernels.tiles.length];
+        backwardInput = new CudaKernel[kernels.tiles.length];
+        backwardWeights = new CudaKernel[kernels.tiles.length];
+        others.put(precision, this);
+    }
+
+    @Override
+    public DenseOps at(Precision precision) {
+        Precision possible = device.computeCapability() < TENSOR_CORES ? Precision.FLOAT32 : precision;
+        return others.computeIfAbsent(possible, other -> new CudaDense(device, other));
     }
 
     @Override
@@ -83,7 +116,7 @@ final class CudaDense implements DenseOps {
     @Override
     public long workspace(DenseShape shape) {
         int splits = splits(shape);
-        long tile = TILES[tiling(shape.outputs(), shape.inputs())];
+        long tile = kernels.tiles[tiling(shape.outputs(), shape.inputs())];
         return splits == 1 ? 0 : splits * tiles(shape) * (tile * tile + tile);
     }
 
@@ -104,23 +137,24 @@ final class CudaDense implements DenseOps {
     }
 
     private int tiles(DenseShape shape) {
-        int tile = TILES[tiling(shape.outputs(), shape.inputs())];
+        int tile = kernels.tiles[tiling(shape.outputs(), shape.inputs())];
         return ceilDivide(shape.outputs(), tile) * ceilDivide(shape.inputs(), tile);
     }
 
     /** The largest tiling whose grid still has a block for each multiprocessor, or the smallest. */
     private int tiling(int rows, int columns) {
-        for (int i = 0; i < TILES.length - 1; i++) {
-            if ((long) ceilDivide(rows, TILES[i]) * ceilDivide(columns, TILES[i]) >= device.multiprocessors()) {
+        int[] tiles = kernels.tiles;
+        for (int i = 0; i < tiles.length - 1; i++) {
+            if ((long) ceilDivide(rows, tiles[i]) * ceilDivide(columns, tiles[i]) >= device.multiprocessors()) {
                 return i;
             }
         }
-        return TILES.length - 1;
+        return tiles.length - 1;
     }
 
     private CudaKernel kernel(CudaKernel[] known, String name, int tiling) {
         if (known[tiling] == null) {
-            known[tiling] = device.kernel(FAMILY, name + TILES[tiling]);
+            known[tiling] = device.kernel(kernels.family, name + kernels.prefix + kernels.tiles[tiling]);
         }
         return known[tiling];
     }
@@ -129,8 +163,9 @@ final class CudaDense implements DenseOps {
         if (columns == 0 || rows == 0) {
             return;
         }
-        device.launch(kernel, ceilDivide(columns, TILES[tiling]), ceilDivide(rows, TILES[tiling]), splits,
-            THREADS[tiling], 0, arguments);
+        int tile = kernels.tiles[tiling];
+        device.launch(kernel, ceilDivide(columns, tile), ceilDivide(rows, tile), splits, kernels.threads[tiling], 0,
+            arguments);
     }
 
     /** Order and cursor, both null for rows in order. */

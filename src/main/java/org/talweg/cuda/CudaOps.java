@@ -1,6 +1,7 @@
 package org.talweg.cuda;
 
 import org.talweg.ops.Ops;
+import org.talweg.ops.Precision;
 
 /** The operations of one CUDA device, family by family; each call is one launch into the device's stream. */
 final class CudaOps {
@@ -8,7 +9,7 @@ final class CudaOps {
     }
 
     static Ops create(CudaDevice device) {
-        return new Ops(new CudaDense(device), new CudaActivation(device), new CudaNormalisation(device),
+        return new Ops(new CudaDense(device, Precision.FLOAT32), new CudaActivation(device), new CudaNormalisation(device),
             new CudaLoss(device), new CudaUpdate(device), new CudaData(device), new CudaRandom(device));
     }
 }

@@ -39,7 +39,7 @@ public final class Model implements AutoCloseable {
     Model(Device device, Sequential description) {
         this.device = device;
         this.description = description;
-        this.tape = new Tape(description.inputShape(), description.seed());
+        this.tape = new Tape(description.inputShape(), description.seed(), description.precision());
         this.layerOutputs = description.record(tape);
         this.flat = device.allocate(DType.FLOAT32, Shape.of(Math.toIntExact(tape.parameterLength())),
             "parameters");

@@ -11,12 +11,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.talweg.data.Scaler;
 import org.talweg.ops.Device;
+import org.talweg.ops.Precision;
 import org.talweg.tape.Parameter;
 import org.talweg.tensor.Shape;
 
@@ -86,6 +88,7 @@ final class ModelFile {
         ObjectNode root = JSON.createObjectNode().put("format", FORMAT);
         IntStream.of(model.inputShape().toArray()).forEach(root.putArray("input")::add);
         root.put("seed", model.description().seed());
+        root.put("precision", model.description().precision().name().toLowerCase(Locale.ROOT));
         ArrayNode layers = root.putArray("layers");
         for (Layer layer : model.description().layers()) {
             layers.add(JSON.valueToTree(Layers.describe(layer)));
@@ -110,7 +113,8 @@ final class ModelFile {
             Map<String, Object> described = JSON.convertValue(layer, new TypeReference<>() { });
             layers.add(Layers.of(described));
         }
-        return new Sequential(Shape.of(input), root.path("seed").asLong(), layers);
+        Precision precision = Precision.valueOf(root.path("precision").asText("float32").toUpperCase(Locale.ROOT));
+        return new Sequential(Shape.of(input), root.path("seed").asLong(), precision, layers);
     }
 
     private static Scaler scaler(JsonNode node) {

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.talweg.ops.Activation;
 import org.talweg.ops.Device;
+import org.talweg.ops.Precision;
 import org.talweg.tape.Initializer;
 import org.talweg.tape.Tape;
 import org.talweg.tape.Value;
@@ -19,8 +20,9 @@ import org.talweg.tensor.Shape;
  *
  * @param inputShape shape of one row
  * @param seed       decides the random initial values
+ * @param precision  of the matrix products
  */
-public record Sequential(Shape inputShape, long seed, List<Layer> layers) {
+public record Sequential(Shape inputShape, long seed, Precision precision, List<Layer> layers) {
 
     /**
      * @throws IllegalArgumentException if there is no layer
@@ -78,6 +80,7 @@ public record Sequential(Shape inputShape, long seed, List<Layer> layers) {
         private final Shape inputShape;
         private final List<Layer> layers = new ArrayList<>();
         private long seed;
+        private Precision precision = Precision.FLOAT32;
 
         private Builder(Shape inputShape) {
             this.inputShape = inputShape;
@@ -86,6 +89,12 @@ public record Sequential(Shape inputShape, long seed, List<Layer> layers) {
         /** Decides the random initial values; 0 unless set. */
         public Builder seed(long value) {
             seed = value;
+            return this;
+        }
+
+        /** Of the matrix products; {@link Precision#FLOAT32} unless set. */
+        public Builder precision(Precision value) {
+            precision = value;
             return this;
         }
 
@@ -146,7 +155,7 @@ public record Sequential(Shape inputShape, long seed, List<Layer> layers) {
         }
 
         public Sequential describe() {
-            return new Sequential(inputShape, seed, layers);
+            return new Sequential(inputShape, seed, precision, layers);
         }
 
         /** Allocates and initialises the parameters. The caller closes the model. */

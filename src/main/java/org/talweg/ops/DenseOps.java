@@ -46,6 +46,12 @@ public interface DenseOps {
     void backwardWeights(Tensor x, BatchRows rows, Tensor gradient, boolean accumulate, Tensor weightGradient,
                               Tensor biasGradient, Tensor squarePartials, Tensor workspace);
 
+    /**
+     * The same products with their operands rounded as {@code precision} says, or more exactly. It may want other sizes
+     * of partial sums and workspace.
+     */
+    DenseOps at(Precision precision);
+
     /** Number of partial sums that {@link #backwardWeights} writes for this shape. */
     int squarePartials(DenseShape shape);
 

@@ -4,12 +4,23 @@ import org.talweg.ops.Activation;
 import org.talweg.ops.BatchRows;
 import org.talweg.ops.DenseOps;
 import org.talweg.ops.DenseShape;
+import org.talweg.ops.Precision;
 import org.talweg.ops.Shapes;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /** Matrix products as three nested loops, each sum in double and in natural order. */
 final class ReferenceDense implements DenseOps {
+    private final Precision precision;
+
+    ReferenceDense(Precision precision) {
+        this.precision = precision;
+    }
+
+    @Override
+    public DenseOps at(Precision other) {
+        return new ReferenceDense(other);
+    }
 
     @Override
     public void forward(Tensor x, BatchRows rows, Tensor weights, Tensor bias, Activation activation,
@@ -25,7 +36,7 @@ final class ReferenceDense implements DenseOps {
             for (int o = 0; o < outputs; o++) {
                 double z = bias == null ? 0 : Values.of(bias).get(o);
                 for (int k = 0; k < inputs; k++) {
-                    z += xs.get(row * inputs + k) * w.get((long) o * inputs + k);
+                    z += product(xs.get(row * inputs + k), w.get((long) o * inputs + k));
                 }
                 long at = (long) i * outputs + o;
                 if (preActivation != null) {
@@ -49,7 +60,7 @@ final class ReferenceDense implements DenseOps {
             for (int k = 0; k < inputs; k++) {
                 double sum = 0;
                 for (int o = 0; o < outputs; o++) {
-                    sum += dz.get((long) i * outputs + o) * w.get((long) o * inputs + k);
+                    sum += product(dz.get((long) i * outputs + o), w.get((long) o * inputs + k));
                 }
                 long at = (long) i * inputs + k;
                 double s = saved == null ? 0 : Values.of(saved).get(at);
@@ -73,7 +84,7 @@ final class ReferenceDense implements DenseOps {
             for (int k = 0; k < inputs; k++) {
                 double sum = 0;
                 for (int i = 0; i < shape.batch(); i++) {
-                    sum += dz.get((long) i * outputs + o) * xs.get(Values.sourceRow(rows, i) * inputs + k);
+                    sum += product(dz.get((long) i * outputs + o), xs.get(Values.sourceRow(rows, i) * inputs + k));
                 }
                 long at = (long) o * inputs + k;
                 dw.put(at, sum, accumulate);
@@ -93,6 +104,10 @@ final class ReferenceDense implements DenseOps {
             Shapes.expect("square partials", squarePartials, Shape.of(squarePartials(shape)));
             Values.of(squarePartials).set(0, squares);
         }
+    }
+
+    private double product(double a, double b) {
+        return precision.round(a) * precision.round(b);
     }
 
     @Override

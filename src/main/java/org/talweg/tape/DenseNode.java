@@ -4,6 +4,7 @@ import org.talweg.ops.Activation;
 import org.talweg.ops.BatchRows;
 import org.talweg.ops.DenseShape;
 import org.talweg.ops.Ops;
+import org.talweg.ops.Precision;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
@@ -13,14 +14,16 @@ final class DenseNode extends Node {
     private final Parameter weights;
     private final Parameter bias;
     private final Activation activation;
+    private final Precision precision;
 
     /** @param bias or null */
-    DenseNode(Value input, Parameter weights, Parameter bias, Activation activation) {
+    DenseNode(Value input, Parameter weights, Parameter bias, Activation activation, Precision precision) {
         super(weights.name(), input);
         this.input = input;
         this.weights = weights;
         this.bias = bias;
         this.activation = activation;
+        this.precision = precision;
     }
 
     @Override
@@ -36,7 +39,7 @@ final class DenseNode extends Node {
         Tensor b = pass.parameter(bias);
         Tensor z = pass.hasBackward() ? preActivation(pass, output) : null;
         Tensor a = pass.value(output);
-        pass.emit(ops -> ops.dense().forward(x, rows, w, b, activation, z, a));
+        pass.emit(ops -> ops.dense().at(precision).forward(x, rows, w, b, activation, z, a));
     }
 
     @Override
@@ -52,16 +55,16 @@ final class DenseNode extends Node {
         Tensor db = pass.parameterGradient(bias);
         DenseShape shape = shape(pass.batch());
         Tensor partials = pass.takeSquarePartials(squarePartials(pass.ops(), pass.batch()));
-        Tensor workspace = pass.scratch(pass.ops().dense().workspace(shape));
+        Tensor workspace = pass.scratch(pass.ops().dense().at(precision).workspace(shape));
         boolean accumulates = pass.accumulates();
-        pass.emit(ops -> ops.dense().backwardWeights(x, rows, dz, accumulates, dw, db, partials, workspace));
+        pass.emit(ops -> ops.dense().at(precision).backwardWeights(x, rows, dz, accumulates, dw, db, partials, workspace));
         if (input.needsGradient()) {
             Tensor w = pass.parameter(weights);
             Activation below = input.foldedActivation();
             Tensor saved = below.equals(Activation.IDENTITY) ? null : ((DenseNode) input.producer()).saved(pass, input);
             boolean accumulate = pass.contribute(input);
             Tensor dx = pass.gradient(input);
-            pass.emit(ops -> ops.dense().backwardInput(dz, w, below, saved, accumulate, dx));
+            pass.emit(ops -> ops.dense().at(precision).backwardInput(dz, w, below, saved, accumulate, dx));
         }
     }
 
@@ -85,7 +88,7 @@ final class DenseNode extends Node {
 
     @Override
     int squarePartials(Ops ops, int batch) {
-        return ops.dense().squarePartials(shape(batch));
+        return ops.dense().at(precision).squarePartials(shape(batch));
     }
 
     @Override

@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.talweg.ops.Activation;
+import org.talweg.ops.Precision;
 import org.talweg.tensor.Shape;
 
 /**
@@ -21,6 +22,7 @@ public final class Tape {
     private final List<Parameter> states = new ArrayList<>();
     private final Set<Parameter> used = new HashSet<>();
     private final long seed;
+    private final Precision precision;
     private long parameterLength;
     private long stateLength;
     private Value output;
@@ -30,8 +32,16 @@ public final class Tape {
      * @param seed     decides the masks of {@link #dropout}
      */
     public Tape(Shape inputRow, long seed) {
+        this(inputRow, seed, Precision.FLOAT32);
+    }
+
+    /**
+     * @param precision of the matrix products
+     */
+    public Tape(Shape inputRow, long seed, Precision precision) {
         input = new Value(0, inputRow, null);
         this.seed = seed;
+        this.precision = precision;
     }
 
     public Value input() {
@@ -89,7 +99,7 @@ public final class Tape {
         if (bias != null) {
             use(bias);
         }
-        return add(row, new DenseNode(x, weights, bias, activation));
+        return add(row, new DenseNode(x, weights, bias, activation, precision));
     }
 
     /** f(x), elementwise. Inside {@link #dense} it costs nothing; on its own it is a pass over memory. */

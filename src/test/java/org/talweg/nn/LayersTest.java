@@ -16,6 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.talweg.ops.Activation;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
+import org.talweg.ops.Precision;
 import org.talweg.tensor.Shape;
 import org.talweg.testing.Golden;
 import org.talweg.testing.Golden.Case;
@@ -29,7 +30,7 @@ class LayersTest {
     Path directory;
 
     private static Model model(Device device, Layer... layers) {
-        return new Sequential(Shape.of(3), 7, List.of(layers)).build(device);
+        return new Sequential(Shape.of(3), 7, Precision.FLOAT32, List.of(layers)).build(device);
     }
 
     private static void expect(float[][] expected, float[][] actual, String label) {

@@ -7,6 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 import org.talweg.testing.Contract;
@@ -38,6 +42,7 @@ class DenseOpsTest {
         final boolean accumulate;
         final boolean withExtra;
         final Activation activation;
+        Precision precision = Precision.FLOAT32;
         float[] x;
         float[] w;
         float[] bias;
@@ -91,7 +96,7 @@ class DenseOpsTest {
                     written.put("z", memory.output(batch, outputs));
                 }
                 written.put("a", memory.output(batch, outputs));
-                ops.dense().forward(input(memory), rows(memory), memory.input(w, outputs, inputs),
+                ops.dense().at(precision).forward(input(memory), rows(memory), memory.input(w, outputs, inputs),
                     withBias ? memory.input(bias, outputs) : null, f, written.get("z"), written.get("a"));
                 return written;
             };
@@ -100,7 +105,7 @@ class DenseOpsTest {
         Operation backwardInput(Activation below) {
             return (ops, memory) -> {
                 Tensor dx = memory.stateOrOutput(accumulate, oldDx, batch, inputs);
-                ops.dense().backwardInput(memory.input(dz, batch, outputs), memory.input(w, outputs, inputs), below,
+                ops.dense().at(precision).backwardInput(memory.input(dz, batch, outputs), memory.input(w, outputs, inputs), below,
                     below == Activation.IDENTITY ? null : memory.input(saved, batch, inputs), accumulate, dx);
                 return Map.of("dx", dx);
             };
@@ -115,10 +120,10 @@ class DenseOpsTest {
                 }
                 DenseShape shape = new DenseShape(batch, outputs, inputs);
                 if (withExtra) {
-                    written.put("squares", memory.output(ops.dense().squarePartials(shape)));
+                    written.put("squares", memory.output(ops.dense().at(precision).squarePartials(shape)));
                 }
-                int scratch = (int) ops.dense().workspace(shape);
-                ops.dense().backwardWeights(input(memory), rows(memory), memory.input(dz, batch, outputs), accumulate,
+                int scratch = (int) ops.dense().at(precision).workspace(shape);
+                ops.dense().at(precision).backwardWeights(input(memory), rows(memory), memory.input(dz, batch, outputs), accumulate,
                     written.get("dw"), written.get("db"), written.get("squares"),
                     scratch == 0 ? null : memory.output(scratch));
                 return written;
@@ -136,7 +141,8 @@ class DenseOpsTest {
 
         @Override
         public String toString() {
-            return String.format("batch %d, outputs %d, inputs %d, %s%s%s%s%s", batch, outputs, inputs, activation,
+            return String.format("%s, batch %d, outputs %d, inputs %d, %s%s%s%s%s", precision, batch, outputs, inputs,
+                activation,
                 sourceRows == 0 ? "" : ", rows of " + sourceRows + " from " + cursor, withBias ? ", bias" : "",
                 accumulate ? ", accumulate" : "", withExtra ? ", extra output" : "");
         }
@@ -146,52 +152,95 @@ class DenseOpsTest {
     void wholeNumbersAreExact(TestDevice on) {
         Draw draw = new Draw(11);
         for (int[] shape : draw.shapes(3, SAMPLES, MAX_PRODUCTS)) {
-            Layer layer = new Layer(draw, shape, EXACT, true);
-            Contract forward = Contract.check(on, "forward, " + layer, layer.forward(layer.activation));
-            forward.expectEqual("a");
-            if (layer.withExtra) {
-                forward.expectEqual("z");
-            }
-            Contract.check(on, "backward input, " + layer, layer.backwardInput(layer.activation)).expectEqual("dx");
-            Contract weights = Contract.check(on, "backward weights, " + layer, layer.backwardWeights());
-            weights.expectEqual("dw");
-            if (layer.withBias) {
-                weights.expectEqual("db");
-            }
-            if (layer.withExtra) {
-                expectSquares(weights);
-            }
+            expectExact(on, new Layer(draw, shape, EXACT, true));
         }
+    }
+
+    /** Small whole numbers need no rounding, and their sums are exact in every order. */
+    @ParameterizedTest
+    @MethodSource("tensorCores")
+    void wholeNumbersAreExactOnTensorCores(TestDevice on, Precision precision) {
+        Draw draw = new Draw(15);
+        for (int[] shape : draw.shapes(3, 10, MAX_PRODUCTS)) {
+            Layer layer = new Layer(draw, shape, EXACT, true);
+            layer.precision = precision;
+            expectExact(on, layer);
+        }
+    }
+
+    private static void expectExact(TestDevice on, Layer layer) {
+        Contract forward = Contract.check(on, "forward, " + layer, layer.forward(layer.activation));
+        forward.expectEqual("a");
+        if (layer.withExtra) {
+            forward.expectEqual("z");
+        }
+        Contract.check(on, "backward input, " + layer, layer.backwardInput(layer.activation)).expectEqual("dx");
+        Contract weights = Contract.check(on, "backward weights, " + layer, layer.backwardWeights());
+        weights.expectEqual("dw");
+        if (layer.withBias) {
+            weights.expectEqual("db");
+        }
+        if (layer.withExtra) {
+            expectSquares(weights, 0);
+        }
+    }
+
+    /** Every backend with every precision but the usual one. */
+    static Stream<Arguments> tensorCores() {
+        return TestDevice.all().stream().flatMap(on -> Stream.of(Precision.TF32, Precision.TF32X3, Precision.BF16)
+            .map(precision -> Arguments.of(on, precision)));
     }
 
     @OnEveryDevice
     void realsAreWithinTheRoundingBound(TestDevice on) {
         Draw draw = new Draw(12);
         for (int[] shape : draw.shapes(3, SAMPLES, MAX_PRODUCTS)) {
-            Layer layer = new Layer(draw, shape, ALL, false);
-            Activation f = layer.activation;
-            Contract forward = Contract.check(on, "forward, " + layer, layer.forward(f));
-            Contract input = Contract.check(on, "backward input, " + layer, layer.backwardInput(f));
-            Contract weights = Contract.check(on, "backward weights, " + layer, layer.backwardWeights());
+            expectClose(on, new Layer(draw, shape, ALL, false), 0);
+        }
+    }
 
-            layer.absolute();
-            float[] z = magnitude(layer.forward(Activation.IDENTITY), "a");
-            // 1.8 bounds the slope of every activation; the rest is the activation's own rounding.
-            forward.expectWithin("a", i -> 1.8 * rounding(layer.inputs) * z[i] + 8 * ULP * (1 + z[i]));
-            if (layer.withExtra) {
-                forward.expectWithin("z", i -> rounding(layer.inputs) * z[i]);
-            }
-            float[] dx = magnitude(layer.backwardInput(Activation.IDENTITY), "dx");
-            input.expectWithin("dx", i -> (1.8 * rounding(layer.outputs) + 8 * ULP) * dx[i]);
-            float[] dw = magnitude(layer.backwardWeights(), "dw");
-            weights.expectWithin("dw", i -> rounding(layer.batch) * dw[i]);
-            if (layer.withBias) {
-                float[] db = magnitude(layer.backwardWeights(), "db");
-                weights.expectWithin("db", i -> rounding(layer.batch) * db[i]);
-            }
-            if (layer.withExtra) {
-                expectSquares(weights);
-            }
+    /** The oracle rounds operands as the tensor cores do; a backend without them is off by that rounding at most. */
+    @ParameterizedTest
+    @MethodSource("tensorCores")
+    void realsAreRoundedAsThePrecisionSays(TestDevice on, Precision precision) {
+        double operand = switch (precision) {
+            case TF32 -> 0x1p-11;
+            case BF16 -> 0x1p-8;
+            default -> 0x1p-22;
+        };
+        boolean rounds = !on.toString().equals("cpu");
+        Draw draw = new Draw(16);
+        for (int[] shape : draw.shapes(3, 10, MAX_PRODUCTS)) {
+            Layer layer = new Layer(draw, shape, ALL, false);
+            layer.precision = precision;
+            expectClose(on, layer, rounds && precision != Precision.TF32X3 ? 0 : 3 * operand);
+        }
+    }
+
+    /** @param product relative error of one product, beside the rounding of sums */
+    private static void expectClose(TestDevice on, Layer layer, double product) {
+        Activation f = layer.activation;
+        Contract forward = Contract.check(on, "forward, " + layer, layer.forward(f));
+        Contract input = Contract.check(on, "backward input, " + layer, layer.backwardInput(f));
+        Contract weights = Contract.check(on, "backward weights, " + layer, layer.backwardWeights());
+
+        layer.absolute();
+        float[] z = magnitude(layer.forward(Activation.IDENTITY), "a");
+        // 1.8 bounds the slope of every activation; the rest is the activation's own rounding.
+        forward.expectWithin("a", i -> 1.8 * (product + rounding(layer.inputs)) * z[i] + 8 * ULP * (1 + z[i]));
+        if (layer.withExtra) {
+            forward.expectWithin("z", i -> (product + rounding(layer.inputs)) * z[i]);
+        }
+        float[] dx = magnitude(layer.backwardInput(Activation.IDENTITY), "dx");
+        input.expectWithin("dx", i -> (1.8 * (product + rounding(layer.outputs)) + 8 * ULP) * dx[i]);
+        float[] dw = magnitude(layer.backwardWeights(), "dw");
+        weights.expectWithin("dw", i -> (product + rounding(layer.batch)) * dw[i]);
+        if (layer.withBias) {
+            float[] db = magnitude(layer.backwardWeights(), "db");
+            weights.expectWithin("db", i -> rounding(layer.batch) * db[i]);
+        }
+        if (layer.withExtra) {
+            expectSquares(weights, product);
         }
     }
 
@@ -216,14 +265,41 @@ class DenseOpsTest {
         }
     }
 
+    /** What the three products of {@link Precision#TF32X3} make of an infinity may be NaN, but never a number. */
+    @ParameterizedTest
+    @MethodSource("tensorCores")
+    void nonFiniteValuesPassTheTensorCores(TestDevice on, Precision precision) {
+        Draw draw = new Draw(17);
+        for (int[] shape : draw.shapes(3, 6, 200_000)) {
+            Layer layer = new Layer(draw, shape, new Activation[] {Activation.IDENTITY}, true);
+            layer.precision = precision;
+            layer.x = draw.withNonFinite(layer.x);
+            layer.dz = draw.withNonFinite(layer.dz);
+            expectNonFinite(Contract.check(on, "forward, " + layer, layer.forward(layer.activation)), "a");
+            expectNonFinite(Contract.check(on, "input, " + layer, layer.backwardInput(layer.activation)), "dx");
+            expectNonFinite(Contract.check(on, "weights, " + layer, layer.backwardWeights()), "dw");
+        }
+    }
+
+    private static void expectNonFinite(Contract contract, String name) {
+        float[] expected = contract.expected(name);
+        float[] actual = contract.actual(name);
+        for (int i = 0; i < expected.length; i++) {
+            assertEquals(Float.isFinite(expected[i]), Float.isFinite(actual[i]), name + "[" + i + "]: " + actual[i]);
+        }
+    }
+
     @OnEveryDevice
     void bitsDoNotDependOnTheSchedule(TestDevice on) {
         Draw draw = new Draw(14);
         for (int[] shape : new int[][] {{64, 33, 100}, {257, 17, 31}, {3, 129, 127}}) {
             Layer layer = new Layer(draw, shape, ALL, false);
-            Contract.checkSchedules(on, "forward, " + layer, layer.forward(layer.activation));
-            Contract.checkSchedules(on, "backward input, " + layer, layer.backwardInput(layer.activation));
-            Contract.checkSchedules(on, "backward weights, " + layer, layer.backwardWeights());
+            for (Precision precision : new Precision[] {Precision.FLOAT32, Precision.TF32X3, Precision.BF16}) {
+                layer.precision = precision;
+                Contract.checkSchedules(on, "forward, " + layer, layer.forward(layer.activation));
+                Contract.checkSchedules(on, "backward input, " + layer, layer.backwardInput(layer.activation));
+                Contract.checkSchedules(on, "backward weights, " + layer, layer.backwardWeights());
+            }
         }
     }
 
@@ -249,9 +325,9 @@ class DenseOpsTest {
     }
 
     /** The partial sums are each backend's own; their total is not. */
-    private static void expectSquares(Contract contract) {
+    private static void expectSquares(Contract contract, double product) {
         float expected = sum(contract.expected("squares"));
-        Bound bound = i -> 1e-5 * expected;
+        Bound bound = i -> (1e-5 + 2 * product) * expected;
         Contract.expectWithin("sum of square partials", new float[] {expected},
             new float[] {sum(contract.actual("squares"))}, bound);
     }

@@ -1,0 +1,247 @@
+// A block's tile of a matrix product on tensor cores; the same interface as Tiling in tile.cuh. Operands are float32 in
+// memory and in shared memory, and are rounded on their way into the tensor cores. Their tiles arrive by asynchronous
+// copies, kStages deep, each laid out as its operand lies in memory.
+#pragma once
+#include "matrix_rows.cuh"
+#include "tensor.cuh"
+
+// How the products are rounded; org.talweg.ops.Precision.
+enum Precision { kTf32, kTf32x3, kBf16 };
+
+constexpr int kDepth = 16;  // of a tile, along k
+constexpr int kStages = 3;
+
+// One operand's side of the tile: SIZE values of its own index, kDepth of k. ALONG_K: a row of the tile is one value of
+// the index, and runs along k; else a row is one k. In each the quads of a row are permuted so that neither the copies
+// nor any access below meets in a bank.
+template <bool ALONG_K, int SIZE, int THREADS>
+struct AsyncSide {
+  static constexpr int kSlots = SIZE * kDepth / 4 / THREADS;
+  static_assert(kSlots * THREADS * 4 == SIZE * kDepth, "every thread copies the same number of quads");
+
+  Rows rows;
+  int begin;  // of the tile, along the operand's index
+  int end;    // of the operand
+  bool vectors;
+
+  __device__ AsyncSide(Rows source, int first, int limit)
+      : rows(source), begin(first), end(limit), vectors(source.vectors()) {}
+
+  // Where element (index, k) of the tile lies.
+  static __device__ __forceinline__ int place(int index, int k) {
+    if constexpr (ALONG_K) {
+      int permuted = (index >> 1 & 1) << 1 | (index >> 2 & 1);
+      return index * kDepth + ((k >> 2 ^ permuted) << 2 | (k & 3));
+    } else {
+      return k * SIZE + (index ^ ((k & 3) ^ (k >> 2 & 3)) << 3);
+    }
+  }
+
+  // Starts copying depths k to k + kDepth - 1, zero beyond k_end and beyond the operand.
+  __device__ __forceinline__ void copy(int k, int k_end, float* tile) const {
+#pragma unroll
+    for (int slot = 0; slot < kSlots; slot++) {
+      int quad = threadIdx.x + slot * THREADS;
+      int across = ALONG_K ? quad / (kDepth / 4) : quad % (SIZE / 4) * 4;
+      int depth = ALONG_K ? quad % (kDepth / 4) * 4 : quad / (SIZE / 4);
+      float* to = tile + place(across, depth);
+      int row = ALONG_K ? begin + across : k + depth;
+      int column = ALONG_K ? k + depth : begin + across;
+      int valid = row < (ALONG_K ? end : k_end) ? (ALONG_K ? k_end : end) - column : 0;
+      const float* from = valid > 0 ? rows.row(row) + column : rows.base;
+      if (vectors) {
+        copy_async16(to, from, valid >= 4 ? 16 : valid > 0 ? valid * 4 : 0);
+      } else {
+#pragma unroll
+        for (int i = 0; i < 4; i++) copy_async4(to + i, i < valid ? from + i : rows.base, i < valid ? 4 : 0);
+      }
+    }
+  }
+
+  static __device__ __forceinline__ float at(const float* tile, int index, int k) { return tile[place(index, k)]; }
+};
+
+// WARPS_DOWN x WARPS_ACROSS warps, each with its part of the tile in pieces of 16x8.
+template <int TILE, int WARPS_DOWN, int WARPS_ACROSS, Precision PRECISION>
+struct TensorTiling {
+  static constexpr int kTile = TILE;
+  static constexpr int kThreads = WARPS_DOWN * WARPS_ACROSS * kWarp;
+  static constexpr int kWarpRows = TILE / WARPS_DOWN;
+  static constexpr int kWarpColumns = TILE / WARPS_ACROSS;
+  static constexpr int kDown = kWarpRows / 16;
+  static constexpr int kAcross = kWarpColumns / 8;
+  static constexpr int kRows = kDown * 2;  // of C that a thread holds, and columns, in runs of neighbours
+  static constexpr int kColumns = kAcross * 2;
+  static constexpr int kRun = 2;
+
+  template <bool ALONG_K>
+  using Operand = AsyncSide<ALONG_K, TILE, kThreads>;
+
+  struct Shared {
+    alignas(16) float a[kStages][TILE * kDepth];
+    alignas(16) float b[kStages][TILE * kDepth];
+  };
+
+  static __device__ __forceinline__ int warp() { return threadIdx.x / kWarp; }
+  static __device__ __forceinline__ int group() { return threadIdx.x % kWarp / 4; }
+  static __device__ __forceinline__ int pair() { return threadIdx.x % 4; }
+
+  // Within the tile: row of this thread's i-th row of C, column of its j-th.
+  static __device__ __forceinline__ int row(int i) {
+    return warp() / WARPS_ACROSS * kWarpRows + i / 2 * 16 + i % 2 * 8 + group();
+  }
+  static __device__ __forceinline__ int column(int j) {
+    return warp() % WARPS_ACROSS * kWarpColumns + j / 2 * 8 + pair() * 2 + j % 2;
+  }
+
+  // sums += A B over k in [k_begin, k_end). `column_sum` of thread t gets the sum over k of A(t, k), for t < TILE, if
+  // it is not null. Ends with a barrier.
+  template <bool A_ALONG_K, bool B_ALONG_K>
+  static __device__ __forceinline__ void multiply(const AsyncSide<A_ALONG_K, TILE, kThreads>& a,
+                                                  const AsyncSide<B_ALONG_K, TILE, kThreads>& b, int k_begin,
+                                                  int k_end, Shared& shared, float (&sums)[kRows][kColumns],
+                                                  float* column_sum) {
+#pragma unroll
+    for (int stage = 0; stage < kStages - 1; stage++) {
+      start(a, b, k_begin + stage * kDepth, k_end, shared, stage);
+    }
+    int stage = 0;
+    int next = kStages - 1;
+    for (int k = k_begin; k < k_end; k += kDepth) {
+      wait_for_copies<kStages - 2>();
+      __syncthreads();  // this stage is there for all, and all are done with the one that is filled next
+      start(a, b, k + (kStages - 1) * kDepth, k_end, shared, next);
+      multiply_stage<A_ALONG_K, B_ALONG_K>(shared.a[stage], shared.b[stage], sums);
+      if (column_sum && threadIdx.x < TILE) {
+#pragma unroll
+        for (int d = 0; d < kDepth; d++) *column_sum += a.at(shared.a[stage], threadIdx.x, d);
+      }
+      stage = stage + 1 == kStages ? 0 : stage + 1;
+      next = next + 1 == kStages ? 0 : next + 1;
+    }
+    wait_for_copies<0>();
+    __syncthreads();
+  }
+
+ private:
+  // A group is committed even where nothing is left to copy: the waits count groups.
+  template <typename A, typename B>
+  static __device__ __forceinline__ void start(const A& a, const B& b, int k, int k_end, Shared& shared, int stage) {
+    if (k < k_end) {
+      a.copy(k, k_end, shared.a[stage]);
+      b.copy(k, k_end, shared.b[stage]);
+    }
+    commit_copies();
+  }
+
+  template <bool A_ALONG_K, bool B_ALONG_K>
+  static __device__ __forceinline__ void multiply_stage(const float* a, const float* b,
+                                                        float (&sums)[kRows][kColumns]) {
+    constexpr int kStep = PRECISION == kBf16 ? 16 : 8;
+    constexpr int kParts = PRECISION == kTf32x3 ? 2 : 1;
+    int first_row = warp() / WARPS_ACROSS * kWarpRows;
+    int first_column = warp() % WARPS_ACROSS * kWarpColumns;
+#pragma unroll
+    for (int k = 0; k < kDepth; k += kStep) {
+      uint32 bs[kParts][kAcross][2];
+#pragma unroll
+      for (int j = 0; j < kAcross; j++) {
+        float values[kStep / 4];
+        int index = first_column + j * 8 + group();
+        load<B_ALONG_K>(b, index, k, values);
+        round(values, bs[0][j], bs[kParts - 1][j]);
+      }
+#pragma unroll
+      for (int i = 0; i < kDown; i++) {
+        // Rows g and g + 8 take turns: A(g, ..), A(g + 8, ..), then the same further along k.
+        uint32 as[kParts][4];
+        float upper[kStep / 4];
+        float lower[kStep / 4];
+        if constexpr (A_ALONG_K && PRECISION != kBf16) {
+          load_matrix(a, first_row + i * 16, k, upper, lower);
+        } else {
+          load<A_ALONG_K>(a, first_row + i * 16 + group(), k, upper);
+          load<A_ALONG_K>(a, first_row + i * 16 + group() + 8, k, lower);
+        }
+        uint32 up[kParts][2];
+        uint32 low[kParts][2];
+        round(upper, up[0], up[kParts - 1]);
+        round(lower, low[0], low[kParts - 1]);
+#pragma unroll
+        for (int part = 0; part < kParts; part++) {
+          as[part][0] = up[part][0];
+          as[part][1] = low[part][0];
+          as[part][2] = up[part][1];
+          as[part][3] = low[part][1];
+        }
+#pragma unroll
+        for (int j = 0; j < kAcross; j++) {
+          // The small products first, so that they are not lost beside the large one.
+          if constexpr (kParts == 2) {
+            accumulate(sums, i, j, as[1], bs[0][j]);
+            accumulate(sums, i, j, as[0], bs[1][j]);
+          }
+          accumulate(sums, i, j, as[0], bs[0][j]);
+        }
+      }
+    }
+  }
+
+  // What this thread holds of one row of A or column of B: depths t and t + 4, or the pairs 2t and 2t + 8.
+  template <bool ALONG_K, int N>
+  static __device__ __forceinline__ void load(const float* tile, int index, int k, float (&values)[N]) {
+    using S = AsyncSide<ALONG_K, TILE, kThreads>;
+    if constexpr (PRECISION != kBf16) {
+      values[0] = S::at(tile, index, k + pair());
+      values[1] = S::at(tile, index, k + pair() + 4);
+    } else if constexpr (ALONG_K) {
+#pragma unroll
+      for (int half = 0; half < 2; half++) {
+        float2 two = *reinterpret_cast<const float2*>(tile + S::place(index, k + pair() * 2 + half * 8));
+        values[half * 2] = two.x;
+        values[half * 2 + 1] = two.y;
+      }
+    } else {
+#pragma unroll
+      for (int i = 0; i < 4; i++) values[i] = S::at(tile, index, k + pair() * 2 + i % 2 + i / 2 * 8);
+    }
+  }
+
+  // The same for rows g and g + 8 of a piece of A that lies along k, in one instruction.
+  static __device__ __forceinline__ void load_matrix(const float* tile, int first, int k, float (&upper)[2],
+                                                     float (&lower)[2]) {
+    int lane = threadIdx.x % kWarp;
+    uint32 words[4];
+    load_matrices(words, tile + Operand<true>::place(first + lane % 16, k + lane / 16 * 4));
+    upper[0] = __uint_as_float(words[0]);
+    lower[0] = __uint_as_float(words[1]);
+    upper[1] = __uint_as_float(words[2]);
+    lower[1] = __uint_as_float(words[3]);
+  }
+
+  // Rounded to what the tensor cores take; for three products also what the rounding left over.
+  template <int N>
+  static __device__ __forceinline__ void round(const float (&values)[N], uint32 (&rounded)[2], uint32 (&rest)[2]) {
+    if constexpr (PRECISION == kBf16) {
+      rounded[0] = to_bf16(values[0], values[1]);
+      rounded[1] = to_bf16(values[2], values[3]);
+    } else {
+#pragma unroll
+      for (int i = 0; i < 2; i++) {
+        uint32 nearest = to_tf32(values[i]);
+        if constexpr (PRECISION == kTf32x3) rest[i] = to_tf32(values[i] - __uint_as_float(nearest));
+        rounded[i] = nearest;
+      }
+    }
+  }
+
+  static __device__ __forceinline__ void accumulate(float (&sums)[kRows][kColumns], int i, int j,
+                                                    const uint32 (&a)[4], const uint32 (&b)[2]) {
+    float& c0 = sums[i * 2][j * 2];
+    float& c1 = sums[i * 2][j * 2 + 1];
+    float& c2 = sums[i * 2 + 1][j * 2];
+    float& c3 = sums[i * 2 + 1][j * 2 + 1];
+    if constexpr (PRECISION == kBf16) multiply_bf16(c0, c1, c2, c3, a, b);
+    else multiply_tf32(c0, c1, c2, c3, a, b);
+  }
+};

@@ -18,6 +18,7 @@ import org.talweg.nn.Sequential;
 import org.talweg.ops.Activation;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
+import org.talweg.ops.Precision;
 import org.talweg.optim.Clip;
 import org.talweg.optim.Optimizer;
 import org.talweg.tape.Loss;
@@ -94,6 +95,11 @@ final class Experiment {
         description = "Of the features, fitted on the training rows, e.g. standard; see 'talweg methods scale'.")
     private String scale;
 
+    @Option(names = "--precision", paramLabel = "NAME", defaultValue = "float32",
+        description = "Of the matrix products, e.g. tf32: float32, or on tensor cores tf32, tf32x3 (as exact as "
+            + "float32) or bf16.")
+    private Precision precision;
+
     @Option(names = "--seed", paramLabel = "N", defaultValue = "42",
         description = "Decides split, initial parameters and order of the rows, e.g. 7.")
     private long seed;
@@ -160,7 +166,7 @@ final class Experiment {
     }
 
     Model model(Device on) {
-        Sequential.Builder builder = Sequential.builder(all.inputShape()).seed(seed);
+        Sequential.Builder builder = Sequential.builder(all.inputShape()).seed(seed).precision(precision);
         Activation f = Activation.parse(activation);
         long before = all.inputShape().elements();
         for (int units : hiddenUnits()) {

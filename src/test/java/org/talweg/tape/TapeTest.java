@@ -172,6 +172,9 @@ class TapeTest {
     private static <T> T counting(Class<T> family, T operations, List<String> calls) {
         return family.cast(Proxy.newProxyInstance(family.getClassLoader(), new Class<?>[] {family},
             (proxy, method, arguments) -> {
+                if (method.getReturnType() == family) {
+                    return proxy;  // DenseOps.at
+                }
                 if (method.getReturnType() == void.class) {
                     calls.add(family.getSimpleName() + "." + method.getName());
                 }

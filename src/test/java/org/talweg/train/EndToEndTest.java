@@ -2,6 +2,7 @@ package org.talweg.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.talweg.ops.Activation.RELU;
 
@@ -10,6 +11,7 @@ import java.util.List;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.talweg.cuda.SoftwareDriver;
 import org.talweg.data.DataLoader;
@@ -20,6 +22,7 @@ import org.talweg.nn.Losses;
 import org.talweg.nn.Model;
 import org.talweg.nn.Sequential;
 import org.talweg.ops.Device;
+import org.talweg.ops.Precision;
 import org.talweg.optim.Clip;
 import org.talweg.optim.Optimizers;
 import org.talweg.testing.OnEveryDevice;
@@ -34,6 +37,10 @@ class EndToEndTest {
     }
 
     private static Outcome train(Device device, int epochs) {
+        return train(device, epochs, Precision.FLOAT32);
+    }
+
+    private static Outcome train(Device device, int epochs, Precision precision) {
         Split all = Datasets.builtIn("digits").shuffle(42).split(0.7, 0.15);
         Scaler scaler = Scaler.minMax().fit(all.train());
         Split split = new Split(scaler.apply(all.train()), scaler.apply(all.validation()), scaler.apply(all.test()));
@@ -45,7 +52,7 @@ class EndToEndTest {
             }
         };
         try (Model model = Sequential.builder(split.train().inputShape()).seed(42).dense(32, RELU).dense(16, RELU)
-            .dense(10).build(device)) {
+            .precision(precision).dense(10).build(device)) {
             Trainer trainer = Trainer.builder(model).loss(Losses.softmaxCrossEntropy())
                 .optimizer(Optimizers.adam().learningRate(0.005f)).clip(Clip.byGlobalNorm(1)).listeners(collector)
                 .build();
@@ -100,6 +107,22 @@ class EndToEndTest {
         Outcome other = train(on.device(), 8);
         assertTrue(cpu.testAccuracy > 0.95, "cpu: test accuracy " + cpu.testAccuracy);
         assertEquals(cpu.testAccuracy, other.testAccuracy, 0.005, on + ": test accuracy");
+    }
+
+    /** Parameters, gradients and sums stay float32, so the shorter operands of the products cost next to nothing. */
+    @ParameterizedTest
+    @EnumSource(Precision.class)
+    void everyPrecisionReachesTheSameAccuracy(Precision precision) {
+        Outcome cpu = train(TestDevice.named("cpu").device(), 8);
+        Outcome other = train(TestDevice.accelerator().device(), 8, precision);
+        assertEquals(cpu.testAccuracy, other.testAccuracy, 0.01, precision + ": test accuracy");
+        double loss = other.steps.get(0).loss();
+        double exact = cpu.steps.get(0).loss();
+        double allowed = precision == Precision.BF16 ? 1e-2 : precision == Precision.TF32 ? 1e-3 : 1e-5;
+        assertEquals(exact, loss, allowed * exact, precision + ": first loss");
+        if (precision == Precision.BF16 || precision == Precision.TF32) {
+            assertNotEquals((float) exact, (float) loss, precision + " rounds nothing");
+        }
     }
 
     @OnEveryDevice

@@ -94,7 +94,7 @@ class Decoder {
   int register_bytes(const Operand& operand) const;  // 4 or 8; 0 for a predicate
   uint64_t immediate(const Operand& operand) const;
   Slot constant(Type type, uint64_t bits);
-  // For what is written and read at once, or never read. There are three of each class.
+  // For what is written and read at once, or never read. There are four of each class.
   Slot scratch(Type type, uint32_t index = 0) const;
   Slot carry() const { return layout_.predicate(1) | kFrame; }  // the flag of add.cc and its kin
   bool is_register(const Operand& operand) const { return operand.kind == Operand::Kind::kRegister; }

@@ -55,12 +55,26 @@ Slot address_slot(Decoder& d, const Operand& address, AddressKind kind, uint64_t
 namespace {
 
 // Where the addresses of a handler come from, fixed when it is chosen.
-enum class Path { kGlobal, kShared, kOther };
+enum class Path { kGlobal, kShared, kSharedWide, kOther };
+
+// Shared addresses in 64-bit registers, as NVRTC likes them: the upper half of Instr::imm names their slot, Instr::a a
+// scratch slot that takes them cut to 32 bits. What does not fit lies outside any block's memory.
+void narrow_addresses(Warp& warp, const Instr& in) {
+  const uint64_t* wide = slot<uint64_t>(warp, static_cast<Slot>(in.imm >> 32));
+  uint32_t* narrow = slot<uint32_t>(warp, in.a);
+  for (int i = 0; i < kLanes; i++) {
+    const uint64_t address = wide[i] & ~kWindowMask;
+    narrow[i] = address >> 31 != 0 ? 0x7ffffff0u : static_cast<uint32_t>(address);
+  }
+}
 
 template <Path kPath>
 void locate_on(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access, Located& located) {
   if constexpr (kPath == Path::kGlobal) locate_global(warp, in, active, bytes, access, located);
-  else if constexpr (kPath == Path::kShared) locate_shared(warp, in, active, bytes, access, located);
+  else if constexpr (kPath == Path::kSharedWide) {
+    narrow_addresses(warp, in);
+    locate_shared(warp, in, active, bytes, access, located);
+  } else if constexpr (kPath == Path::kShared) locate_shared(warp, in, active, bytes, access, located);
   else locate(warp, in, in.kind, active, bytes, access, located);
 }
 
@@ -87,6 +101,22 @@ struct Destinations {
   }
 };
 
+// Four words of each of four lanes to four slots: a transposition in registers.
+using Four = uint32_t __attribute__((vector_size(16)));
+
+inline void load_four_lanes(const std::byte* const host[4], uint32_t* const slots[4], int lane) {
+  Four a, b, c, d;
+  std::memcpy(&a, host[0], 16);
+  std::memcpy(&b, host[1], 16);
+  std::memcpy(&c, host[2], 16);
+  std::memcpy(&d, host[3], 16);
+  const Four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  const Four ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7), cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  const Four columns[4] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5), __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
+                           __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5), __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7)};
+  for (int n = 0; n < 4; n++) std::memcpy(slots[n] + lane, &columns[n], 16);
+}
+
 template <class M, class W, int N, Path kPath>
 const Instr* load(Warp& warp, const Instr& in) {
   const uint32_t active = active_lanes(warp, in);
@@ -100,6 +130,11 @@ const Instr* load(Warp& warp, const Instr& in) {
       const std::byte* host = located.host[0];
       if constexpr (N == 1 && sizeof(M) == sizeof(W)) {
         std::memcpy(d.slots[0], host, kLanes * sizeof(W));
+      } else if constexpr (N == 4 && sizeof(M) == 4 && sizeof(W) == 4) {
+        for (int i = 0; i < kLanes; i += 4) {
+          const std::byte* lanes[4] = {host + 16 * i, host + 16 * i + 16, host + 16 * i + 32, host + 16 * i + 48};
+          load_four_lanes(lanes, d.slots, i);
+        }
       } else {
         for (int i = 0; i < kLanes; i++) {
           for (int n = 0; n < N; n++) d.slots[n][i] = widen<M, W>(fetch<M>(host + (i * N + n) * sizeof(M)));
@@ -119,6 +154,12 @@ const Instr* load(Warp& warp, const Instr& in) {
       }
       break;
     case Shape::kSpread:
+      if constexpr (N == 4 && sizeof(M) == 4 && sizeof(W) == 4) {
+        if (active == kAllLanes) {
+          for (int i = 0; i < kLanes; i += 4) load_four_lanes(located.host + i, d.slots, i);
+          break;
+        }
+      }
       if (active == kAllLanes) {
         for (int i = 0; i < kLanes; i++) {
           for (int n = 0; n < N; n++) d.slots[n][i] = widen<M, W>(fetch<M>(located.host[i] + n * sizeof(M)));
@@ -227,6 +268,8 @@ Handler choose_path(bool is_load, bool strong, Path path) {
       return is_load ? &load<M, W, N, Path::kGlobal> : &store<std::make_unsigned_t<M>, W, N, Path::kGlobal>;
     case Path::kShared:
       return is_load ? &load<M, W, N, Path::kShared> : &store<std::make_unsigned_t<M>, W, N, Path::kShared>;
+    case Path::kSharedWide:
+      return is_load ? &load<M, W, N, Path::kSharedWide> : &store<std::make_unsigned_t<M>, W, N, Path::kSharedWide>;
     default: return is_load ? &load<M, W, N, Path::kOther> : &store<std::make_unsigned_t<M>, W, N, Path::kOther>;
   }
 }
@@ -286,17 +329,29 @@ Handler choose_parameter(Type type, int register_bytes) {
 }
 
 Path path_of(AddressKind kind) {
-  return kind == AddressKind::kGlobal ? Path::kGlobal : kind == AddressKind::kShared32 ? Path::kShared : Path::kOther;
+  return kind == AddressKind::kGlobal     ? Path::kGlobal
+         : kind == AddressKind::kShared32 ? Path::kShared
+         : kind == AddressKind::kShared64 ? Path::kSharedWide
+                                          : Path::kOther;
+}
+
+// Offset, kind and allocation of a load or store.
+void complete(Decoder& d, Instr& instr, Path path, AddressKind kind, uint64_t offset) {
+  instr.imm = offset;
+  instr.kind = kind;
+  instr.jump = d.remember_allocation();
+  if (path != Path::kSharedWide) return;
+  instr.imm = static_cast<uint32_t>(offset) | static_cast<uint64_t>(instr.a) << 32;
+  instr.a = d.scratch(Type::kB32, 3);
+  instr.kind = AddressKind::kShared32;
 }
 
 }  // namespace
 
 void emit_access(Decoder& d, bool is_load, Type type, AddressKind kind, Slot base, uint64_t offset, Slot reg) {
   const int held = ptx::bytes_of(type) == 8 ? 8 : 4;
-  Instr& instr = d.emit(choose(type, held, 1, is_load, false, path_of(kind)), reg, base);
-  instr.imm = offset;
-  instr.kind = kind;
-  instr.jump = d.remember_allocation();
+  const Path path = path_of(kind);
+  complete(d, d.emit(choose(type, held, 1, is_load, false, path), reg, base), path, kind, offset);
 }
 
 namespace {
@@ -352,10 +407,7 @@ void decode_access(Decoder& d, bool is_load) {
   const Path path = strong ? Path::kOther : path_of(kind);
   const Handler handler = choose(type, widest, n, is_load, strong, path);
   if (handler == nullptr) d.fail("'" + std::string(d.opcode()) + "' of a vector wider than 16 bytes");
-  Instr& instr = d.emit(handler, slots[0], base, slots[1], slots[2], slots[3]);
-  instr.imm = offset;
-  instr.kind = kind;
-  instr.jump = d.remember_allocation();
+  complete(d, d.emit(handler, slots[0], base, slots[1], slots[2], slots[3]), path, kind, offset);
 }
 
 void decode_ld(Decoder& d) { decode_access(d, true); }

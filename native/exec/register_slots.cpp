@@ -93,8 +93,8 @@ RegisterSlots assign_slots(const Function& function) {
   std::vector<std::vector<uint32_t>> successors;
   for (const BasicBlock& block : slots.blocks) successors.push_back(block.successors);
   slots.order = flow_order(successors);
-  // Slot 0 of each class takes what is written to '_', slots 1 and 2 are scratch; predicate 1 is the carry flag.
-  slots.words = slots.wides = 3;
+  // Slot 0 of each class takes what is written to '_', slots 1 to 3 are scratch; predicate 1 is the carry flag.
+  slots.words = slots.wides = 4;
   slots.predicates = 2;
   for (const ptx::Register& reg : function.registers) {
     uint32_t& next = reg.type == ptx::Type::kPred ? slots.predicates : bytes_of(reg.type) == 8 ? slots.wides : slots.words;

@@ -1,6 +1,7 @@
 // Module::load: parse, place variables, decode, initialise.
 #include "module.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <set>
@@ -86,7 +87,7 @@ class LoadedModule : public Module {
     for (const Variable& variable : translation.variables) {
       if (variable.space != Space::kGlobal && variable.space != Space::kConst) continue;
       uint8_t* memory = reinterpret_cast<uint8_t*>(globals_[std::string(variable.name)].address);
-      std::memcpy(memory, variable.bytes.data(), variable.bytes.size());
+      std::copy(variable.bytes.begin(), variable.bytes.end(), memory);
       for (const AddressInitialiser& initialiser : variable.addresses) {
         const uint64_t value = (symbol_address(initialiser) + static_cast<uint64_t>(initialiser.addend))
                                >> initialiser.shift;

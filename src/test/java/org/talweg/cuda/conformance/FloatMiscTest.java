@@ -127,6 +127,23 @@ class FloatMiscTest {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"f16", "f16x2", "bf16", "bf16x2"})
+    void minAndMaxOfMagnitudesWithTheSignsMultiplied(String type) {
+        long[][] operands = operands(type);
+        for (boolean min : new boolean[] {true, false}) {
+            String instruction = (min ? "min" : "max") + ".xorsign.abs." + type;
+            long[] out = run(instruction + " %d, %a, %b;", type, registerBits(type), operands);
+            for (int i = 0; i < COUNT; i++) {
+                long expected = onElements(type, operands[i][0], operands[i][1], (f, a, b) -> {
+                    long magnitude = extremum(f, f.magnitude(a), f.magnitude(b), min, false);
+                    return f.isNan(a) || f.isNan(b) ? magnitude : magnitude | (a ^ b) & f.signBit();
+                });
+                assertSame(type, expected, out[i], instruction + " of " + Long.toHexString(operands[i][0]) + ", " + Long.toHexString(operands[i][1]));
+            }
+        }
+    }
+
+    @ParameterizedTest
     @MethodSource("types")
     void negAndAbsTouchTheSignAlone(String type) {
         long[][] operands = operands(type);

@@ -49,7 +49,7 @@ public record GradientHealth(List<Layer> layers, double loss, double gradientNor
      * One layer.
      *
      * @param name           {@code dense_1}
-     * @param weightNorm     of its weight matrices, without biases
+     * @param weightNorm     of its weight matrices, without biases; 0 if it has none
      * @param gradientNorm   of all its parameters' gradients
      * @param signal         norm of the gradient with respect to its pre-activations, rows of the batch together
      * @param updateRatio    change of the weights in a step over the weights; NaN if unknown
@@ -154,12 +154,13 @@ public record GradientHealth(List<Layer> layers, double loss, double gradientNor
     /** A table of the layers, then the verdict. */
     @Override
     public String toString() {
-        StringBuilder table = new StringBuilder(String.format(Locale.ROOT, "%-16s %10s %10s %10s %10s %12s %10s%n",
+        int width = layers.stream().mapToInt(layer -> layer.name.length()).max().orElse(0) + 2;
+        StringBuilder table = new StringBuilder(String.format(Locale.ROOT, "%-" + width + "s %10s %10s %10s %10s %12s %10s%n",
             "layer", "weights", "gradient", "signal", "update", "dead units", "saturated"));
         for (Layer layer : layers) {
-            table.append(String.format(Locale.ROOT, "%-16s %10.3g %10.3g %10.3g %10s %12s %10s%n", layer.name,
-                layer.weightNorm, layer.gradientNorm, layer.signal,
-                Double.isNaN(layer.updateRatio) ? "" : String.format(Locale.ROOT, "%.2g", layer.updateRatio),
+            table.append(String.format(Locale.ROOT, "%-" + width + "s %10s %10.3g %10.3g %10s %12s %10s%n", layer.name,
+                layer.weightNorm == 0 ? "" : String.format(Locale.ROOT, "%.3g", layer.weightNorm), layer.gradientNorm,
+                layer.signal, Double.isNaN(layer.updateRatio) ? "" : String.format(Locale.ROOT, "%.2g", layer.updateRatio),
                 layer.units == 0 ? "" : layer.deadUnits + "/" + layer.units,
                 layer.units == 0 ? "" : String.format(Locale.ROOT, "%.0f %%", 100 * layer.saturation)));
         }

@@ -106,9 +106,10 @@ final class GradientProbe implements AutoCloseable {
         List<GradientHealth.Layer> judged = new ArrayList<>();
         layers.forEach((name, sums) -> judged.add(new GradientHealth.Layer(name, Math.sqrt(sums.weights),
             Math.sqrt(sums.gradients), Math.sqrt(sums.signal),
-            Math.sqrt(sums.updates / sums.weights), sums.units, sums.dead,
+            sums.weights == 0 ? Double.NaN : Math.sqrt(sums.updates / sums.weights), sums.units, sums.dead,
             sums.values == 0 ? 0 : (double) sums.flat / sums.values)));
-        return GradientHealth.judge(judged, loss, Math.sqrt(total), tape.output().activation().kind() != Activation.Kind.IDENTITY);
+        boolean activatedOutput = tape.output().activation().kind() != Activation.Kind.IDENTITY;
+        return GradientHealth.judge(judged, loss, Math.sqrt(total), activatedOutput);
     }
 
     private void countUnits(Value value, Sums sums) {

@@ -109,7 +109,7 @@ public final class LossSurface implements AutoCloseable {
         }
     }
 
-    /** The loss at each point of a trajectory. */
+    /** The loss at each point of a trajectory; batch norm keeps the running statistics that the model has now. */
     public double[] along(Trajectory trajectory) {
         double[] losses = new double[trajectory.size()];
         for (int i = 0; i < losses.length; i++) {

@@ -121,6 +121,10 @@ final class DriverFuzz {
         try (InputStream in = DriverFuzz.class.getResourceAsStream("kernels/driver_test.ptx")) {
             ptx = new String(in.readAllBytes(), StandardCharsets.UTF_8);
         }
+        Thread.setDefaultUncaughtExceptionHandler((thread, failure) -> {
+            failure.printStackTrace();
+            Runtime.getRuntime().halt(2);
+        });
         List<Thread> threads = new ArrayList<>();
         for (int i = 0; i < Integer.parseInt(args[1]); i++) {
             DriverFuzz fuzz = new DriverFuzz(seed * 1000 + i, ptx);
@@ -371,28 +375,27 @@ final class DriverFuzz {
         call(() -> cuGraphCreate(GRAPHS.fresh(random), small() & 1));
         call(() -> cuGraphDestroy(GRAPHS.pick(random)));
         call(() -> cuGraphClone(GRAPHS.fresh(random), GRAPHS.pick(random)));
-        call(() -> cuGraphAddEmptyNode(NODES.fresh(random), GRAPHS.pick(random), after(), random.nextInt(3)));
-        call(() -> cuGraphAddKernelNode(NODES.fresh(random), GRAPHS.pick(random), after(), random.nextInt(3),
-            kernel()));
-        call(() -> cuGraphAddMemsetNode(NODES.fresh(random), GRAPHS.pick(random), after(), random.nextInt(3), fill(),
-            CONTEXTS.pick(random)));
-        call(() -> cuGraphAddMemcpyNode(NODES.fresh(random), GRAPHS.pick(random), after(), random.nextInt(3), box(),
-            CONTEXTS.pick(random)));
-        call(() -> cuGraphAddHostNode(NODES.fresh(random), GRAPHS.pick(random), after(), 1, function()));
-        call(() -> cuGraphAddEventRecordNode(NODES.fresh(random), GRAPHS.pick(random), after(), 1,
-            EVENTS.pick(random)));
-        call(() -> cuGraphAddEventWaitNode(NODES.fresh(random), GRAPHS.pick(random), after(), 1,
-            EVENTS.pick(random)));
+        call(() -> add((node, graph, after) -> cuGraphAddEmptyNode(node, graph, after, after.length)));
+        call(() -> add((node, graph, after) -> cuGraphAddKernelNode(node, graph, after, after.length, kernel())));
+        call(() -> add((node, graph, after) -> cuGraphAddMemsetNode(node, graph, after, after.length, fill(),
+            CONTEXTS.pick(random))));
+        call(() -> add((node, graph, after) -> cuGraphAddMemcpyNode(node, graph, after, after.length, box(),
+            CONTEXTS.pick(random))));
+        call(() -> add((node, graph, after) -> cuGraphAddHostNode(node, graph, after, after.length, function())));
+        call(() -> add((node, graph, after) -> cuGraphAddEventRecordNode(node, graph, after, after.length,
+            EVENTS.pick(random))));
+        call(() -> add((node, graph, after) -> cuGraphAddEventWaitNode(node, graph, after, after.length,
+            EVENTS.pick(random))));
         call(() -> {
             // A graph within itself doubles; without a limit memory would end before the calls do.
             CUgraph child = GRAPHS.pick(random);
             long[] size = new long[1];
             int result = cuGraphGetNodes(child, null, size);
-            return result != CUresult.CUDA_SUCCESS || size[0] > 3 ? result : cuGraphAddChildGraphNode(
-                NODES.fresh(random), GRAPHS.pick(random), after(), 1, child);
+            return result != CUresult.CUDA_SUCCESS || size[0] > 3 ? result : add((node, graph, after) ->
+                cuGraphAddChildGraphNode(node, graph, after, after.length, child));
         });
-        call(() -> cuGraphAddDependencies(GRAPHS.pick(random), after(), after(), random.nextInt(3)));
-        call(() -> cuGraphRemoveDependencies(GRAPHS.pick(random), after(), after(), random.nextInt(3)));
+        call(() -> cuGraphAddDependencies(GRAPHS.pick(random), nodes(2), nodes(2), 2));
+        call(() -> cuGraphRemoveDependencies(GRAPHS.pick(random), nodes(1), nodes(1), 1));
         call(() -> cuGraphDestroyNode(NODES.pick(random)));
         call(() -> cuGraphNodeGetType(NODES.pick(random), new int[1]));
         call(() -> cuGraphKernelNodeSetParams(NODES.pick(random), kernel()));
@@ -410,8 +413,21 @@ final class DriverFuzz {
             GRAPHS.pick(random)));
     }
 
-    private CUgraphNode[] after() {
-        return new CUgraphNode[] {NODES.pick(random), NODES.pick(random)};
+    /** A call that adds a node to a graph, behind some others. */
+    private interface NodeCall {
+        int add(CUgraphNode node, CUgraph graph, CUgraphNode[] after);
+    }
+
+    private int add(NodeCall call) {
+        return call.add(NODES.fresh(random), GRAPHS.pick(random), nodes(Math.max(0, random.nextInt(5) - 2)));
+    }
+
+    private CUgraphNode[] nodes(int count) {
+        CUgraphNode[] nodes = new CUgraphNode[count];
+        for (int i = 0; i < count; i++) {
+            nodes[i] = NODES.pick(random);
+        }
+        return nodes;
     }
 
     private CUDA_KERNEL_NODE_PARAMS kernel() {

@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.talweg.testing.SoftwareDevice;
@@ -32,7 +34,10 @@ class DriverFuzzTest {
         }
         assertTrue(ended, "seed " + SEED + " hangs: " + said);
         assertEquals(0, process.exitValue(), "seed " + SEED + ": " + said);
-        assertTrue(said.contains("calls"), said);
+        Matcher counts = Pattern.compile("(\\d+) calls, (\\d+) of them succeeded").matcher(said);
+        assertTrue(counts.find(), said);
+        assertEquals(3 * Long.parseLong(CALLS), Long.parseLong(counts.group(1)));
+        assertTrue(Long.parseLong(counts.group(2)) > Long.parseLong(CALLS) / 5, "too few made sense: " + said);
     }
 
     /** Surefire may hide the class path in a jar's manifest; the classes know where they come from. */

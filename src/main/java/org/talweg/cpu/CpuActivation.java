@@ -11,6 +11,10 @@ final class CpuActivation implements ActivationOps {
     private static final double SMALL_TANH = 1e-3;
     private static final double SQRT_TWO_OVER_PI = Math.sqrt(2 / Math.PI);
     private static final double GELU_CUBE = 0.044715;
+    /** Below it two terms of a series are exact to a float; above it 1 + x keeps enough of x. */
+    private static final double SMALL = 1e-5;
+    private static final int ONE = Float.floatToRawIntBits(1);
+    private static final int INFINITY = Float.floatToRawIntBits(Float.POSITIVE_INFINITY);
 
     private static final long SOFTMAX_OPERATIONS = 40;
 
@@ -73,8 +77,9 @@ final class CpuActivation implements ActivationOps {
             a[out + j] = log ? z[at + j] : (float) e;
         }
         double logSum = Math.log(sum);
+        double inverse = 1 / sum;
         for (int j = 0; j < n; j++) {
-            a[out + j] = (float) (log ? (double) a[out + j] - max - logSum : a[out + j] / sum);
+            a[out + j] = (float) (log ? (double) a[out + j] - max - logSum : a[out + j] * inverse);
         }
     }
 
@@ -115,6 +120,27 @@ final class CpuActivation implements ActivationOps {
                     a[aStart + i] = Math.max(z[zStart + i], 0);
                 }
             }
+            case RELU6 -> {
+                for (int i = 0; i < length; i++) {
+                    a[aStart + i] = Math.min(Math.max(z[zStart + i], 0), 6);
+                }
+            }
+            case LEAKY_RELU -> {
+                float slope = activation.p();
+                for (int i = 0; i < length; i++) {
+                    a[aStart + i] = Math.max(z[zStart + i], 0) + slope * Math.min(z[zStart + i], 0);
+                }
+            }
+            case HARDSIGMOID -> {
+                for (int i = 0; i < length; i++) {
+                    a[aStart + i] = Math.min(Math.max(z[zStart + i] + 3, 0), 6) / 6;
+                }
+            }
+            case HARDSWISH -> {
+                for (int i = 0; i < length; i++) {
+                    a[aStart + i] = z[zStart + i] * (Math.min(Math.max(z[zStart + i] + 3, 0), 6) / 6);
+                }
+            }
             case TANH -> {
                 for (int i = 0; i < length; i++) {
                     a[aStart + i] = (float) tanh(z[zStart + i]);
@@ -122,13 +148,7 @@ final class CpuActivation implements ActivationOps {
             }
             case SIGMOID -> {
                 for (int i = 0; i < length; i++) {
-                    a[aStart + i] = (float) (1 / (1 + Math.exp(-z[zStart + i])));
-                }
-            }
-            case GELU -> {
-                for (int i = 0; i < length; i++) {
-                    double value = z[zStart + i];
-                    a[aStart + i] = (float) (value * NormalDistribution.cumulative(value));
+                    a[aStart + i] = (float) sigmoid(z[zStart + i]);
                 }
             }
             default -> {
@@ -144,15 +164,12 @@ final class CpuActivation implements ActivationOps {
         double p = activation.p();
         double q = activation.q();
         return switch (activation.kind()) {
-            case LEAKY_RELU -> z > 0 ? z : p * z;
-            case ELU, SELU -> z > 0 ? q * z : p * Math.expm1(z);
+            case GELU -> z * NormalDistribution.cumulative(z);
+            case ELU, SELU -> z > 0 ? q * z : p * expm1(z);
             case GELU_TANH -> z * sigmoid(geluArgument(z));
             case SILU -> z * sigmoid(z);
             case SOFTPLUS -> z * p > q ? z : softplus(z * p) / p;
             case MISH -> z * tanhSoftplus(z);
-            case HARDSWISH -> z * hardSigmoid(z);
-            case HARDSIGMOID -> hardSigmoid(z);
-            case RELU6 -> Math.min(Math.max(z, 0), 6);
             case LOG_SIGMOID -> -softplus(-z);
             default -> throw new AssertionError(activation);
         };
@@ -161,26 +178,64 @@ final class CpuActivation implements ActivationOps {
     /** out = gradient ⊙ f'(saved), added to what out holds if {@code accumulate}; out may be the gradient. */
     static void backward(Activation activation, float[] gradient, int gStart, float[] saved, int sStart,
                          boolean accumulate, float[] out, int oStart, int length) {
-        for (int i = 0; i < length; i++) {
-            float g = gradient[gStart + i];
-            float s = saved[sStart + i];
-            float result = switch (activation.kind()) {
-                case IDENTITY -> g;
-                case RELU -> s > 0 ? g : 0;
-                case TANH -> g * (float) (1 - (double) s * s);
-                case SIGMOID -> g * (float) (s * (1 - (double) s));
-                case GELU -> g * (float) (NormalDistribution.cumulative(s) + s * NormalDistribution.density(s));
-                default -> differentiate(activation, g, s);
-            };
-            out[oStart + i] = accumulate ? out[oStart + i] + result : result;
+        switch (activation.kind()) {
+            case RELU -> {
+                for (int i = 0; i < length; i++) {
+                    float result = choose(positive(saved[sStart + i]), gradient[gStart + i]);
+                    out[oStart + i] = accumulate ? out[oStart + i] + result : result;
+                }
+            }
+            case RELU6 -> {
+                for (int i = 0; i < length; i++) {
+                    float s = saved[sStart + i];
+                    float result = choose(positive(s) & positive(6 - s), gradient[gStart + i]);
+                    out[oStart + i] = accumulate ? out[oStart + i] + result : result;
+                }
+            }
+            case HARDSIGMOID -> {
+                for (int i = 0; i < length; i++) {
+                    float s = saved[sStart + i];
+                    float result = choose(positive(s) & positive(1 - s), gradient[gStart + i] / 6);
+                    out[oStart + i] = accumulate ? out[oStart + i] + result : result;
+                }
+            }
+            case LEAKY_RELU -> {
+                int slope = Float.floatToRawIntBits(activation.p());
+                for (int i = 0; i < length; i++) {
+                    int side = positive(saved[sStart + i]);
+                    float result = gradient[gStart + i] * Float.intBitsToFloat(side & ONE | ~side & slope);
+                    out[oStart + i] = accumulate ? out[oStart + i] + result : result;
+                }
+            }
+            default -> {
+                for (int i = 0; i < length; i++) {
+                    float result = differentiate(activation, gradient[gStart + i], saved[sStart + i]);
+                    out[oStart + i] = accumulate ? out[oStart + i] + result : result;
+                }
+            }
         }
     }
 
+    /** All ones where s > 0, else 0: without a branch, which random signs would mispredict half the time. */
+    private static int positive(float s) {
+        int bits = Float.floatToRawIntBits(s);
+        return ~((bits - 1 | INFINITY - bits) >> 31);
+    }
+
+    /** The value, or 0 where the mask is. */
+    private static float choose(int mask, float value) {
+        return Float.intBitsToFloat(mask & Float.floatToRawIntBits(value));
+    }
+
+    /** gradient · f'(saved) of those without a loop of their own. */
     private static float differentiate(Activation activation, float g, float s) {
         float p = activation.p();
         float q = activation.q();
         return switch (activation.kind()) {
-            case LEAKY_RELU -> s > 0 ? g : g * p;
+            case IDENTITY -> g;
+            case TANH -> g * (float) (1 - (double) s * s);
+            case SIGMOID -> g * (float) (s * (1 - (double) s));
+            case GELU -> g * (float) (NormalDistribution.cumulative(s) + s * NormalDistribution.density(s));
             case ELU, SELU -> s > 0 ? g * q : g * (float) ((double) s + p);
             case GELU_TANH -> {
                 double sigmoid = sigmoid(geluArgument(s));
@@ -197,9 +252,7 @@ final class CpuActivation implements ActivationOps {
                 yield g * (float) (t + tail(s, (1 - t * t) * sigmoid(s)));
             }
             case HARDSWISH -> s <= -3 ? 0 : s >= 3 ? g : g * (float) (s / 3.0 + 0.5);
-            case HARDSIGMOID -> s > 0 && s < 1 ? g / 6 : 0;
-            case RELU6 -> s > 0 && s < 6 ? g : 0;
-            case LOG_SIGMOID -> g * (float) -Math.expm1(s);
+            case LOG_SIGMOID -> g * (float) -expm1(s);
             default -> throw new AssertionError(activation);
         };
     }
@@ -208,8 +261,15 @@ final class CpuActivation implements ActivationOps {
         return 1 / (1 + Math.exp(-z));
     }
 
+    /** log(1 + eᶻ), without overflow, to the last bit of a float. */
     private static double softplus(double z) {
-        return Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
+        double e = Math.exp(-Math.abs(z));
+        return Math.max(z, 0) + (e < SMALL ? e - e * e / 2 : Math.log(1 + e));
+    }
+
+    /** eᶻ − 1, to the last bit of a float. */
+    private static double expm1(double z) {
+        return Math.abs(z) < SMALL ? z + z * z / 2 : Math.exp(z) - 1;
     }
 
     /** ((1 + eᶻ)² − 1) / ((1 + eᶻ)² + 1): one exponential instead of three. */
@@ -217,10 +277,6 @@ final class CpuActivation implements ActivationOps {
         double e = Math.exp(Math.min(z, 40));
         double n = e * (e + 2);
         return n / (n + 2);
-    }
-
-    private static double hardSigmoid(double z) {
-        return Math.min(Math.max(z + 3, 0), 6) / 6;
     }
 
     private static double geluArgument(double z) {

@@ -16,6 +16,6 @@ public final class CpuOps {
     public static Ops create(int threads) {
         Parallel parallel = new Parallel(threads);
         return new Ops(new CpuDense(parallel), new CpuActivation(parallel), new CpuNormalisation(parallel),
-            new CpuLoss(), new CpuUpdate(parallel), new CpuData(), new CpuRandom());
+            new CpuLoss(), new CpuUpdate(parallel), new CpuData(), new CpuRandom(parallel));
     }
 }

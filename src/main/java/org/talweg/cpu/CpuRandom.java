@@ -7,7 +7,17 @@ import org.talweg.tensor.Tensor;
 
 /** Random fills, four elements for each Philox block. */
 final class CpuRandom implements RandomOps {
+    /** For a block of four, roughly. */
+    private static final long DROPOUT_OPERATIONS = 120;
+
+    private final Parallel parallel;
     private final int[] words = new int[4];
+    private final int[][] dropoutWords;
+
+    CpuRandom(Parallel parallel) {
+        this.parallel = parallel;
+        dropoutWords = new int[parallel.parts()][4];
+    }
 
     @Override
     public void fillUniform(Tensor tensor, long seed, long stream, float low, float high) {
@@ -36,13 +46,18 @@ final class CpuRandom implements RandomOps {
         int length = (int) x.elements();
         // Blocks of four start at multiples of four of the batch, wherever x does.
         int before = (int) (firstElement % 4);
-        for (int i = -before; i < length; i += 4) {
-            Philox.words(seed, stream, (firstElement + i) / 4, words);
-            for (int j = Math.max(i, 0); j < i + 4 && j < length; j++) {
-                float value = Philox.uniform(words[j - i]) >= rate ? from[start + j] * scale : 0;
-                to[out + j] = accumulate ? to[out + j] + value : value;
+        int blocks = (length + before + 3) / 4;
+        parallel.run(blocks, DROPOUT_OPERATIONS * blocks, (part, firstBlock, lastBlock) -> {
+            int[] own = dropoutWords[part];
+            for (int block = firstBlock; block < lastBlock; block++) {
+                int i = 4 * block - before;
+                Philox.words(seed, stream, (firstElement + i) / 4, own);
+                for (int j = Math.max(i, 0); j < i + 4 && j < length; j++) {
+                    float value = Philox.uniform(own[j - i]) >= rate ? from[start + j] * scale : 0;
+                    to[out + j] = accumulate ? to[out + j] + value : value;
+                }
             }
-        }
+        });
     }
 
     @Override

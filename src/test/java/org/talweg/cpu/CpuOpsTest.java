@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.talweg.ops.Activation;
 import org.talweg.ops.Device;
@@ -22,10 +24,58 @@ class CpuOpsTest {
     /** Shapes and lengths large enough to be split, in parts of unequal size. */
     @Test
     void bitsDoNotDependOnTheNumberOfThreads() {
-        Map<String, int[]> one = products(1);
+        expectSame(CpuOpsTest::products);
+        expectSame(CpuOpsTest::layers);
+    }
+
+    private static void expectSame(IntFunction<Map<String, int[]>> results) {
+        Map<String, int[]> one = results.apply(1);
         for (int threads : new int[] {2, 3, 7}) {
-            Map<String, int[]> several = products(threads);
+            Map<String, int[]> several = results.apply(threads);
             one.forEach((name, bits) -> assertArrayEquals(bits, several.get(name), threads + " threads: " + name));
+        }
+    }
+
+    private static Map<String, int[]> layers(int threads) {
+        Draw draw = new Draw(72);
+        int rows = 501;
+        int columns = 997;
+        float[] values = draw.reals(rows * columns, 1);
+        float[] gradients = draw.reals(rows * columns, 1);
+        try (Device device = new HostDevice("cpu", "", CpuOps.create(threads), DType.FLOAT32)) {
+            return Sandbox.run(device, (ops, memory) -> {
+                Map<String, Tensor> written = new LinkedHashMap<>();
+                for (String name : List.of("activation", "derivative", "softmax", "softmax gradient", "dropout", "layer",
+                    "layer gradient", "batch", "batch gradient", "predicted")) {
+                    written.put(name, memory.output(rows, columns));
+                }
+                for (String name : List.of("mean", "variance", "layer dw", "layer db", "batch dw", "batch db")) {
+                    written.put(name, memory.output(columns));
+                }
+                written.put("row mean", memory.output(rows));
+                written.put("inverse", memory.output(rows));
+                Tensor x = memory.input(values, rows, columns);
+                Tensor dy = memory.input(gradients, rows, columns);
+                ops.activation().forward(x, Activation.MISH, written.get("activation"));
+                ops.activation().backward(dy, Activation.MISH, x, false, written.get("derivative"));
+                ops.activation().softmax(x, false, written.get("softmax"));
+                ops.activation().softmaxBackward(dy, x, false, false, written.get("softmax gradient"));
+                ops.random().dropout(x, 0.3f, 1, 2, 3, memory.input(new int[2], 2), false, written.get("dropout"));
+                ops.normalisation().layerNorm(x, null, null, 0, written.get("row mean"), written.get("inverse"),
+                    written.get("layer"));
+                ops.normalisation().layerNormBackwardInput(dy, x, null, written.get("row mean"),
+                    written.get("inverse"), false, written.get("layer gradient"));
+                ops.normalisation().layerNormBackwardWeights(dy, x, written.get("row mean"), written.get("inverse"),
+                    false, written.get("layer dw"), written.get("layer db"), null);
+                ops.normalisation().batchNorm(x, null, null, 0, true, written.get("mean"), written.get("variance"),
+                    written.get("batch"));
+                ops.normalisation().batchNorm(x, null, null, 0, false, written.get("mean"), written.get("variance"),
+                    written.get("predicted"));
+                ops.normalisation().batchNormBackward(dy, x, null, 0, true, written.get("mean"),
+                    written.get("variance"), false, written.get("batch dw"), written.get("batch db"), null, false,
+                    written.get("batch gradient"));
+                return written;
+            });
         }
     }
 

@@ -42,40 +42,40 @@ extern "C" __global__ void activation_backward(const float* gradient, const floa
       });
 }
 
-template <int GROUP>
-__device__ void softmax(const float* input, float* output, int log, int64 rows, int columns) {
-  __shared__ float scratch[kRowBlock / kWarp];
-  RowGroup<GROUP> group{scratch};
+template <bool BLOCK>
+__device__ void softmax(const float* input, float* output, int log, int64 rows, int columns, int width) {
+  __shared__ float scratch[kRowScratch];
+  Group<BLOCK> group{width, scratch};
   int64 row = group.row();
-  if (row >= rows) return;  // a whole group at once
+  int end = row < rows ? columns : 0;
   const float* z = input + row * columns;
   float max = -kInfinity;
-  for (int j = group.rank(); j < columns; j += GROUP) max = fmaxf(max, z[j]);
+  for (int j = group.rank(); j < end; j += width) max = fmaxf(max, z[j]);
   max = group.largest(max);
   float sum = 0;
-  for (int j = group.rank(); j < columns; j += GROUP) sum += expf(z[j] - max);  // NaN and inf - inf end up here
+  for (int j = group.rank(); j < end; j += width) sum += expf(z[j] - max);  // NaN and inf - inf end up here
   sum = group.sum(sum);
   float log_sum = logf(sum);
-  for (int j = group.rank(); j < columns; j += GROUP) {
+  for (int j = group.rank(); j < end; j += width) {
     output[row * columns + j] = log ? z[j] - max - log_sum : expf(z[j] - max) / sum;
   }
 }
 
-template <int GROUP>
+template <bool BLOCK>
 __device__ void softmax_backward(const float* gradient, const float* output, int log, int accumulate,
-                                 float* input_gradient, int64 rows, int columns) {
-  __shared__ float scratch[kRowBlock / kWarp];
-  RowGroup<GROUP> group{scratch};
+                                 float* input_gradient, int64 rows, int columns, int width) {
+  __shared__ float scratch[kRowScratch];
+  Group<BLOCK> group{width, scratch};
   int64 row = group.row();
-  if (row >= rows) return;
+  int end = row < rows ? columns : 0;
   int64 start = row * columns;
   float sum = 0;
-  for (int j = group.rank(); j < columns; j += GROUP) {
+  for (int j = group.rank(); j < end; j += width) {
     float g = gradient[start + j];
     sum = log ? sum + g : fmaf(g, output[start + j], sum);
   }
   sum = group.sum(sum);
-  for (int j = group.rank(); j < columns; j += GROUP) {
+  for (int j = group.rank(); j < end; j += width) {
     float g = gradient[start + j];
     float a = output[start + j];
     float result = log ? fmaf(-expf(a), sum, g) : a * (g - sum);
@@ -83,16 +83,16 @@ __device__ void softmax_backward(const float* gradient, const float* output, int
   }
 }
 
-#define TALWEG_SOFTMAX(NAME, GROUP)                                                                     \
+#define TALWEG_SOFTMAX(NAME, BLOCK)                                                                     \
   extern "C" __global__ __launch_bounds__(kRowBlock) void softmax_##NAME(                               \
-      const float* input, float* output, int log, int64 rows, int columns) {                            \
-    softmax<GROUP>(input, output, log, rows, columns);                                                  \
+      const float* input, float* output, int log, int64 rows, int columns, int width) {                 \
+    softmax<BLOCK>(input, output, log, rows, columns, width);                                           \
   }                                                                                                     \
   extern "C" __global__ __launch_bounds__(kRowBlock) void softmax_backward_##NAME(                      \
       const float* gradient, const float* output, int log, int accumulate, float* input_gradient,       \
-      int64 rows, int columns) {                                                                        \
-    softmax_backward<GROUP>(gradient, output, log, accumulate, input_gradient, rows, columns);          \
+      int64 rows, int columns, int width) {                                                             \
+    softmax_backward<BLOCK>(gradient, output, log, accumulate, input_gradient, rows, columns, width);   \
   }
 
-TALWEG_SOFTMAX(warp, kWarp)
-TALWEG_SOFTMAX(block, kRowBlock)
+TALWEG_SOFTMAX(warp, false)
+TALWEG_SOFTMAX(block, true)

@@ -1,56 +1,10 @@
 // Losses with their gradients in one pass. Row i of the batch has its target in row order[*cursor + i] of the data set,
 // or in row i where `order` is null. `gradient` may be the prediction itself, or null where only the loss is wanted.
-// Each row belongs to one group of threads, which sums it in a fixed order: a whole block where rows are long, else a
-// part of a warp, the smallest power of two that covers the row, so that a warp reads its rows without gaps.
 #include "activations.cuh"
 #include "common.cuh"
+#include "rows.cuh"
 
-constexpr int kBlock = 256;
 constexpr int kFactorBlock = 1024;
-constexpr int kScratch = 2 * kBlock / kWarp;
-
-// The group of the calling thread. Every thread of a warp takes part in its reductions, with a row or without.
-template <bool BLOCK>
-struct Group {
-  int width;       // threads: a power of two up to 32, or the block
-  float* scratch;  // kScratch elements
-
-  __device__ int rank() const { return threadIdx.x % width; }
-  __device__ int64 row() const { return (static_cast<int64>(blockIdx.x) * kBlock + threadIdx.x) / width; }
-
-  __device__ float sum(float value) const {
-    if constexpr (BLOCK) {
-      return block_sum<kBlock>(value, scratch);
-    } else {
-      for (int offset = width / 2; offset > 0; offset /= 2) value += __shfl_xor_sync(kFullMask, value, offset);
-      return value;
-    }
-  }
-
-  // The largest value and, among equals, the smallest index; a NaN never wins against a number.
-  __device__ void largest(float& value, int& index) const {
-    for (int offset = (BLOCK ? kWarp : width) / 2; offset > 0; offset /= 2) {
-      better(value, index, __shfl_xor_sync(kFullMask, value, offset), __shfl_xor_sync(kFullMask, index, offset));
-    }
-    if constexpr (BLOCK) {
-      int* indices = reinterpret_cast<int*>(scratch + kBlock / kWarp);
-      if (threadIdx.x % kWarp == 0) {
-        scratch[threadIdx.x / kWarp] = value;
-        indices[threadIdx.x / kWarp] = index;
-      }
-      __syncthreads();
-      for (int i = 0; i < kBlock / kWarp; i++) better(value, index, scratch[i], indices[i]);
-      __syncthreads();
-    }
-  }
-
-  static __device__ void better(float& value, int& index, float other, int other_index) {
-    if (other > value || (other == value && other_index < index)) {
-      value = other;
-      index = other_index;
-    }
-  }
-};
 
 __device__ __forceinline__ int64 target_row(const int* order, const int* cursor, int64 row) {
   return order ? order[*cursor + row] : row;
@@ -129,7 +83,7 @@ __device__ void cross_entropy(const float* prediction, const int* labels, const 
                               float smoothing, int64 ignored, float loss_scale, float gradient_scale,
                               float* row_losses, float* row_hits, float* gradient, int64 batch, int classes,
                               int width) {
-  __shared__ float scratch[kScratch];
+  __shared__ float scratch[kRowScratch];
   Group<BLOCK> group{width, scratch};
   int64 row = group.row();
   bool active = row < batch;
@@ -180,7 +134,7 @@ __device__ void cross_entropy(const float* prediction, const int* labels, const 
 }
 
 #define TALWEG_CROSS_ENTROPY(LONGEST, BLOCK, HELD)                                                                   \
-  extern "C" __global__ __launch_bounds__(kBlock) void cross_entropy_##LONGEST(                                      \
+  extern "C" __global__ __launch_bounds__(kRowBlock) void cross_entropy_##LONGEST(                                   \
       const float* prediction, const int* labels, const float* targets, const int* order, const int* cursor,         \
       const float* class_weights, const float* factors, int logits, float smoothing, int64 ignored,                  \
       float loss_scale, float gradient_scale, float* row_losses, float* row_hits, float* gradient, int64 batch,      \
@@ -340,7 +294,7 @@ __device__ void elementwise(const float* prediction, const float* target, const 
                             const float* weights, const float* positive_weights, float a, float b, float loss_scale,
                             float gradient_scale, float* row_losses, float* row_hits, float* gradient, int64 batch,
                             int columns, int width) {
-  __shared__ float scratch[kScratch];
+  __shared__ float scratch[kRowScratch];
   Group<BLOCK> group{width, scratch};
   int64 row = group.row();
   bool active = row < batch;
@@ -367,7 +321,7 @@ __device__ void elementwise(const float* prediction, const float* target, const 
 }
 
 #define TALWEG_ELEMENTWISE_KERNEL(NAME, FORMULA, GROUP, BLOCK)                                                      \
-  extern "C" __global__ __launch_bounds__(kBlock) void NAME##_##GROUP(                                              \
+  extern "C" __global__ __launch_bounds__(kRowBlock) void NAME##_##GROUP(                                           \
       const float* prediction, const float* target, const int* order, const int* cursor, const float* weights,      \
       const float* positive_weights, float a, float b, float loss_scale, float gradient_scale, float* row_losses,   \
       float* row_hits, float* gradient, int64 batch, int columns, int width) {                                      \

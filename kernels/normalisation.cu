@@ -41,74 +41,74 @@ __device__ __forceinline__ float store_gradient(float* gradient, int column, flo
   return result * result;
 }
 
-template <int GROUP>
+template <bool BLOCK>
 __device__ void layer_norm(const float* x, const float* weight, const float* bias, float epsilon, float* mean,
-                           float* inverse_deviation, float* output, int64 rows, int columns) {
-  __shared__ float scratch[kRowBlock / kWarp];
-  RowGroup<GROUP> group{scratch};
+                           float* inverse_deviation, float* output, int64 rows, int columns, int width) {
+  __shared__ float scratch[kRowScratch];
+  Group<BLOCK> group{width, scratch};
   int64 row = group.row();
-  if (row >= rows) return;  // a whole group at once
+  int end = row < rows ? columns : 0;
   const float* values = x + row * columns;
   float m = 0;
   if (mean) {
     float sum = 0;
-    for (int j = group.rank(); j < columns; j += GROUP) sum += values[j];
+    for (int j = group.rank(); j < end; j += width) sum += values[j];
     m = group.sum(sum) / columns;
   }
   float squares = 0;
-  for (int j = group.rank(); j < columns; j += GROUP) squares = fmaf(values[j] - m, values[j] - m, squares);
+  for (int j = group.rank(); j < end; j += width) squares = fmaf(values[j] - m, values[j] - m, squares);
   float r = 1.0f / sqrtf(group.sum(squares) / columns + epsilon);
-  for (int j = group.rank(); j < columns; j += GROUP) {
+  for (int j = group.rank(); j < end; j += width) {
     output[row * columns + j] = fmaf((values[j] - m) * r, element(weight, j, 1.0f), element(bias, j, 0.0f));
   }
-  if (group.rank() == 0) {
+  if (group.rank() == 0 && row < rows) {
     if (mean) mean[row] = m;
     inverse_deviation[row] = r;
   }
 }
 
-template <int GROUP>
+template <bool BLOCK>
 __device__ void layer_norm_backward_input(const float* gradient, const float* x, const float* weight,
                                           const float* mean, const float* inverse_deviation, int accumulate,
-                                          float* input_gradient, int64 rows, int columns) {
-  __shared__ float scratch[kRowBlock / kWarp];
-  RowGroup<GROUP> group{scratch};
+                                          float* input_gradient, int64 rows, int columns, int width) {
+  __shared__ float scratch[kRowScratch];
+  Group<BLOCK> group{width, scratch};
   int64 row = group.row();
-  if (row >= rows) return;
+  int end = row < rows ? columns : 0;
   int64 start = row * columns;
-  float m = element(mean, row, 0.0f);
-  float r = inverse_deviation[row];
+  float m = row < rows ? element(mean, row, 0.0f) : 0.0f;
+  float r = row < rows ? inverse_deviation[row] : 0.0f;
   float sum = 0;
   float product = 0;
-  for (int j = group.rank(); j < columns; j += GROUP) {
+  for (int j = group.rank(); j < end; j += width) {
     float h = gradient[start + j] * element(weight, j, 1.0f);
     sum += h;
     product = fmaf(h, (x[start + j] - m) * r, product);
   }
   float mean_h = mean ? group.sum(sum) / columns : 0.0f;
   float mean_product = group.sum(product) / columns;
-  for (int j = group.rank(); j < columns; j += GROUP) {
+  for (int j = group.rank(); j < end; j += width) {
     float h = gradient[start + j] * element(weight, j, 1.0f);
     float result = r * (h - mean_h - (x[start + j] - m) * r * mean_product);
     input_gradient[start + j] = accumulate ? input_gradient[start + j] + result : result;
   }
 }
 
-#define TALWEG_LAYER_NORM(NAME, GROUP)                                                                               \
+#define TALWEG_LAYER_NORM(NAME, BLOCK)                                                                               \
   extern "C" __global__ __launch_bounds__(kRowBlock) void layer_norm_##NAME(                                         \
       const float* x, const float* weight, const float* bias, float epsilon, float* mean, float* inverse_deviation,  \
-      float* output, int64 rows, int columns) {                                                                      \
-    layer_norm<GROUP>(x, weight, bias, epsilon, mean, inverse_deviation, output, rows, columns);                     \
+      float* output, int64 rows, int columns, int width) {                                                           \
+    layer_norm<BLOCK>(x, weight, bias, epsilon, mean, inverse_deviation, output, rows, columns, width);              \
   }                                                                                                                  \
   extern "C" __global__ __launch_bounds__(kRowBlock) void layer_norm_backward_input_##NAME(                          \
       const float* gradient, const float* x, const float* weight, const float* mean, const float* inverse_deviation, \
-      int accumulate, float* input_gradient, int64 rows, int columns) {                                              \
-    layer_norm_backward_input<GROUP>(gradient, x, weight, mean, inverse_deviation, accumulate, input_gradient, rows, \
-                                     columns);                                                                       \
+      int accumulate, float* input_gradient, int64 rows, int columns, int width) {                                   \
+    layer_norm_backward_input<BLOCK>(gradient, x, weight, mean, inverse_deviation, accumulate, input_gradient, rows, \
+                                     columns, width);                                                                \
   }
 
-TALWEG_LAYER_NORM(warp, kWarp)
-TALWEG_LAYER_NORM(block, kRowBlock)
+TALWEG_LAYER_NORM(warp, false)
+TALWEG_LAYER_NORM(block, true)
 
 // A block's share of the sum of squares: its columns lie in the first lane, which is a warp.
 __device__ __forceinline__ void store_squares(const Columns& at, float squares, float* square_partials) {

@@ -40,8 +40,8 @@ extern "C" __global__ void fill_normal(float* output, int64 length, uint64 seed,
 }
 
 // Inverted dropout with a mask that is drawn anew from (seed, layer, step, element) whenever it is needed; forward and
-// backward are the same kernel. The step is read from the device, so that a captured graph draws another mask each time.
-// Reads 4N and writes 4N bytes.
+// backward are the same kernel. The step is read from the device, so that a captured graph draws another mask each
+// time. Reads 4N and writes 4N bytes.
 extern "C" __global__ void dropout(const float* x, float* output, int64 length, uint64 seed, int layer,
                                    int64 first_element, const int* steps, float rate, float scale, int accumulate) {
   uint64 stream = static_cast<uint64>(static_cast<uint32>(layer)) << 32 | static_cast<uint32>(steps[0] + steps[1]);

@@ -14,14 +14,10 @@ import org.talweg.tensor.Tensor;
 /** Launches {@code kernels/loss.cu}: a part of a warp for a short row, a block for a long one. */
 final class CudaLoss implements LossOps {
     private static final String FAMILY = "loss";
-    private static final int BLOCK = 256;
     private static final int FACTOR_BLOCK = 1024;
-    private static final int WARP = 32;
-    /** Rows longer than this get a block: a warp would take 32 rounds. */
-    private static final int LONGEST_WARP_ROW = 1024;
     /** The longest rows that cross-entropy keeps in registers: eight values a thread. */
-    private static final int LONGEST_HELD_WARP_ROW = 8 * WARP;
-    private static final int LONGEST_HELD_BLOCK_ROW = 8 * BLOCK;
+    private static final int LONGEST_HELD_WARP_ROW = 8 * CudaRows.WARP;
+    private static final int LONGEST_HELD_BLOCK_ROW = 8 * CudaRows.BLOCK;
 
     private final CudaDevice device;
     private final Map<Formula, String> names = new EnumMap<>(Formula.class);
@@ -63,7 +59,7 @@ final class CudaLoss implements LossOps {
         batch.expectElementwise(loss, weights, positiveWeights);
         CudaElementwise.expectFloats("loss", batch.prediction(), batch.target(), weights, positiveWeights,
             batch.rowLosses(), batch.rowHits(), batch.gradient());
-        boolean warps = batch.columns() <= LONGEST_WARP_ROW;
+        boolean warps = batch.columns() <= CudaRows.LONGEST_WARP_ROW;
         LaunchArguments arguments = device.arguments().tensor(batch.prediction()).tensor(batch.target());
         launch(names.get(loss.formula()) + (warps ? "_warp" : "_block"), warps, batch,
             CudaDense.rows(arguments, batch.rows()).tensor(weights).tensor(positiveWeights).float32(loss.a())
@@ -75,12 +71,8 @@ final class CudaLoss implements LossOps {
         if (batch.size() == 0) {
             return;
         }
-        int width = warps ? WARP : BLOCK;
-        while (warps && width / 2 >= batch.columns()) {
-            width /= 2;
-        }
-        int rowsPerBlock = BLOCK / width;
-        device.launch(device.kernel(FAMILY, name), (batch.size() + rowsPerBlock - 1) / rowsPerBlock, BLOCK,
+        int width = CudaRows.width(warps, batch.columns());
+        device.launch(device.kernel(FAMILY, name), CudaRows.grid(batch.size(), width), CudaRows.BLOCK,
             arguments.float32((float) batch.lossScale()).float32((float) batch.gradientScale())
                 .tensor(batch.rowLosses()).tensor(batch.rowHits()).tensor(batch.gradient()).int64(batch.size()).int32(batch.columns())
                 .int32(width));

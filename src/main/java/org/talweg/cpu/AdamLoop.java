@@ -1,6 +1,9 @@
 package org.talweg.cpu;
 
-/** {@link org.talweg.ops.UpdateRule.Adam}: one loop for each kind of weight decay, so that none branches inside. */
+/**
+ * {@link org.talweg.ops.UpdateRule.Adam}: a loop for each case, so that none branches inside. Step scalars are copied to
+ * locals first, here and in the other loops: HotSpot must think that a store to a state might change them in their array.
+ */
 final class AdamLoop extends UpdateLoop {
     private final boolean amsgrad;
 
@@ -11,43 +14,113 @@ final class AdamLoop extends UpdateLoop {
     @Override
     void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
         float decay = k[6] * forDecay;
-        float stepSize = k[0] * forRate;
+        float size = k[0] * forRate;
         boolean decoupled = k[7] != 0;
-        float keep = decoupled ? 1 - rate * decay : 1;
-        float penalty = decoupled ? 0 : decay;
-        if (amsgrad) {
-            for (int i = from; i < to; i++) {
-                float old = p[pStart + i];
-                float gradient = factor * clamp(g[gStart + i], low, high);
-                float second = moments(i, decoupled ? gradient : Math.fma(penalty, old, gradient));
-                float largest = Math.max(s[2][sStart[2] + i], second);
-                s[2][sStart[2] + i] = largest;
-                move(i, old * keep, largest, stepSize);
-            }
+        float keep = 1 - rate * decay;
+        if (amsgrad && decoupled) {
+            decoupledLargest(from, to, factor, size, keep);
+        } else if (amsgrad) {
+            coupledLargest(from, to, factor, size, decay);
         } else if (decoupled) {
-            for (int i = from; i < to; i++) {
-                float gradient = factor * clamp(g[gStart + i], low, high);
-                move(i, p[pStart + i] * keep, moments(i, gradient), stepSize);
-            }
+            decoupled(from, to, factor, size, keep);
         } else {
-            for (int i = from; i < to; i++) {
-                float old = p[pStart + i];
-                float gradient = Math.fma(penalty, old, factor * clamp(g[gStart + i], low, high));
-                move(i, old, moments(i, gradient), stepSize);
-            }
+            coupled(from, to, factor, size, decay);
         }
     }
 
-    /** Brings both moments up to date; the second. */
-    private float moments(int i, float gradient) {
-        float second = Math.fma(k[3], s[1][sStart[1] + i], k[4] * gradient * gradient);
-        s[0][sStart[0] + i] = Math.fma(k[8], s[0][sStart[0] + i], k[2] * gradient);
-        s[1][sStart[1] + i] = second;
-        return second;
+    private void coupled(int from, int to, float factor, float size, float decay) {
+        float[] m = s[0];
+        int mStart = sStart[0];
+        float[] v = s[1];
+        int vStart = sStart[1];
+        float root = k[1];
+        float rest1 = k[2];
+        float beta2 = k[3];
+        float rest2 = k[4];
+        float epsilon = k[5];
+        float beta1 = k[8];
+        for (int i = from; i < to; i++) {
+            float old = p[pStart + i];
+            float gradient = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
+            float first = Math.fma(beta1, m[mStart + i], rest1 * gradient);
+            float second = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
+            m[mStart + i] = first;
+            v[vStart + i] = second;
+            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(second) / root + epsilon), old);
+        }
     }
 
-    private void move(int i, float decayed, float second, float stepSize) {
-        float denominator = (float) Math.sqrt(second) / k[1] + k[5];
-        p[pStart + i] = Math.fma(-stepSize, s[0][sStart[0] + i] / denominator, decayed);
+    private void decoupled(int from, int to, float factor, float size, float keep) {
+        float[] m = s[0];
+        int mStart = sStart[0];
+        float[] v = s[1];
+        int vStart = sStart[1];
+        float root = k[1];
+        float rest1 = k[2];
+        float beta2 = k[3];
+        float rest2 = k[4];
+        float epsilon = k[5];
+        float beta1 = k[8];
+        for (int i = from; i < to; i++) {
+            float gradient = factor * clamp(g[gStart + i], low, high);
+            float first = Math.fma(beta1, m[mStart + i], rest1 * gradient);
+            float second = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
+            m[mStart + i] = first;
+            v[vStart + i] = second;
+            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(second) / root + epsilon),
+                p[pStart + i] * keep);
+        }
+    }
+
+    private void coupledLargest(int from, int to, float factor, float size, float decay) {
+        float[] m = s[0];
+        int mStart = sStart[0];
+        float[] v = s[1];
+        int vStart = sStart[1];
+        float[] w = s[2];
+        int wStart = sStart[2];
+        float root = k[1];
+        float rest1 = k[2];
+        float beta2 = k[3];
+        float rest2 = k[4];
+        float epsilon = k[5];
+        float beta1 = k[8];
+        for (int i = from; i < to; i++) {
+            float old = p[pStart + i];
+            float gradient = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
+            float first = Math.fma(beta1, m[mStart + i], rest1 * gradient);
+            float second = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
+            float largest = Math.max(w[wStart + i], second);
+            m[mStart + i] = first;
+            v[vStart + i] = second;
+            w[wStart + i] = largest;
+            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(largest) / root + epsilon), old);
+        }
+    }
+
+    private void decoupledLargest(int from, int to, float factor, float size, float keep) {
+        float[] m = s[0];
+        int mStart = sStart[0];
+        float[] v = s[1];
+        int vStart = sStart[1];
+        float[] w = s[2];
+        int wStart = sStart[2];
+        float root = k[1];
+        float rest1 = k[2];
+        float beta2 = k[3];
+        float rest2 = k[4];
+        float epsilon = k[5];
+        float beta1 = k[8];
+        for (int i = from; i < to; i++) {
+            float gradient = factor * clamp(g[gStart + i], low, high);
+            float first = Math.fma(beta1, m[mStart + i], rest1 * gradient);
+            float second = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
+            float largest = Math.max(w[wStart + i], second);
+            m[mStart + i] = first;
+            v[vStart + i] = second;
+            w[wStart + i] = largest;
+            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(largest) / root + epsilon),
+                p[pStart + i] * keep);
+        }
     }
 }

@@ -9,6 +9,12 @@ final class MomentLoops {
         return (float) Math.sqrt(x);
     }
 
+    /** As Math.signum, but for the sign of zero, and without a branch: that would keep the loop from being vectorised. */
+    private static float sign(float x) {
+        float finite = Math.max(-Float.MAX_VALUE, Math.min(Float.MAX_VALUE, x));
+        return finite / Math.max(Math.abs(finite), Float.MIN_VALUE) + 0f;
+    }
+
     /** {@link org.talweg.ops.UpdateRule.Adamax}. */
     static final class Adamax extends UpdateLoop {
         @Override
@@ -19,11 +25,14 @@ final class MomentLoops {
             int uStart = sStart[1];
             float size = k[0] * forRate;
             float decay = k[4] * forDecay;
+            float rest1 = k[1];
+            float beta2 = k[2];
+            float epsilon = k[3];
             for (int i = from; i < to; i++) {
                 float old = p[pStart + i];
                 float gradient = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
-                float mean = Math.fma(momentum, m[mStart + i], k[1] * gradient);
-                float largest = Math.max(k[2] * u[uStart + i], Math.abs(gradient) + k[3]);
+                float mean = Math.fma(momentum, m[mStart + i], rest1 * gradient);
+                float largest = Math.max(beta2 * u[uStart + i], Math.abs(gradient) + epsilon);
                 m[mStart + i] = mean;
                 u[uStart + i] = largest;
                 p[pStart + i] = Math.fma(-size, mean / largest, old);
@@ -44,15 +53,20 @@ final class MomentLoops {
             float decay = k[7] * forDecay;
             boolean decoupled = k[8] != 0;
             float keep = 1 - rate * decay;
+            float correction = k[2];
+            float rest1 = k[3];
+            float beta2 = k[4];
+            float rest2 = k[5];
+            float epsilon = k[6];
             for (int i = from; i < to; i++) {
                 float old = p[pStart + i];
                 float gradient = factor * clamp(g[gStart + i], low, high);
                 gradient = decoupled ? gradient : Math.fma(decay, old, gradient);
-                float mean = Math.fma(momentum, m[mStart + i], k[3] * gradient);
-                float square = Math.fma(k[4], v[vStart + i], k[5] * gradient * gradient);
+                float mean = Math.fma(momentum, m[mStart + i], rest1 * gradient);
+                float square = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
                 m[mStart + i] = mean;
                 v[vStart + i] = square;
-                float h = root(square) / k[2] + k[6];
+                float h = root(square) / correction + epsilon;
                 p[pStart + i] = Math.fma(-size, mean / h,
                     Math.fma(-gradientSize, gradient / h, decoupled ? old * keep : old));
             }
@@ -72,15 +86,19 @@ final class MomentLoops {
             float decay = k[6] * forDecay;
             boolean decoupled = k[7] != 0;
             float keep = 1 - rate * decay;
+            float rest1 = k[2];
+            float beta2 = k[3];
+            float rest2 = k[4];
+            float epsilon = k[5];
             for (int i = from; i < to; i++) {
                 float old = p[pStart + i];
                 float gradient = factor * clamp(g[gStart + i], low, high);
                 gradient = decoupled ? gradient : Math.fma(decay, old, gradient);
-                float mean = Math.fma(momentum, m[mStart + i], k[2] * gradient);
-                float square = Math.fma(k[3], v[vStart + i], k[4] * gradient * gradient);
+                float mean = Math.fma(momentum, m[mStart + i], rest1 * gradient);
+                float square = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
                 m[mStart + i] = mean;
                 v[vStart + i] = square;
-                p[pStart + i] = Math.fma(-size, rectified ? mean / (root(square) + k[5]) : mean,
+                p[pStart + i] = Math.fma(-size, rectified ? mean / (root(square) + epsilon) : mean,
                     decoupled ? old * keep : old);
             }
         }
@@ -93,11 +111,14 @@ final class MomentLoops {
             float[] m = s[0];
             int mStart = sStart[0];
             float keep = 1 - rate * (k[3] * forDecay);
+            float rest1 = k[0];
+            float beta2 = k[1];
+            float rest2 = k[2];
             for (int i = from; i < to; i++) {
                 float gradient = factor * clamp(g[gStart + i], low, high);
-                float u = Math.fma(momentum, m[mStart + i], k[0] * gradient);
-                m[mStart + i] = Math.fma(k[1], m[mStart + i], k[2] * gradient);
-                p[pStart + i] = p[pStart + i] * keep - rate * (u > 0 ? 1 : u < 0 ? -1 : 0);
+                float u = Math.fma(momentum, m[mStart + i], rest1 * gradient);
+                m[mStart + i] = Math.fma(beta2, m[mStart + i], rest2 * gradient);
+                p[pStart + i] = p[pStart + i] * keep - rate * sign(u);
             }
         }
     }
@@ -113,15 +134,21 @@ final class MomentLoops {
             float size = k[1] * forRate;
             float plainSize = k[2] * forRate;
             float decay = k[8] * forDecay;
+            float share = k[0];
+            float restShare = k[3];
+            float correction = k[4];
+            float beta2 = k[5];
+            float rest2 = k[6];
+            float epsilon = k[7];
             for (int i = from; i < to; i++) {
                 float old = p[pStart + i];
                 float difference = w[wStart + i];
                 float gradient = factor * clamp(g[gStart + i], low, high);
-                float square = Math.fma(k[5], v[vStart + i], k[6] * gradient * gradient);
+                float square = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
                 v[vStart + i] = square;
-                float d = Math.fma(decay, old, gradient / (root(square) / k[4] + k[7]));
-                p[pStart + i] = Math.fma(size, d, Math.fma(k[0], difference, old));
-                w[wStart + i] = k[3] * Math.fma(-plainSize, d, difference);
+                float d = Math.fma(decay, old, gradient / (root(square) / correction + epsilon));
+                p[pStart + i] = Math.fma(size, d, Math.fma(share, difference, old));
+                w[wStart + i] = restShare * Math.fma(-plainSize, d, difference);
             }
         }
     }

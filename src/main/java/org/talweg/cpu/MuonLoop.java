@@ -12,10 +12,12 @@ final class MuonLoop extends MeasuredLoop {
     void measure(int from, int to, float factor, float forRate, float forDecay, float[] sums, int at) {
         float rest = 1 - momentum;
         double squares = 0;
+        float momentumWeight = k[9];
+        float gradientWeight = k[10];
         for (int i = from; i < to; i++) {
             float gradient = factor * clamp(g[gStart + i], low, high);
             float m = Math.fma(momentum, s[0][sStart[0] + i], rest * gradient);
-            float u = nesterov ? Math.fma(k[9], m, k[10] * gradient) : m;
+            float u = nesterov ? Math.fma(momentumWeight, m, gradientWeight * gradient) : m;
             s[0][sStart[0] + i] = m;
             s[1][sStart[1] + i] = u;
             squares += (double) u * u;

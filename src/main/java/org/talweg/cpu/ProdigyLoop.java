@@ -6,17 +6,30 @@ import org.talweg.ops.UpdateRule;
 final class ProdigyLoop extends MeasuredLoop {
     @Override
     void measure(int from, int to, float factor, float forRate, float forDecay, float[] sums, int at) {
+        float[] m = s[0];
+        int mStart = sStart[0];
+        float[] v = s[1];
+        int vStart = sStart[1];
+        float[] weighted = s[2];
+        int weightedStart = sStart[2];
+        float[] way = s[3];
+        int wayStart = sStart[3];
+        float d = k[1];
+        float rest1 = k[2];
+        float beta2 = k[3];
+        float rest2 = k[4];
+        float beta3 = k[5];
         float weight = k[6] * forRate;
         double products = 0;
         double sizes = 0;
         for (int i = from; i < to; i++) {
             float gradient = factor * clamp(g[gStart + i], low, high);
-            float h = k[1] * gradient;
-            s[0][sStart[0] + i] = Math.fma(momentum, s[0][sStart[0] + i], k[2] * h);
-            s[1][sStart[1] + i] = Math.fma(k[3], s[1][sStart[1] + i], k[4] * h * h);
-            float sum = Math.fma(k[5], s[2][sStart[2] + i], weight * h);
-            s[2][sStart[2] + i] = sum;
-            products += (double) gradient * s[3][sStart[3] + i];
+            float h = d * gradient;
+            m[mStart + i] = Math.fma(momentum, m[mStart + i], rest1 * h);
+            v[vStart + i] = Math.fma(beta2, v[vStart + i], rest2 * h * h);
+            float sum = Math.fma(beta3, weighted[weightedStart + i], weight * h);
+            weighted[weightedStart + i] = sum;
+            products += (double) gradient * way[wayStart + i];
             sizes += Math.abs(sum);
         }
         sums[at] = (float) products;
@@ -25,15 +38,20 @@ final class ProdigyLoop extends MeasuredLoop {
 
     @Override
     void move(int from, int to, float ratioRate, float rate, float forRate, float forDecay) {
+        float[] m = s[0];
+        int mStart = sStart[0];
+        float[] v = s[1];
+        int vStart = sStart[1];
+        float[] way = s[3];
+        int wayStart = sStart[3];
         float size = k[0] * forRate;
         float decay = k[7] * forDecay;
         float epsilon = k[UpdateRule.Prodigy.SCALAR_EPSILON];
         for (int i = from; i < to; i++) {
             float old = p[pStart + i];
-            float x = size
-                * Math.fma(decay, old, s[0][sStart[0] + i] / ((float) Math.sqrt(s[1][sStart[1] + i]) + epsilon));
+            float x = size * Math.fma(decay, old, m[mStart + i] / ((float) Math.sqrt(v[vStart + i]) + epsilon));
             p[pStart + i] = old - x;
-            s[3][sStart[3] + i] += x;
+            way[wayStart + i] += x;
         }
     }
 }

@@ -44,28 +44,33 @@ final class RootLoops {
             float decay = k[3] * forDecay;
             boolean inside = k[4] != 0;
             boolean nesterov = k[5] != 0;
+            float[] v = s[0];
+            int vStart = sStart[0];
+            float[] m = s[1];
+            int mStart = sStart[1];
+            float[] a = s[hasMomentum ? 2 : 1];
+            int aStart = sStart[hasMomentum ? 2 : 1];
+            float alpha = k[0];
+            float rest = k[1];
+            float epsilon = k[2];
             for (int i = from; i < to; i++) {
                 float old = p[pStart + i];
                 float d = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
-                float w = Math.fma(k[0], s[0][sStart[0] + i], k[1] * d * d);
-                s[0][sStart[0] + i] = w;
+                float w = Math.fma(alpha, v[vStart + i], rest * d * d);
+                v[vStart + i] = w;
                 if (centered) {
-                    w = variance(hasMomentum ? 2 : 1, i, d, w);
+                    float mean = Math.fma(alpha, a[aStart + i], rest * d);
+                    a[aStart + i] = mean;
+                    w = Math.max(Math.fma(-mean, mean, w), 0);
                 }
-                d = d / (inside ? root(w + k[2]) : root(w) + k[2]);
+                d = d / (inside ? root(w + epsilon) : root(w) + epsilon);
                 if (hasMomentum) {
-                    float b = Math.fma(momentum, s[1][sStart[1] + i], d);
-                    s[1][sStart[1] + i] = b;
+                    float b = Math.fma(momentum, m[mStart + i], d);
+                    m[mStart + i] = b;
                     d = nesterov ? Math.fma(momentum, b, d) : b;
                 }
                 p[pStart + i] = Math.fma(-rate, d, old);
             }
-        }
-
-        private float variance(int mean, int i, float gradient, float square) {
-            float a = Math.fma(k[0], s[mean][sStart[mean] + i], k[1] * gradient);
-            s[mean][sStart[mean] + i] = a;
-            return Math.max(Math.fma(-a, a, square), 0);
         }
     }
 

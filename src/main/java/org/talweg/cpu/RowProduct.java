@@ -11,6 +11,8 @@ package org.talweg.cpu;
 abstract class RowProduct implements Parallel.Body {
     private static final int DEPTH = 64;
     private static final int COLUMNS = 512;
+    /** Most columns of a result that are summed one by one. */
+    private static final int NARROW = 4;
 
     private static final class Scratch {
         final float[][] panel = new float[DEPTH][COLUMNS];
@@ -81,6 +83,8 @@ abstract class RowProduct implements Parallel.Body {
             NativeProducts.multiply(transposeA, transposeB, to - from, columns, depth, a, aStart + from * aRow,
                 transposeA ? aColumn : Math.max(aRow, depth), b, bStart,
                 transposeB ? bColumn : Math.max(bRow, columns), c, row(from), columns);
+        } else if (columns <= NARROW && aColumn == 1 && bRow == 1) {
+            multiplyNarrow(from, to);
         } else {
             multiply(part, from, to);
         }
@@ -88,6 +92,34 @@ abstract class RowProduct implements Parallel.Body {
         for (int m = from; m < to; m++) {
             finish(m);
         }
+    }
+
+    /** Both operands lie along k: a panel would be longer in the packing than in the use. */
+    private void multiplyNarrow(int from, int to) {
+        for (int m = from; m < to; m++) {
+            for (int n = 0; n < columns; n++) {
+                c[row(m) + n] += dot(a, aStart + m * aRow, b, bStart + n * bColumn, depth);
+            }
+        }
+    }
+
+    /** Four sums, because one would wait for each addition to finish before the next. */
+    private static float dot(float[] x, int xStart, float[] y, int yStart, int length) {
+        float s0 = 0;
+        float s1 = 0;
+        float s2 = 0;
+        float s3 = 0;
+        int i = 0;
+        for (; i + 4 <= length; i += 4) {
+            s0 = Math.fma(x[xStart + i], y[yStart + i], s0);
+            s1 = Math.fma(x[xStart + i + 1], y[yStart + i + 1], s1);
+            s2 = Math.fma(x[xStart + i + 2], y[yStart + i + 2], s2);
+            s3 = Math.fma(x[xStart + i + 3], y[yStart + i + 3], s3);
+        }
+        for (; i < length; i++) {
+            s0 = Math.fma(x[xStart + i], y[yStart + i], s0);
+        }
+        return s0 + s1 + (s2 + s3);
     }
 
     private void multiply(int part, int from, int to) {

@@ -177,7 +177,7 @@ final class Experiment {
             }
             before = units;
         }
-        Model model = builder.dense(outputs()).build(on);
+        Model model = LossChoices.output(builder, outputs(), loss, all).build(on);
         model.setScaler(scaler);
         return model;
     }

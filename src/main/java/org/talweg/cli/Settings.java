@@ -80,6 +80,20 @@ final class Settings {
         return (float) number(key);
     }
 
+    /** Numbers with strokes between them. */
+    float[] singles(String key) {
+        String[] parts = text(key).split("/", -1);
+        float[] numbers = new float[parts.length];
+        try {
+            for (int i = 0; i < parts.length; i++) {
+                numbers[i] = Float.parseFloat(parts[i]);
+            }
+        } catch (NumberFormatException e) {
+            throw bad(key, "numbers with strokes between them, as 1/2/0.5");
+        }
+        return numbers;
+    }
+
     int integer(String key) {
         long value = whole(key);
         if (value != (int) value) {

@@ -1,72 +1,17 @@
 package org.talweg.nn;
 
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.function.Supplier;
-import java.util.stream.Collectors;
 import org.talweg.ops.ElementwiseLoss;
 import org.talweg.ops.ElementwiseLoss.Formula;
-import org.talweg.tape.Loss;
 
 /**
- * The losses, by method and by the name they have on the command line. All are means over rows and columns unless
- * {@link Reduction} says otherwise; formulas in {@link org.talweg.ops.CrossEntropy} and {@link ElementwiseLoss}.
+ * The losses. All are means over rows and columns unless {@link Reduction} says
+ * otherwise; formulas in {@link org.talweg.ops.CrossEntropy} and {@link ElementwiseLoss}.
  */
 public final class Losses {
     /** PyTorch's, which keeps the logarithm of a rate of 0 finite. */
     private static final float POISSON_EPSILON = 1e-8f;
 
-    private record Entry(String description, Supplier<Loss> defaults) {
-    }
-
-    private static final Map<String, Entry> BY_NAME = new LinkedHashMap<>();
-
-    static {
-        add("squared_error", "for numbers: the squared difference (mean: MSE)", Losses::squaredError);
-        add("absolute_error", "for numbers with outliers: the absolute difference (mean: MAE)", Losses::absoluteError);
-        add("huber", "for numbers with outliers: squared within 1, linear beyond", () -> huber(1));
-        add("smooth_l1", "as huber, divided by its threshold of 1", () -> smoothL1(1));
-        add("log_cosh", "for numbers with outliers: a smooth form between squared and absolute", Losses::logCosh);
-        add("softmax_cross_entropy", "for one of several classes; the model gives logits", Losses::softmaxCrossEntropy);
-        add("nll", "for one of several classes; the model gives log-probabilities", Losses::nll);
-        add("binary_cross_entropy", "for yes or no; the model gives logits", Losses::binaryCrossEntropyWithLogits);
-        add("binary_cross_entropy_probabilities", "for yes or no; the model gives probabilities",
-            Losses::binaryCrossEntropyOnProbabilities);
-        add("hinge", "for yes or no with a margin of 1, as support vector machines have it", Losses::hinge);
-        add("squared_hinge", "hinge, squared", Losses::squaredHinge);
-        add("hinge_embedding", "for like or unlike; the model gives a distance, unlike is kept 1 away",
-            () -> hingeEmbedding(1));
-        add("kl_divergence", "for probabilities; the model gives log-probabilities", Losses::klDivergence);
-        add("poisson", "for counts; the model gives the logarithm of the rate", Losses::poisson);
-        add("focal", "for rare yes among no (alpha 0.25, gamma 2); the model gives logits", () -> focal(0.25f, 2));
-    }
-
     private Losses() {
-    }
-
-    private static void add(String name, String description, Supplier<Loss> defaults) {
-        BY_NAME.put(name, new Entry(description, defaults));
-    }
-
-    /** The names of {@link #byName}, in the order of this page. */
-    public static List<String> names() {
-        return List.copyOf(BY_NAME.keySet());
-    }
-
-    /**
-     * A loss with its usual parameters.
-     *
-     * @throws IllegalArgumentException if there is none of this name; lists all of them with a line each
-     */
-    public static Loss byName(String name) {
-        Entry entry = BY_NAME.get(name);
-        if (entry == null) {
-            throw new IllegalArgumentException("there is no loss '" + name + "'; choose one of\n" + BY_NAME.entrySet()
-                .stream().map(e -> String.format("  %-35s %s", e.getKey(), e.getValue().description()))
-                .collect(Collectors.joining("\n")));
-        }
-        return entry.defaults().get();
     }
 
     /** For numbers: (p − t)². */

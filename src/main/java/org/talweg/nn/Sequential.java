@@ -126,6 +126,11 @@ public record Sequential(Shape inputShape, long seed, Precision precision, List<
             return layer(new Softmax(false));
         }
 
+        /** The logarithm of {@link #softmax}: log-probabilities, for {@link Losses#nll} and a divergence. */
+        public Builder logSoftmax() {
+            return layer(new Softmax(true));
+        }
+
         /** @param rate of values dropped in training */
         public Builder dropout(float rate) {
             return layer(new Dropout(rate));

@@ -22,23 +22,6 @@ import org.talweg.train.Evaluation;
 class LossesTest {
 
     @Test
-    void everyNameGivesALossOfThatName() {
-        assertEquals(15, Losses.names().size());
-        for (String name : Losses.names()) {
-            assertEquals(name, Losses.byName(name).name());
-        }
-    }
-
-    @Test
-    void anUnknownNameListsAllWithALineEach() {
-        String message = assertThrows(IllegalArgumentException.class, () -> Losses.byName("mse")).getMessage();
-        assertTrue(message.startsWith("there is no loss 'mse'; choose one of\n"), message);
-        assertEquals(Losses.names(),
-            message.lines().skip(1).map(line -> line.strip().split(" +")[0]).toList());
-        assertTrue(message.lines().skip(1).allMatch(line -> line.strip().split(" +").length > 2), message);
-    }
-
-    @Test
     void settingsGiveANewLoss() {
         ClassLoss plain = Losses.softmaxCrossEntropy();
         Shape three = Shape.of(3);

@@ -1,6 +1,7 @@
 // Initialisation, contexts, and each thread's stack of current ones.
 #include <algorithm>
 
+#include "../check/switches.hpp"
 #include "calls.hpp"
 #include "device.hpp"
 
@@ -72,6 +73,7 @@ void destroy(const std::shared_ptr<Context>& context) {
   drop_links(*context);
   context->captures.clear();
   for (const auto& other : contexts.all()) DeviceMemory::unlink(context->memory, other->memory);
+  if (check::on(check::kLeaks)) note_leaks(context->memory->leaks());
   context->memory->release_all();
   context->progress.notify_all();
   const auto left = contexts.all();

@@ -14,7 +14,10 @@ struct Checked {
 
 int holds(void* memory, uint64_t address, uint64_t bytes) {
   Checked& checked = *static_cast<Checked*>(memory);
-  if (memory_that_holds(checked.context, address, bytes) != nullptr) return 1;
+  if (const auto memory = memory_that_holds(checked.context, address, bytes)) {
+    memory->mark_written(address, bytes);  // it may be a result; which, nobody says
+    return 1;
+  }
   if (checked.missing.empty()) checked.missing = checked.context.memory->describe(address, bytes);
   return 0;
 }

@@ -1,6 +1,7 @@
 // The native methods of org.talweg.cuda.SoftwareDriver.
 #include <jni.h>
 
+#include "../check/switches.hpp"
 #include "../exec/decode.hpp"
 #include "../exec/launch.hpp"
 #include "monitor.hpp"
@@ -50,7 +51,13 @@ TALWEG_JAVA(jstring, opcodeNames)(JNIEnv* env, jclass) {
 
 TALWEG_JAVA(void, setThreads)(JNIEnv*, jclass, jint threads) { talweg::exec::settings().threads = threads; }
 
-TALWEG_JAVA(void, setCheckBounds)(JNIEnv*, jclass, jboolean on) { talweg::exec::settings().check_bounds = on != 0; }
+TALWEG_JAVA(void, setChecks)(JNIEnv*, jclass, jint bits) {
+  talweg::check::switches() = static_cast<uint32_t>(bits);
+}
+
+TALWEG_JAVA(jint, checkBits)(JNIEnv*, jclass) { return static_cast<jint>(talweg::check::switches()); }
+
+TALWEG_JAVA(jstring, leakLines)(JNIEnv* env, jclass) { return env->NewStringUTF(take_leaks().c_str()); }
 
 TALWEG_JAVA(void, setMemory)(JNIEnv*, jclass, jlong bytes) { set_memory_capacity(static_cast<uint64_t>(bytes)); }
 

@@ -22,6 +22,10 @@ std::string& report() {
   static auto& text = *new std::string;
   return text;
 }
+std::string& leaks() {
+  static auto& text = *new std::string;
+  return text;
+}
 constexpr const char* kFaultNames[] = {"allocation", "launch", "copy", "device"};
 constexpr int kFaults = 4;
 
@@ -115,6 +119,16 @@ void set_report(const std::string& text) {
 std::string take_report() {
   std::lock_guard lock(mutex);
   return std::exchange(report(), {});
+}
+
+void note_leaks(const std::string& lines) {
+  std::lock_guard lock(mutex);
+  leaks() += lines;
+}
+
+std::string take_leaks() {
+  std::lock_guard lock(mutex);
+  return std::exchange(leaks(), {});
 }
 
 void order_fault(Fault fault, int nth) { calls_until(fault) = nth; }

@@ -22,6 +22,10 @@ void reset_driver_counters();
 void set_report(const std::string& report);
 std::string take_report();
 
+// Lines of what was still allocated in contexts that were destroyed.
+void note_leaks(const std::string& lines);
+std::string take_leaks();
+
 // Numbers as the ordinals of SoftwareDriver.Fault.
 // TALWEG_SOFTWARE_FAULT orders some from the start: "allocation:3,copy:1".
 enum class Fault : int { kAllocation = 0, kLaunch = 1, kCopy = 2, kDevice = 3 };

@@ -112,6 +112,13 @@ CUresult Transfer::run(Context& context) const {
     for (uint64_t y = 0; y < (is_dense ? 1 : box.height); ++y) {
       std::memmove(reinterpret_cast<void*>(to.address + z * to.slice + y * to.pitch),
                    reinterpret_cast<const void*>(from.address + z * from.slice + y * from.pitch), row);
+      if (destination == nullptr) continue;
+      const uint64_t written = to.address + z * to.slice + y * to.pitch;
+      if (source == destination) {
+        destination->copy_written(written, from.address + z * from.slice + y * from.pitch, row);
+      } else {
+        destination->mark_written(written, row);
+      }
     }
   }
   return CUDA_SUCCESS;
@@ -135,6 +142,7 @@ CUresult Fill::run(Context& context) const {
       case 2: fill_row<uint16_t>(row, value, width); break;
       default: fill_row<uint32_t>(row, value, width); break;
     }
+    if (memory != nullptr) memory->mark_written(row, width * element_bytes);
   }
   return CUDA_SUCCESS;
 }

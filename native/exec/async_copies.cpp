@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../check/block_checker.hpp"
 #include "lanes.hpp"
 
 namespace talweg::exec {
@@ -13,6 +14,7 @@ void AsyncCopies::complete(Due due) {
   for (auto copy = rest; copy != pending_.end(); ++copy) {
     std::memcpy(copy->destination, copy->source, copy->bytes);
     std::memset(copy->destination + copy->bytes, 0, copy->size - copy->bytes);
+    if (checker_ != nullptr) checker_->copy_arrives(warp_, copy->lane, copy->destination, copy->size);
   }
   pending_.erase(rest, pending_.end());
 }

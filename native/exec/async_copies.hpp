@@ -7,10 +7,18 @@
 #include <cstdint>
 #include <vector>
 
+namespace talweg::check {
+class BlockChecker;
+}
+
 namespace talweg::exec {
 
 class AsyncCopies {
  public:
+  void checked_by(check::BlockChecker* checker, uint32_t warp) {
+    checker_ = checker;
+    warp_ = warp;
+  }
   // `bytes` from the source, then zeros up to `size`.
   void begin(int lane, std::byte* destination, const std::byte* source, uint32_t bytes, uint32_t size) {
     pending_.push_back({destination, source, bytes, size, lane, committed_[static_cast<size_t>(lane)]});
@@ -32,6 +40,8 @@ class AsyncCopies {
   template <class Due>
   void complete(Due due);
 
+  check::BlockChecker* checker_ = nullptr;
+  uint32_t warp_ = 0;
   std::vector<Copy> pending_;
   std::array<uint32_t, 32> committed_{};  // groups so far, by lane
 };

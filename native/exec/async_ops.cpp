@@ -1,4 +1,5 @@
 // cp.async and mbarrier (PTX ISA, "Asynchronous Copy" and "mbarrier").
+#include "../check/block_checker.hpp"
 #include "block.hpp"
 #include "lanes.hpp"
 #include "memory_ops.hpp"
@@ -60,6 +61,8 @@ const Instr* begin_copy(Warp& warp, const Instr& in) {
   for_each_lane(active, [&](int i) {
     warp.copies.begin(i, host_of(located, i, in.flags), reinterpret_cast<const std::byte*>(source[i] + offset),
                       (ignored >> i & 1) != 0 ? 0 : bytes[i], in.flags);
+    check::BlockChecker* checker = warp.block->checker();
+    if (checker != nullptr) checker->copy_begins(warp, in, i, host_of(located, i, in.flags), in.flags);
   });
   return &in + 2;
 }
@@ -159,7 +162,7 @@ const Instr* on_barrier(Warp& warp, const Instr& in) {
   const uint32_t active = active_lanes(warp, in);
   if (active == 0) return &in + 1;
   Located located;
-  locate(warp, in, in.kind, active, 8, Access::kAtomic, located);
+  locate(warp, in, in.kind, active, 8, kOperation == On::kInit ? Access::kWrite : Access::kAtomic, located);
   if (located.shape == Shape::kFault) return stop();
   const uint32_t* b = slot<uint32_t>(warp, in.b);
   const uint64_t* state = slot<uint64_t>(warp, in.b);
@@ -168,6 +171,10 @@ const Instr* on_barrier(Warp& warp, const Instr& in) {
   for_each_lane(active, [&](int i) {
     std::byte* host = host_of(located, i, 8);
     uint64_t* word = reinterpret_cast<uint64_t*>(host);
+    if (kOperation == On::kCopiesArrive || kOperation == On::kCopiesArriveCounted) warp.copies.wait_all(1u << i);
+    if (kOperation != On::kTestState && kOperation != On::kTestParity && warp.block->checker() != nullptr) {
+      warp.block->checker()->mbarrier_arrives(warp, host);
+    }
     switch (kOperation) {
       case On::kInit: {
         Barrier barrier{};
@@ -185,7 +192,6 @@ const Instr* on_barrier(Warp& warp, const Instr& in) {
         break;
       case On::kCopiesArrive:  // adds an arrival to the phase, and arrives when the copies are done: now
       case On::kCopiesArriveCounted:
-        warp.copies.wait_all(1u << i);
         if (kOperation == On::kCopiesArriveCounted) update(host, [](Barrier& barrier) { arrive(barrier, 1); });
         break;
       case On::kTestState: {
@@ -200,6 +206,12 @@ const Instr* on_barrier(Warp& warp, const Instr& in) {
       }
     }
   });
+  check::BlockChecker* checker = warp.block->checker();
+  if (checker != nullptr) {
+    for_each_lane(active, [&](int i) {
+      if ((done >> i & 1) != 0) checker->mbarrier_waited(warp, host_of(located, i, 8));
+    });
+  }
   if (kOperation == On::kTestState || kOperation == On::kTestParity) {
     write_predicate(warp, in.dst, active, done);
     warp.likely_spin();

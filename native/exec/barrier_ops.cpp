@@ -1,6 +1,7 @@
 // bar, barrier, membar and fence (PTX ISA, "Parallel Synchronization and Communication Instructions").
 #include <atomic>
 
+#include "../check/block_checker.hpp"
 #include "block.hpp"
 #include "decode.hpp"
 #include "lanes.hpp"
@@ -9,13 +10,15 @@
 namespace talweg::exec {
 namespace {
 
+constexpr uint8_t kNegated = 1;
+
 // a: barrier, b: threads or 0, c: predicate of a reduction (flags: negated); imm: the reduction.
 template <bool kWaits>
 const Instr* barrier(Warp& warp, const Instr& in) {
   const uint32_t active = active_lanes(warp, in);
   if (active == 0) return &in + 1;
   const uint32_t *indices = slot<uint32_t>(warp, in.a), *counts = slot<uint32_t>(warp, in.b);
-  const uint32_t holds = predicate(warp, in.c) ^ (in.flags != 0 ? kAllLanes : 0);
+  const uint32_t holds = predicate(warp, in.c) ^ ((in.flags & kNegated) != 0 ? kAllLanes : 0);
   // Lanes may name barriers of their own.
   struct Arrival {
     uint32_t index, expected, lanes;
@@ -42,6 +45,9 @@ const Instr* barrier(Warp& warp, const Instr& in) {
     warp.go_on(&in + 1);
   }
   for (int i = 0; i < count; i++) {
+    if (!kWaits && warp.block->checker() != nullptr) {
+      warp.block->checker()->barrier_released(arrivals[i].index, warp);
+    }
     warp.block->arrive(static_cast<int>(arrivals[i].index), warp, arrivals[i].lanes, arrivals[i].expected, holds);
   }
   return kWaits ? stop() : &in + 1;
@@ -52,13 +58,15 @@ const Instr* fence(Warp&, const Instr& in) {
   return &in + 1;
 }
 
-void emit_barrier(Decoder& d, bool waits, Slot index, Slot threads) {
-  d.emit(waits ? &barrier<true> : &barrier<false>, 0, index, threads, d.constants().all_lanes());
+void emit_barrier(Decoder& d, bool waits, bool aligned, Slot index, Slot threads) {
+  d.emit(waits ? &barrier<true> : &barrier<false>, 0, index, threads, d.constants().all_lanes()).flags =
+      aligned ? kAlignedBarrier : 0;
 }
 
 void decode_bar(Decoder& d) {
   if (d.take(".warp")) return decode_warp_barrier(d);
-  d.ignore({".cta", ".aligned"});
+  const bool aligned = d.take(".aligned") || d.opcode() == "bar";
+  d.ignore({".cta"});
   const Slot zero = d.constant(Type::kU32, 0);
   if (d.take(".red")) {
     const int fold = d.take_one_of({".popc", ".and", ".or"});
@@ -69,14 +77,14 @@ void decode_bar(Decoder& d) {
     const Operand& value = d.operand(d.operand_count() - 1);
     const Slot threads = d.operand_count() == 4 ? d.read(2, Type::kU32) : zero;
     Instr& instr = d.emit(&barrier<true>, d.write(0, type), d.read(1, Type::kU32), threads, d.read_predicate(value));
-    instr.flags = value.negated;
+    instr.flags = (value.negated ? kNegated : 0) | (aligned ? kAlignedBarrier : 0);
     instr.imm = static_cast<uint64_t>(fold == 0 ? Reduction::kCount : fold == 1 ? Reduction::kAll : Reduction::kAny);
     return;
   }
   const int form = d.take_one_of({".sync", ".arrive"});
   if (form < 0) d.fail("'" + std::string(d.opcode()) + "' needs .sync, .arrive, .red or .warp.sync");
   d.expect_operands(1, 2);
-  emit_barrier(d, form == 0, d.read(0, Type::kU32), d.operand_count() == 2 ? d.read(1, Type::kU32) : zero);
+  emit_barrier(d, form == 0, aligned, d.read(0, Type::kU32), d.operand_count() == 2 ? d.read(1, Type::kU32) : zero);
 }
 
 void decode_membar(Decoder& d) {

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <sstream>
 
+#include "../check/block_checker.hpp"
 #include "lanes.hpp"
 
 namespace talweg::exec {
@@ -54,8 +55,12 @@ Block::Block(Launch& launch) : launch_(launch) {
   const size_t special_bytes = kSpecialCount * kSlotBytes32;
   const size_t local_bytes = static_cast<size_t>(launch.function.stack_bytes) * kLanes;
   memory_ = AlignedBuffer(warps * (frame_bytes + special_bytes) + launch.shared_bytes);
-  local_ = AlignedBuffer(warps * local_bytes);
+  local_bytes_ = warps * local_bytes;
+  local_ = AlignedBuffer(local_bytes_);
   shared_ = memory_.data() + warps * (frame_bytes + special_bytes);
+  if ((launch.checks & (check::kUninitialised | check::kRaces | check::kBarriers)) != 0) {
+    checker_ = std::make_unique<check::BlockChecker>(*this, launch.checks, local_.data(), local_bytes_);
+  }
   warps_.resize(warps);
   for (uint32_t w = 0; w < warps; w++) {
     std::byte* registers = memory_.data() + w * (frame_bytes + special_bytes);
@@ -92,6 +97,8 @@ Block::Block(Launch& launch) : launch_(launch) {
   }
 }
 
+Block::~Block() = default;
+
 void Block::start(uint64_t index) {
   const LaunchRequest& request = launch_.request;
   ctaid_[0] = static_cast<uint32_t>(index % request.grid[0]);
@@ -100,6 +107,7 @@ void Block::start(uint64_t index) {
   if (seeded()) random_.seed(launch_.seed * 0x9e3779b97f4a7c15u + index);
   std::memset(shared_, kSharedPoison, launch_.shared_bytes);
   barriers_ = {};
+  if (checker_ != nullptr) checker_->begin();
   const Instr* entry = launch_.program.code.data() + launch_.function.first;
   for (Warp& warp : warps_) {
     for (int d = 0; d < 3; d++) fill(warp.bases[kSpecials], static_cast<Special>(kCtaidX + d), ctaid_[d]);
@@ -181,6 +189,11 @@ void Block::complete_if_full(int index) {
     }
   }
   if (count < barrier.expected) return;
+  if (checker_ != nullptr &&
+      !checker_->barrier_completes(static_cast<uint32_t>(index), warps_, barrier.arrived.data(),
+                                   barrier.expected == 0)) {
+    return;
+  }
   const uint32_t popc = barrier.true_count;
   const bool all = barrier.false_count == 0;
   barrier = {};
@@ -211,9 +224,9 @@ std::string Block::block_name() const {
   return out.str();
 }
 
-std::string Block::thread_name(const Warp& warp, int lane) const {
+std::string Block::thread_name(uint32_t warp, int lane) const {
   const uint32_t* size = launch_.request.block;
-  const uint32_t thread = warp.index() * kLanes + static_cast<uint32_t>(lane);
+  const uint32_t thread = warp * kLanes + static_cast<uint32_t>(lane);
   std::ostringstream out;
   out << "thread (" << thread % size[0] << ',' << thread / size[0] % size[1] << ',' << thread / size[0] / size[1]
       << ')';
@@ -222,7 +235,7 @@ std::string Block::thread_name(const Warp& warp, int lane) const {
 
 const Instr* Block::fault(Warp& warp, const Instr& instr, int lane, Status status, const std::string& what) {
   launch_.fail(status, "kernel '" + launch_.function.name + "' at " + where(instr) + ": " + block_name() + ", " +
-                           thread_name(warp, lane) + ": " + what);
+                           thread_name(warp.index(), lane) + ": " + what);
   return stop();
 }
 
@@ -260,7 +273,7 @@ void Block::report_deadlock() {
          << " threads wait here";
   }
   if (elsewhere != nullptr) {
-    what << "; " << thread_name(*elsewhere->warp, __builtin_ctz(elsewhere->mask)) << " waits at "
+    what << "; " << thread_name(elsewhere->warp->index(), __builtin_ctz(elsewhere->mask)) << " waits at "
          << where(*elsewhere->instr);
   }
   fault(*first.warp, *first.instr, __builtin_ctz(first.mask), Status::kLaunchFailed, what.str());

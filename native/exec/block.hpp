@@ -9,9 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "../check/switches.hpp"
 #include "launch.hpp"
 #include "program.hpp"
 #include "warp.hpp"
+
+namespace talweg::check {
+class BlockChecker;
+}
 
 namespace talweg::exec {
 
@@ -30,6 +35,7 @@ struct Launch {
   uint64_t approximation_seed = 0;
   uint64_t grid_workspace = 0;  // of cooperative launches: a size and the counter of the grid-wide barrier
   bool truncating_mma = false;
+  uint32_t checks = 0;  // of check::Check
   bool check_bounds = true;
 
   std::atomic<bool> failed{false};
@@ -42,6 +48,7 @@ struct Launch {
 // The bounds of the allocation that a memory instruction last touched.
 struct Remembered {
   uint64_t base = 0, end = 0;
+  check::WrittenBytes* written = nullptr;  // null: nobody tracks it
 };
 
 // What bar.red folds over the threads at the barrier; Instr::imm of barrier instructions.
@@ -52,6 +59,7 @@ class Block {
   enum class Outcome { kFinished, kYielded, kFailed };
 
   explicit Block(Launch& launch);
+  ~Block();
   void start(uint64_t index);
   // `remembered` belongs to the thread that runs the block.
   Outcome run(std::vector<Remembered>& remembered);
@@ -59,10 +67,12 @@ class Block {
   Launch& launch() { return launch_; }
   const Launch& launch() const { return launch_; }
   std::byte* shared() const { return shared_; }
+  bool is_local(const std::byte* host) const { return static_cast<size_t>(host - local_.data()) < local_bytes_; }
   uint32_t shared_bytes() const { return launch_.shared_bytes; }
   const uint8_t* parameters() const { return launch_.request.parameters; }
   Remembered& remembered(int32_t index) { return (*remembered_)[static_cast<size_t>(index)]; }
   std::mt19937_64& random() { return random_; }
+  check::BlockChecker* checker() const { return checker_.get(); }  // null if nothing is to be checked
   bool seeded() const { return launch_.seed != 0; }
 
   void count(uint64_t instructions, uint64_t lanes) {
@@ -78,7 +88,7 @@ class Block {
   // Ends the launch with a report that names kernel, source line, block and thread.
   const Instr* fault(Warp& warp, const Instr& instr, int lane, Status status, const std::string& what);
   std::string where(const Instr& instr) const;
-  std::string thread_name(const Warp& warp, int lane) const;
+  std::string thread_name(uint32_t warp, int lane) const;
 
  private:
   struct Barrier {
@@ -95,9 +105,11 @@ class Block {
   Launch& launch_;
   AlignedBuffer memory_;
   AlignedBuffer local_;
+  size_t local_bytes_ = 0;
   std::byte* shared_ = nullptr;
   std::vector<Warp> warps_;
   std::array<Barrier, 16> barriers_;
+  std::unique_ptr<check::BlockChecker> checker_;
   std::vector<Remembered>* remembered_ = nullptr;
   std::mt19937_64 random_;
   uint32_t ctaid_[3] = {};

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "../check/block_checker.hpp"
 #include "block.hpp"
 #include "lanes.hpp"
 #include "memory_access.hpp"
@@ -26,7 +27,9 @@ template <class T>
 void give(Warp& warp, const Instr& in, int lane, T value) {
   const Call& call = warp.block->launch().program.calls[in.imm];
   if (!call.results.empty()) {
-    std::memcpy(warp.local_memory(lane) + warp.local_base(lane) + call.results[0], &value, sizeof value);
+    std::byte* result = warp.local_memory(lane) + warp.local_base(lane) + call.results[0];
+    std::memcpy(result, &value, sizeof value);
+    if (warp.block->checker() != nullptr) warp.block->checker()->frame_written(result, sizeof value);
   }
 }
 

@@ -1,6 +1,7 @@
 // Branches, calls, returns and exits (PTX ISA, "Control Flow Instructions").
 #include "control_flow.hpp"
 
+#include "../check/block_checker.hpp"
 #include "block.hpp"
 #include "builtins.hpp"
 #include "decode.hpp"
@@ -63,7 +64,13 @@ const Instr* enter_function(Warp& warp, const Instr& in, uint32_t lanes, const p
                                    " bytes of local memory allow");
     }
     std::byte* frame = frame_memory(warp, lane);
+    check::BlockChecker* checker = warp.block->checker();
+    if (checker != nullptr) checker->frame_entered(frame + caller_bytes, callee.local_bytes);
     for (size_t i = 0; i < call.arguments.size(); i++) {
+      if (checker != nullptr) {
+        checker->frame_copied(frame + caller_bytes + callee.parameter_offsets[i], frame + call.arguments[i],
+                              callee.parameter_bytes[i]);
+      }
       std::memcpy(frame + caller_bytes + callee.parameter_offsets[i], frame + call.arguments[i],
                   callee.parameter_bytes[i]);
     }
@@ -121,7 +128,12 @@ const Instr* return_to_caller(Warp& warp, const Instr& in) {
       if (warp.caller(lane) != caller) return;
       same |= 1u << lane;
       std::byte* frame = frame_memory(warp, lane);
+      check::BlockChecker* checker = warp.block->checker();
       for (size_t i = 0; i < call.results.size(); i++) {
+        if (checker != nullptr) {
+          checker->frame_copied(frame - caller_bytes + call.results[i], frame + callee.result_offsets[i],
+                                callee.result_bytes[i]);
+        }
         std::memcpy(frame - caller_bytes + call.results[i], frame + callee.result_offsets[i], callee.result_bytes[i]);
       }
     });

@@ -141,7 +141,9 @@ class GridWorkspace {
   GridWorkspace(DeviceMemory& memory, bool needed) : memory_(memory) {
     if (!needed) return;
     address_ = memory.allocate(kBytes, "grid workspace");
-    if (address_ != 0) std::memset(reinterpret_cast<void*>(address_), 0, kBytes);
+    if (address_ == 0) return;
+    std::memset(reinterpret_cast<void*>(address_), 0, kBytes);
+    memory.mark_written(address_, kBytes);
   }
   ~GridWorkspace() {
     if (address_ != 0) memory_.release(address_);
@@ -182,7 +184,8 @@ LaunchResult launch(const LaunchRequest& request, DeviceMemory& memory) {
   }
   state.grid_workspace = workspace.address();
   state.truncating_mma = settings().truncating_mma;
-  state.check_bounds = settings().check_bounds;
+  state.checks = check::switches();
+  state.check_bounds = (state.checks & check::kBounds) != 0;
   counters().launches.fetch_add(1, std::memory_order_relaxed);
 
   int workers = settings().threads;

@@ -24,7 +24,6 @@ struct Settings {
   std::atomic<uint64_t> schedule_seed{0};  // 0: blocks and warps in order; else seeded shuffling and warp splitting
   std::atomic<uint64_t> approximation_seed{0};  // 0: best effort; else errors within the documented bounds
   std::atomic<bool> truncating_mma{false};      // products of mma aligned and cut as tensor cores do, or summed exactly
-  std::atomic<bool> check_bounds{true};
   std::atomic<int> threads{0};             // 0: as many as the CPU has
 };
 Settings& settings();

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <sstream>
 
+#include "../check/block_checker.hpp"
+
 namespace talweg::exec {
 namespace {
 
@@ -31,15 +33,13 @@ void misaligned(Warp& warp, const Instr& in, int lane, uint64_t address, uint32_
          "not a multiple of " + std::to_string(bytes));
 }
 
-// Whether [address, address + bytes) lies in one allocation, which is then remembered.
+// Whether [address, address + bytes) lies in one allocation.
 bool inside(Block& block, const Instr& in, uint64_t address, uint64_t bytes) {
-  Remembered& remembered = block.remembered(in.jump);
-  if (address - remembered.base < remembered.end - remembered.base && bytes <= remembered.end - address) return true;
+  const Remembered& last = block.remembered(in.jump);
+  if (address - last.base < last.end - last.base && bytes <= last.end - address) return true;
   if (!block.launch().check_bounds) return true;
-  const Allocation* allocation = block.launch().memory.find(address);
-  if (allocation == nullptr) return false;
-  remembered = {allocation->base, allocation->base + allocation->size};
-  return bytes <= remembered.end - address;
+  const Remembered* remembered = remember(block, in, address);
+  return remembered != nullptr && bytes <= remembered->end - address;
 }
 
 struct Extent {
@@ -137,9 +137,7 @@ std::byte* resolve_generic(Warp& warp, const Instr& in, int lane, uint64_t addre
   }
 }
 
-}  // namespace
-
-void locate_global(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access, Located& located) {
+void find_global(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access, Located& located) {
   const uint64_t* address = slot<uint64_t>(warp, in.a);
   if (active == kAllLanes && is_row(address, bytes)) {
     const uint64_t base = address[0] + in.imm;
@@ -166,7 +164,7 @@ void locate_global(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes,
   });
 }
 
-void locate_shared(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access, Located& located) {
+void find_shared(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access, Located& located) {
   const uint32_t* address = slot<uint32_t>(warp, in.a);
   const uint32_t offset = static_cast<uint32_t>(in.imm);
   std::byte* shared = warp.block->shared();
@@ -192,51 +190,89 @@ void locate_shared(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes,
   });
 }
 
-void locate(Warp& warp, const Instr& in, AddressKind kind, uint32_t active, uint32_t bytes, Access access,
+// The region of what was found; kOther where lanes may differ.
+Region find(Warp& warp, const Instr& in, AddressKind kind, uint32_t active, uint32_t bytes, Access access,
             Located& located) {
   const uint64_t* wide = slot<uint64_t>(warp, in.a);
   const uint32_t* narrow = slot<uint32_t>(warp, in.a);
   switch (kind) {
     case AddressKind::kGlobal:
-      locate_global(warp, in, active, bytes, access, located);
-      return;
+      find_global(warp, in, active, bytes, access, located);
+      return Region::kGlobal;
     case AddressKind::kShared32:
-      locate_shared(warp, in, active, bytes, access, located);
-      return;
+      find_shared(warp, in, active, bytes, access, located);
+      return Region::kShared;
     case AddressKind::kGeneric: {
       const Extent extent = extent_of(wide, active);
       if (((extent.low + in.imm) & kWindowMask) == 0 && ((extent.high + in.imm) & kWindowMask) == 0) {
-        locate_global(warp, in, active, bytes, access, located);
-        return;
+        find_global(warp, in, active, bytes, access, located);
+        return Region::kGlobal;
       }
       locate_each(active, located,
                   [&](int lane) { return resolve_generic(warp, in, lane, wide[lane] + in.imm, bytes, access); });
-      return;
+      break;
     }
     case AddressKind::kShared64:
       locate_each(active, located, [&](int lane) {
         return resolve_shared(warp, in, lane, (wide[lane] + in.imm) & ~kWindowMask, bytes, access);
       });
-      return;
+      break;
     case AddressKind::kLocal32:
       locate_each(active, located, [&](int lane) {
         return resolve_local(warp, in, lane, static_cast<uint32_t>(narrow[lane] + in.imm), bytes, access);
       });
-      return;
+      break;
     case AddressKind::kLocal64:
       locate_each(active, located,
                   [&](int lane) { return resolve_local(warp, in, lane, wide[lane] + in.imm, bytes, access); });
-      return;
+      break;
     case AddressKind::kFrame:
       locate_each(active, located, [&](int lane) {
         return resolve_local(warp, in, lane, warp.local_base(lane) + in.imm, bytes, access);
       });
-      return;
+      break;
     case AddressKind::kParameter:
       locate_each(active, located,
                   [&](int lane) { return resolve_parameter(warp, in, lane, wide[lane] + in.imm, bytes, access); });
-      return;
+      break;
   }
+  return Region::kOther;
+}
+
+void watch(Warp& warp, const Instr& in, Region region, uint32_t active, uint32_t bytes, Access access,
+           Located& located) {
+  if (located.shape == Shape::kFault) return;
+  check::BlockChecker* checker = warp.block->checker();
+  if (checker != nullptr && !checker->access(warp, in, region, active, bytes, access, located)) {
+    located.shape = Shape::kFault;
+  }
+}
+
+}  // namespace
+
+void locate_global(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access, Located& located) {
+  find_global(warp, in, active, bytes, access, located);
+  if (warp.watched) watch(warp, in, Region::kGlobal, active, bytes, access, located);
+}
+
+void locate_shared(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access, Located& located) {
+  find_shared(warp, in, active, bytes, access, located);
+  if (warp.watched) watch(warp, in, Region::kShared, active, bytes, access, located);
+}
+
+void locate(Warp& warp, const Instr& in, AddressKind kind, uint32_t active, uint32_t bytes, Access access,
+            Located& located) {
+  const Region region = find(warp, in, kind, active, bytes, access, located);
+  if (warp.watched) watch(warp, in, region, active, bytes, access, located);
+}
+
+const Remembered* remember(Block& block, const Instr& in, uint64_t address) {
+  Remembered& remembered = block.remembered(in.jump);
+  if (address - remembered.base < remembered.end - remembered.base) return &remembered;
+  const Allocation* allocation = block.launch().memory.find(address);
+  if (allocation == nullptr) return nullptr;
+  remembered = {allocation->base, allocation->base + allocation->size, allocation->written};
+  return &remembered;
 }
 
 std::byte* host_address(Warp& warp, int lane, uint64_t address, uint64_t bytes) {

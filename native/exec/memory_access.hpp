@@ -7,6 +7,11 @@
 namespace talweg::exec {
 
 enum class Access : uint8_t { kRead, kWrite, kAtomic };
+enum class Region : uint8_t { kGlobal, kShared, kOther };
+
+// Instr::access of loads and stores: elements of the vector, whether the registers have 64 bits, and whether the access
+// is volatile or stronger.
+inline constexpr uint8_t kVectorSize = 7, kWideWords = 8, kStrong = 16;
 
 // How the lanes' accesses lie in memory.
 enum class Shape : uint8_t {
@@ -27,6 +32,9 @@ void locate_global(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes,
 void locate_shared(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access, Located& located);
 void locate(Warp& warp, const Instr& in, AddressKind kind, uint32_t active, uint32_t bytes, Access access,
             Located& located);
+
+// The allocation that holds the address, remembered for the instruction, or null.
+const Remembered* remember(Block& block, const Instr& in, uint64_t address);
 
 // A generic address of one lane, or null if it is out of bounds.
 std::byte* host_address(Warp& warp, int lane, uint64_t address, uint64_t bytes);

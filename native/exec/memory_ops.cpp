@@ -351,7 +351,9 @@ void complete(Decoder& d, Instr& instr, Path path, AddressKind kind, uint64_t of
 void emit_access(Decoder& d, bool is_load, Type type, AddressKind kind, Slot base, uint64_t offset, Slot reg) {
   const int held = ptx::bytes_of(type) == 8 ? 8 : 4;
   const Path path = path_of(kind);
-  complete(d, d.emit(choose(type, held, 1, is_load, false, path), reg, base), path, kind, offset);
+  Instr& instr = d.emit(choose(type, held, 1, is_load, false, path), reg, base);
+  instr.access = static_cast<uint8_t>(1 | (held == 8 ? kWideWords : 0));
+  complete(d, instr, path, kind, offset);
 }
 
 namespace {
@@ -407,7 +409,9 @@ void decode_access(Decoder& d, bool is_load) {
   const Path path = strong ? Path::kOther : path_of(kind);
   const Handler handler = choose(type, widest, n, is_load, strong, path);
   if (handler == nullptr) d.fail("'" + std::string(d.opcode()) + "' of a vector wider than 16 bytes");
-  complete(d, d.emit(handler, slots[0], base, slots[1], slots[2], slots[3]), path, kind, offset);
+  Instr& instr = d.emit(handler, slots[0], base, slots[1], slots[2], slots[3]);
+  instr.access = static_cast<uint8_t>(n | (widest == 8 ? kWideWords : 0) | (strong ? kStrong : 0));
+  complete(d, instr, path, kind, offset);
 }
 
 void decode_ld(Decoder& d) { decode_access(d, true); }

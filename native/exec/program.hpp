@@ -40,6 +40,7 @@ struct Instr {
   uint64_t imm;         // address offset, or what the handler says
   AddressKind kind;     // of memory accesses
   uint8_t flags;        // what the handler says
+  uint8_t access;       // of ld and st: see memory_access.hpp
 };
 
 // Special registers that do not change under a running warp: one 32-bit slot each.
@@ -80,6 +81,9 @@ struct ElementPlaces {
   int bits = 0;
   uint64_t offset = 0;
 };
+
+// Instr::flags of barriers: all lanes of the warp must execute the same instruction.
+inline constexpr uint8_t kAlignedBarrier = 2;
 
 struct Program;
 

@@ -20,7 +20,6 @@ Settings& settings() {
     made->schedule_seed = static_cast<uint64_t>(from_environment("TALWEG_SCHEDULE_SEED", 0));
     made->approximation_seed = static_cast<uint64_t>(from_environment("TALWEG_APPROXIMATION_SEED", 0));
     made->truncating_mma = from_environment("TALWEG_TRUNCATING_MMA", 0) != 0;
-    made->check_bounds = from_environment("TALWEG_CHECK_BOUNDS", 1) != 0;
     made->threads = static_cast<int>(from_environment("TALWEG_THREADS", 0));
     return made;
   }();

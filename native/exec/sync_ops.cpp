@@ -4,6 +4,7 @@
 // with the same mask. The common case, that all of them arrive together, needs no waiting and no bookkeeping.
 #include "sync_ops.hpp"
 
+#include "../check/block_checker.hpp"
 #include "block.hpp"
 #include "lanes.hpp"
 
@@ -18,6 +19,16 @@ struct Exchange {
   uint32_t result[kLanes];
   uint32_t predicate = 0;
 };
+
+struct WarpBarrier;
+
+// The one operation here that also orders memory.
+template <class Op>
+void order_memory(const Warp& warp) {
+  if (std::is_same_v<Op, WarpBarrier> && warp.block->checker() != nullptr) {
+    warp.block->checker()->warp_synchronised(warp);
+  }
+}
 
 // An operation says which operands it reads, writes, and how lanes that came together compute.
 struct Traits {
@@ -90,6 +101,7 @@ bool complete(Warp& warp, const Instr& in, uint32_t arrived, uint32_t mask) {
     });
   });
   Op::compute(together, mask, in, x);
+  order_memory<Op>(warp);
   scatter<Op>(warp, in, arrived, x);
   warp.for_each_group([&](Group& group) {
     with_frame(group, [&] {
@@ -133,6 +145,7 @@ const Instr* synchronised(Warp& warp, const Instr& in) {
   Exchange x;
   gather<Op>(warp, in, active, x);
   Op::compute(active, mask, in, x);
+  order_memory<Op>(warp);
   scatter<Op>(warp, in, active, x);
   return &in + 1;
 }

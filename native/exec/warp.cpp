@@ -11,6 +11,8 @@ namespace talweg::exec {
 
 void Warp::prepare(Block& owner, uint32_t index, std::byte* registers, std::byte* specials, std::byte* local) {
   block = &owner;
+  watched = owner.checker() != nullptr;
+  copies.checked_by(owner.checker(), index);
   index_ = index;
   registers_ = registers;
   local_ = local;

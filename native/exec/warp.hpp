@@ -30,6 +30,7 @@ class Warp {
   uint32_t mask = 0;  // lanes of the running group
   Block* block = nullptr;
   AsyncCopies copies;  // of cp.async, not yet waited for
+  bool watched = false;  // accesses and barriers are checked or counted
 
   // Registers, special registers and 32 times `stack_bytes` of local memory lie in memory that the block owns.
   void prepare(Block& owner, uint32_t index, std::byte* registers, std::byte* specials, std::byte* local);

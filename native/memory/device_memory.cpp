@@ -12,6 +12,8 @@
 #include <mutex>
 #include <utility>
 
+#include "../check/switches.hpp"
+
 namespace talweg {
 namespace {
 
@@ -19,6 +21,7 @@ constexpr uint64_t kPage = 4096;  // more than the 256 bytes that cuMemAlloc pro
 constexpr uint64_t kRedZone = kPage;
 constexpr size_t kFreedBlocksKept = 1024;
 constexpr int kPoison = 0xCD;
+constexpr char kModuleGlobal[] = "module global";
 
 uint64_t round_up(uint64_t value, uint64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -37,6 +40,7 @@ std::string name(const Allocation& allocation) {
 
 struct DeviceMemory::Block {
   Allocation allocation;
+  std::unique_ptr<check::WrittenBytes> written;
   void* mapping = nullptr;  // null for memory that the caller owns
   uint64_t mapping_bytes = 0;
 
@@ -77,6 +81,11 @@ uint64_t DeviceMemory::map_block(uint64_t bytes, const char* kind, bool host, un
   block->allocation.kind = kind;
   block->allocation.host = host;
   block->allocation.flags = flags;
+  // The host writes page-locked and managed memory as it likes, and CUDA fills module variables.
+  if (!host && std::strcmp(kind, kModuleGlobal) != 0 && std::strcmp(kind, "managed memory") != 0 && check::on(check::kUninitialised)) {
+    block->written = std::make_unique<check::WrittenBytes>(bytes);
+    block->allocation.written = block->written.get();
+  }
   const uint64_t base = block->allocation.base;
   std::memset(reinterpret_cast<void*>(base), kPoison, bytes);
   insert(std::move(block));
@@ -121,6 +130,7 @@ bool DeviceMemory::release(uint64_t base) {
   (block.allocation.host ? used_host_ : used_) -= block.allocation.size;
   block.allocation.freed = true;
   madvise(block.mapping, block.mapping_bytes, MADV_DONTNEED);
+  if (block.written != nullptr) block.written->forget_all();
   freed_.push_back(base);
   while (pins_ == 0 && freed_.size() > kFreedBlocksKept) forget_oldest_freed();
   return true;
@@ -235,7 +245,7 @@ std::string DeviceMemory::describe(uint64_t address, uint64_t bytes) const {
       return access + ": runs " + std::to_string(offset + bytes - below->size) + " bytes over the end of " +
              name(*below);
     }
-    return access + ": within " + name(*below);
+    return access + ": " + std::to_string(offset) + " bytes into " + name(*below);
   }
   const uint64_t past = below == nullptr ? UINT64_MAX : address - (below->base + below->size);
   const uint64_t short_of = above == nullptr ? UINT64_MAX : above->base - address;
@@ -249,6 +259,31 @@ std::string DeviceMemory::describe(uint64_t address, uint64_t bytes) const {
            (above->freed ? ", which is freed" : "");
   }
   return access + ": near no allocation";
+}
+
+void DeviceMemory::mark_written(uint64_t address, uint64_t bytes) {
+  const Allocation* allocation = find(address);
+  if (allocation != nullptr && allocation->written != nullptr) {
+    allocation->written->mark(address - allocation->base, bytes);
+  }
+}
+
+void DeviceMemory::copy_written(uint64_t to, uint64_t from, uint64_t bytes) {
+  const Allocation *target = find(to), *source = find(from);
+  if (target == nullptr || target->written == nullptr) return;
+  target->written->copy(to - target->base, source == nullptr ? nullptr : source->written,
+                        source == nullptr ? 0 : from - source->base, bytes);
+}
+
+std::string DeviceMemory::leaks() const {
+  std::shared_lock lock(mutex_);
+  std::string lines;
+  for (const auto& [base, block] : blocks_) {
+    const Allocation& allocation = block->allocation;
+    if (allocation.freed || std::strcmp(allocation.kind, kModuleGlobal) == 0) continue;
+    lines += name(allocation) + " at " + hex(base) + "\n";
+  }
+  return lines;
 }
 
 uint64_t DeviceMemory::used() const {

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "../check/written_bytes.hpp"
+
 namespace talweg {
 
 struct Allocation {
@@ -20,6 +22,7 @@ struct Allocation {
   const char* kind = "";     // "cuMemAlloc", "managed memory", "module global", "pinned host memory", ...
   bool host = false;         // page-locked host memory: does not count as device memory
   unsigned flags = 0;        // of page-locked memory, as asked for
+  check::WrittenBytes* written = nullptr;  // null: all of it counts as written
   bool freed = false;        // kept for a while after free, so that use after free can be named
 };
 
@@ -77,6 +80,13 @@ class DeviceMemory {
 
   // One line that says what lies at or nearest to an address nobody may touch.
   std::string describe(uint64_t address, uint64_t bytes) const;
+
+  // For the check of uninitialised reads: what fills and copies do.
+  void mark_written(uint64_t address, uint64_t bytes);
+  void copy_written(uint64_t to, uint64_t from, uint64_t bytes);
+
+  // One line for each live allocation that somebody has to free.
+  std::string leaks() const;
 
   uint64_t capacity() const { return capacity_; }
   uint64_t used() const;

@@ -6,8 +6,10 @@ import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.talweg.ops.DeviceException;
@@ -56,6 +58,20 @@ public final class SoftwareDriver {
          * from then on, and no new context can be created until all of them are destroyed.
          */
         DEVICE
+    }
+
+    /** What can be checked while kernels run. A misaligned access is an error of the device itself and always found. */
+    public enum Check {
+        /** Global accesses stay within a live allocation. The one check that is on unless switched off. */
+        BOUNDS,
+        /** Bytes of global, shared and local memory are written before they are read. */
+        UNINITIALISED,
+        /** Two threads that touch the same byte of shared memory, one of them writing, have a barrier in between. */
+        RACES,
+        /** All lanes of a warp reach an aligned barrier together. */
+        BARRIERS,
+        /** A context that is destroyed holds no memory any more; see {@link #takeLeaks}. */
+        LEAKS
     }
 
     /**
@@ -170,10 +186,36 @@ public final class SoftwareDriver {
         setThreads(threads);
     }
 
-    /** Whether each access is checked against the allocations; on unless switched off. */
-    public static void checkBounds(boolean on) {
+    /**
+     * Which checks kernels run under from now on, in place of those before. {@link Check#UNINITIALISED} knows only
+     * memory allocated while it is on; older memory counts as written. A kernel that fails a check ends with an error
+     * whose message names the kernel, the source line, the block and the thread.
+     */
+    public static void check(Set<Check> checks) {
         load();
-        setCheckBounds(on);
+        int bits = 0;
+        for (Check check : checks) {
+            bits |= 1 << check.ordinal();
+        }
+        setChecks(bits);
+    }
+
+    /** What {@link #check} set, or else the environment's TALWEG_CHECK: names with commas, {@code all} or {@code none}. */
+    public static Set<Check> checks() {
+        load();
+        Set<Check> checks = EnumSet.noneOf(Check.class);
+        for (Check check : Check.values()) {
+            if ((checkBits() >> check.ordinal() & 1) != 0) {
+                checks.add(check);
+            }
+        }
+        return checks;
+    }
+
+    /** What {@link Check#LEAKS} found since this was last called, an allocation each. */
+    public static List<String> takeLeaks() {
+        load();
+        return leakLines().lines().toList();
     }
 
     /** Bytes of memory of devices opened from now on; the environment's TALWEG_SOFTWARE_MEMORY, or else 4 GiB. */
@@ -312,7 +354,11 @@ public final class SoftwareDriver {
 
     private static native void setThreads(int threads);
 
-    private static native void setCheckBounds(boolean on);
+    private static native void setChecks(int bits);
+
+    private static native int checkBits();
+
+    private static native String leakLines();
 
     private static native void setMemory(long bytes);
 

@@ -1,13 +1,9 @@
 package org.talweg.testing;
 
-import static org.junit.jupiter.api.Assertions.fail;
-
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Assumptions;
 import org.talweg.ops.Device;
-import org.talweg.ops.DeviceProvider.Candidate;
 import org.talweg.ops.Devices;
 import org.talweg.reference.ReferenceDevices;
 
@@ -62,26 +58,13 @@ public final class TestDevice {
     /** Opens the device, or skips or fails the calling test. */
     public Device device() {
         if (device == null) {
-            String reason = name.equals("software") ? softwareUnavailable() : null;
-            if (reason != null) {
-                if ("true".equals(System.getenv("CI"))) {
-                    fail("under CI the kernels must be tested: " + reason);
-                }
-                Assumptions.abort(reason);
+            if (isSoftware()) {
+                SoftwareDevice.require();
             }
             device = Devices.open(name);
         }
         device.adopt();
         return device;
-    }
-
-    private static String softwareUnavailable() {
-        for (Candidate candidate : Devices.list()) {
-            if (candidate.name().equals("software")) {
-                return candidate.available() ? null : candidate.description();
-            }
-        }
-        return "there is no software device here";
     }
 
     @Override

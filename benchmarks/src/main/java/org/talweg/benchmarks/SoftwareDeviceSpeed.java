@@ -3,9 +3,11 @@ package org.talweg.benchmarks;
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import org.talweg.cuda.SoftwareDriver;
+import org.talweg.cuda.SoftwareDriver.Check;
 import org.talweg.ops.Activation;
 import org.talweg.ops.ClipRule;
 import org.talweg.ops.DenseShape;
@@ -50,7 +52,7 @@ public final class SoftwareDeviceSpeed {
             device.upload(new float[] {1e-3f, 0.9f}, state.schedule());
             device.ops().update().prepareStep(state, ADAM, ClipRule.NONE, allocate(Shape.of(1)), null, allocate(Shape.of(1)));
             for (boolean checks : new boolean[] {false, true}) {
-                SoftwareDriver.checkBounds(checks);
+                SoftwareDriver.check(checks ? EnumSet.allOf(Check.class) : EnumSet.noneOf(Check.class));
                 String suffix = checks ? ", checked" : "";
                 measure("dense forward" + suffix,
                     () -> device.ops().dense().forward(x, null, weights, bias, Activation.RELU, null, output));

@@ -1,0 +1,298 @@
+#include "block_checker.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <sstream>
+
+#include "../exec/block.hpp"
+#include "written_bytes.hpp"
+
+namespace talweg::check {
+
+using exec::Access;
+using exec::Block;
+using exec::Instr;
+using exec::kLanes;
+using exec::Located;
+using exec::Shape;
+using exec::Region;
+using exec::Warp;
+
+namespace {
+
+// What a store is about to write, gathered from its registers.
+class Registers final : public StoredValues {
+ public:
+  Registers(Warp& warp, const Instr& in, uint32_t bytes) : warp_(warp), in_(in), bytes_(bytes) {}
+
+  const std::byte* of(uint32_t lane) const override {
+    const uint32_t count = in_.access & exec::kVectorSize;
+    if (count == 0) return nullptr;
+    const exec::Slot slots[4] = {in_.dst, in_.b, in_.c, in_.d};
+    const uint32_t size = bytes_ / count;
+    for (uint32_t i = 0; i < count; i++) {
+      const void* word = (in_.access & exec::kWideWords) != 0
+                             ? static_cast<const void*>(exec::slot<uint64_t>(warp_, slots[i]) + lane)
+                             : exec::slot<uint32_t>(warp_, slots[i]) + lane;
+      std::memcpy(values_[lane] + i * size, word, size);
+    }
+    return values_[lane];
+  }
+
+ private:
+  Warp& warp_;
+  const Instr& in_;
+  const uint32_t bytes_;
+  mutable std::byte values_[kLanes][16];
+};
+
+// Bytes that are not written, as a report says them.
+bool unwritten(Warp& warp, const Instr& in, int lane, const std::string& what) {
+  warp.block->fault(warp, in, lane, exec::Status::kLaunchFailed, "uninitialised read of " + what);
+  return false;
+}
+
+std::string shared_address(uint32_t address) {
+  std::ostringstream out;
+  out << "shared memory address 0x" << std::hex << address;
+  return out.str();
+}
+
+}  // namespace
+
+BlockChecker::BlockChecker(Block& block, uint32_t checks, const std::byte* local, size_t local_bytes)
+    : block_(block), checks_(checks), local_(local) {
+  const bool uninitialised = (checks & kUninitialised) != 0, races = (checks & kRaces) != 0;
+  if (block.shared_bytes() > 0 && (uninitialised || races)) {
+    const uint32_t warps = (block.launch().threads_per_block + kLanes - 1) / kLanes;
+    shared_ = std::make_unique<SharedShadow>(block.shared(), block.shared_bytes(), warps, uninitialised, races);
+  }
+  if (uninitialised) local_written_.resize(local_bytes);
+}
+
+void BlockChecker::begin() {
+  if (shared_ != nullptr) shared_->begin();
+  std::fill(local_written_.begin(), local_written_.end(), uint8_t{0});
+}
+
+bool BlockChecker::access(Warp& warp, const Instr& in, Region region, uint32_t active, uint32_t bytes, Access access,
+                          const Located& located) {
+  switch (region) {
+    case Region::kGlobal: return global(warp, in, active, bytes, access, located);
+    case Region::kShared: return shared(warp, in, active, bytes, access, located);
+    default: return mixed(warp, in, active, bytes, access, located);
+  }
+}
+
+// Allocations that nobody tracks count as written: host memory, module variables, what was there before the check.
+bool BlockChecker::global(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access,
+                          const Located& located) {
+  if ((checks_ & kUninitialised) == 0) return true;
+  const auto one = [&](int lane, uint64_t address) {
+    const exec::Remembered* memory = exec::remember(block_, in, address);
+    if (memory == nullptr || memory->written == nullptr) return true;
+    const uint64_t offset = address - memory->base;
+    if (access != Access::kWrite && !memory->written->element_written(offset, bytes)) {
+      return unwritten(warp, in, lane, block_.launch().memory.describe(address, bytes));
+    }
+    if (access != Access::kRead) memory->written->mark_element(offset, bytes);
+    return true;
+  };
+  const uint64_t first = reinterpret_cast<uint64_t>(located.host[0]);
+  switch (located.shape) {
+    case Shape::kContiguous: {
+      const exec::Remembered* memory = exec::remember(block_, in, first);
+      if (memory == nullptr || memory->written == nullptr) return true;
+      if (access != Access::kWrite && !memory->written->written(first - memory->base, kLanes * bytes)) {
+        for (int lane = 0; lane < kLanes; lane++) {
+          if (!one(lane, first + static_cast<uint64_t>(lane) * bytes)) return false;
+        }
+      }
+      if (access != Access::kRead) memory->written->mark(first - memory->base, kLanes * bytes);
+      return true;
+    }
+    case Shape::kUniform: return one(__builtin_ctz(active), first);
+    default:
+      for (uint32_t left = active; left != 0; left &= left - 1) {
+        const int lane = __builtin_ctz(left);
+        if (!one(lane, reinterpret_cast<uint64_t>(located.host[lane]))) return false;
+      }
+      return true;
+  }
+}
+
+bool BlockChecker::shared(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access,
+                          const Located& located) {
+  if (shared_ == nullptr) return true;
+  SharedRequest request;
+  request.access = {access != Access::kWrite, access != Access::kRead,
+                    access == Access::kAtomic || (in.access & exec::kStrong) != 0};
+  request.warp = warp.index();
+  request.instruction = static_cast<uint32_t>(&in - block_.launch().program.code.data());
+  request.active = active;
+  request.bytes = bytes;
+  request.row = located.shape == Shape::kContiguous;
+  request.uniform = located.shape == Shape::kUniform;
+  const std::byte* base = block_.shared();
+  if (located.shape == Shape::kSpread) {
+    for (uint32_t left = active; left != 0; left &= left - 1) {
+      const int lane = __builtin_ctz(left);
+      request.address[lane] = static_cast<uint32_t>(located.host[lane] - base);
+    }
+  } else {
+    request.address[0] = static_cast<uint32_t>(located.host[0] - base);
+  }
+  const SharedFault fault = shared_->access(request, Registers(warp, in, bytes));
+  return fault.kind == SharedFault::Kind::kNone || report(warp, in, bytes, request, fault);
+}
+
+bool BlockChecker::report(Warp& warp, const Instr& in, uint32_t bytes, const SharedRequest& request,
+                          const SharedFault& fault) {
+  const char* what = !request.access.writes ? "read" : request.access.reads ? "atomic access" : "write";
+  std::ostringstream out;
+  const auto earlier = [&](const char* did) {
+    const Instr& place = block_.launch().program.code[fault.earlier_instruction];
+    out << did << " by " << block_.thread_name(fault.earlier_warp, static_cast<int>(fault.earlier_lane)) << " at "
+        << block_.where(place);
+  };
+  switch (fault.kind) {
+    case SharedFault::Kind::kNeverWritten:
+      return unwritten(warp, in, static_cast<int>(fault.lane),
+                       std::to_string(bytes) + " bytes at " + shared_address(fault.address) + " of " +
+                           std::to_string(block_.shared_bytes()) + ": never written in this block");
+    case SharedFault::Kind::kPendingCopy:
+      out << what << " of " << bytes << " bytes at " << shared_address(fault.address) << ": missing wait: cp.async ";
+      earlier("begun");
+      out << " is still on its way";
+      break;
+    default:
+      out << "race: " << what << " of " << bytes << " bytes at " << shared_address(fault.address) << " of "
+          << block_.shared_bytes() << ", ";
+      if (fault.kind == SharedFault::Kind::kSameInstruction) {
+        out << "which " << block_.thread_name(fault.earlier_warp, static_cast<int>(fault.earlier_lane))
+            << " writes in the same instruction with another value";
+      } else {
+        const bool wrote = fault.kind == SharedFault::Kind::kAfterWrite;
+        earlier(fault.atomic ? "atomically accessed" : wrote ? "written" : "read");
+        out << ", with no barrier in between";
+      }
+  }
+  block_.fault(warp, in, static_cast<int>(fault.lane), exec::Status::kLaunchFailed, out.str());
+  return false;
+}
+
+bool BlockChecker::local(Warp& warp, const Instr& in, int lane, const std::byte* host, uint32_t bytes, Access access) {
+  uint8_t* written = local_written_.data() + (host - local_);
+  if (access != Access::kWrite && std::memchr(written, 0, bytes) != nullptr) {
+    return unwritten(warp, in, lane, std::to_string(bytes) + " bytes at local memory address " +
+                                         std::to_string(host - warp.local_memory(lane)) + " of " +
+                                         std::to_string(block_.launch().function.stack_bytes) + ": never written");
+  }
+  if (access != Access::kRead) std::memset(written, 1, bytes);
+  return true;
+}
+
+bool BlockChecker::mixed(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access,
+                         const Located& located) {
+  uint32_t in_shared = 0, elsewhere = 0;
+  for (uint32_t left = active; left != 0; left &= left - 1) {
+    const int lane = __builtin_ctz(left);
+    const std::byte* host = located.host[located.shape == Shape::kSpread ? lane : 0];
+    const uint64_t shared_offset = static_cast<uint64_t>(host - block_.shared());
+    if (shared_offset < block_.shared_bytes()) {
+      in_shared |= 1u << lane;
+    } else if (block_.is_local(host)) {
+      if (!local_written_.empty() && !local(warp, in, lane, host, bytes, access)) return false;
+    } else {
+      elsewhere |= 1u << lane;
+    }
+  }
+  return (in_shared == 0 || shared(warp, in, in_shared, bytes, access, located)) &&
+         (elsewhere == 0 || global(warp, in, elsewhere, bytes, access, located));
+}
+
+void BlockChecker::frame_entered(const std::byte* frame, size_t bytes) {
+  if (!local_written_.empty()) std::memset(local_written_.data() + (frame - local_), 0, bytes);
+}
+
+void BlockChecker::frame_copied(const std::byte* to, const std::byte* from, size_t bytes) {
+  if (local_written_.empty()) return;
+  std::memcpy(local_written_.data() + (to - local_), local_written_.data() + (from - local_), bytes);
+}
+
+void BlockChecker::frame_written(const std::byte* to, size_t bytes) {
+  if (!local_written_.empty()) std::memset(local_written_.data() + (to - local_), 1, bytes);
+}
+
+void BlockChecker::copy_begins(const Warp& warp, const Instr& in, int lane, const std::byte* shared, uint32_t bytes) {
+  if (shared_ == nullptr) return;
+  shared_->copy_begins(warp.index(), static_cast<uint32_t>(lane),
+                       static_cast<uint32_t>(&in - block_.launch().program.code.data()),
+                       static_cast<uint32_t>(shared - block_.shared()), bytes);
+}
+
+void BlockChecker::copy_arrives(uint32_t warp, int lane, const std::byte* shared, uint32_t bytes) {
+  if (shared_ == nullptr) return;
+  shared_->copy_arrives(warp, static_cast<uint32_t>(lane), static_cast<uint32_t>(shared - block_.shared()), bytes);
+}
+
+void BlockChecker::mbarrier_arrives(const Warp& warp, const std::byte* object) {
+  if (shared_ != nullptr) shared_->times().release(object, warp.index());
+}
+
+void BlockChecker::mbarrier_waited(const Warp& warp, const std::byte* object) {
+  if (shared_ == nullptr) return;
+  shared_->times().acquire(object, warp.index());
+  shared_->synchronised(warp.index());
+}
+
+bool BlockChecker::barrier_completes(uint32_t barrier, std::vector<Warp>& warps, const uint32_t* arrived,
+                                     bool of_all) {
+  uint32_t waiting = 0, with_us = 0;
+  for (Warp& warp : warps) {
+    const uint32_t bit = 1u << warp.index();
+    bool waits = false;
+    warp.for_each_group([&](const exec::Group& group) {
+      waits = waits || (group.state == exec::Group::State::kBarrier && group.barrier == barrier);
+    });
+    if (waits) waiting |= bit;
+    if (waits || (of_all && warp.alive() == 0)) with_us |= bit;
+    if (waits && (checks_ & kBarriers) != 0 && !aligned_together(barrier, warp, arrived[warp.index()])) return false;
+  }
+  if (shared_ == nullptr) return true;
+  shared_->times().complete(barrier, with_us, waiting);
+  for (uint32_t left = waiting; left != 0; left &= left - 1) {
+    shared_->synchronised(static_cast<uint32_t>(__builtin_ctz(left)));
+  }
+  return true;
+}
+
+// An aligned barrier wants all living lanes of the warp at the same instruction.
+bool BlockChecker::aligned_together(uint32_t barrier, Warp& warp, uint32_t arrived) {
+  const exec::Group *first = nullptr, *other = nullptr;
+  warp.for_each_group([&](const exec::Group& group) {
+    if (group.state != exec::Group::State::kBarrier || group.barrier != barrier) return;
+    if (first == nullptr) first = &group;
+    else if (group.pc != first->pc) other = &group;
+  });
+  const Instr& in = first->pc[-1];
+  if ((in.flags & exec::kAlignedBarrier) == 0) return true;
+  std::ostringstream out;
+  const uint32_t missing = warp.alive() & ~arrived;
+  if (other != nullptr) {
+    out << "divergent barrier: " << block_.thread_name(warp.index(), __builtin_ctz(other->mask))
+        << " of the same warp waits for barrier " << barrier << " at " << block_.where(other->pc[-1]);
+  } else if (missing != 0) {
+    out << "divergent barrier: " << __builtin_popcount(missing) << " lanes of the warp, such as "
+        << block_.thread_name(warp.index(), __builtin_ctz(missing)) << ", do not take part in barrier " << barrier;
+    warp.for_each_group([&](const exec::Group& group) {
+      if ((group.mask & missing & -missing) != 0) out << "; it is at " << block_.where(*group.pc);
+    });
+  } else {
+    return true;
+  }
+  block_.fault(warp, in, __builtin_ctz(first->mask), exec::Status::kLaunchFailed, out.str());
+  return false;
+}
+
+}  // namespace talweg::check

@@ -277,6 +277,7 @@ SharedFault SharedShadow::examine_duplicates(const SharedRequest& request, const
 }
 
 void SharedShadow::copy_begins(uint32_t warp, uint32_t lane, uint32_t instruction, uint32_t address, uint32_t bytes) {
+  if (!races_) return;
   const Stamp pending = (stamp(warp, lane, instruction) & (from_time(1) - 1)) | kPending |
                         from_time(SyncTimes::kMaxTime + 1);
   std::fill_n(writers_.begin() + (address >> shift_), bytes >> shift_, pending);

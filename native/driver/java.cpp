@@ -2,6 +2,7 @@
 #include <jni.h>
 
 #include "../check/switches.hpp"
+#include "../count/launch_counts.hpp"
 #include "../exec/decode.hpp"
 #include "../exec/launch.hpp"
 #include "monitor.hpp"
@@ -56,6 +57,12 @@ TALWEG_JAVA(void, setChecks)(JNIEnv*, jclass, jint bits) {
 }
 
 TALWEG_JAVA(jint, checkBits)(JNIEnv*, jclass) { return static_cast<jint>(talweg::check::switches()); }
+
+TALWEG_JAVA(void, setCounting)(JNIEnv*, jclass, jboolean on) { talweg::count::counting() = on != 0; }
+
+TALWEG_JAVA(jstring, profileLines)(JNIEnv* env, jclass) {
+  return env->NewStringUTF(talweg::count::take_profile().c_str());
+}
 
 TALWEG_JAVA(jstring, leakLines)(JNIEnv* env, jclass) { return env->NewStringUTF(take_leaks().c_str()); }
 

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "../check/block_checker.hpp"
+#include "../count/block_counts.hpp"
 #include "lanes.hpp"
 
 namespace talweg::exec {
@@ -61,6 +62,7 @@ Block::Block(Launch& launch) : launch_(launch) {
   if ((launch.checks & (check::kUninitialised | check::kRaces | check::kBarriers)) != 0) {
     checker_ = std::make_unique<check::BlockChecker>(*this, launch.checks, local_.data(), local_bytes_);
   }
+  if (launch.counts != nullptr) counts_ = std::make_unique<count::BlockCounts>(*this, *launch.counts);
   warps_.resize(warps);
   for (uint32_t w = 0; w < warps; w++) {
     std::byte* registers = memory_.data() + w * (frame_bytes + special_bytes);
@@ -155,6 +157,7 @@ Block::Outcome Block::run(std::vector<Remembered>& remembered) {
     const bool any_ready = std::any_of(warps_.begin(), warps_.end(), [](const Warp& warp) { return warp.ready(); });
     if (any_ready && only_spinning) break;
   }
+  if (counts_ != nullptr) counts_->flush();
   counters().warp_instructions.fetch_add(warp_instructions_, std::memory_order_relaxed);
   counters().lane_instructions.fetch_add(lane_instructions_, std::memory_order_relaxed);
   return outcome;
@@ -194,6 +197,7 @@ void Block::complete_if_full(int index) {
                                    barrier.expected == 0)) {
     return;
   }
+  if (counts_ != nullptr) counts_->barrier();
   const uint32_t popc = barrier.true_count;
   const bool all = barrier.false_count == 0;
   barrier = {};

@@ -17,6 +17,11 @@
 namespace talweg::check {
 class BlockChecker;
 }
+namespace talweg::count {
+class BlockCounts;
+class LaunchCounts;
+class Sectors;
+}
 
 namespace talweg::exec {
 
@@ -37,6 +42,7 @@ struct Launch {
   bool truncating_mma = false;
   uint32_t checks = 0;  // of check::Check
   bool check_bounds = true;
+  count::LaunchCounts* counts = nullptr;  // null unless the launch is counted
 
   std::atomic<bool> failed{false};
   std::mutex mutex;
@@ -49,6 +55,7 @@ struct Launch {
 struct Remembered {
   uint64_t base = 0, end = 0;
   check::WrittenBytes* written = nullptr;  // null: nobody tracks it
+  count::Sectors* sectors = nullptr;       // of a launch that is counted, once it is known
 };
 
 // What bar.red folds over the threads at the barrier; Instr::imm of barrier instructions.
@@ -73,6 +80,7 @@ class Block {
   Remembered& remembered(int32_t index) { return (*remembered_)[static_cast<size_t>(index)]; }
   std::mt19937_64& random() { return random_; }
   check::BlockChecker* checker() const { return checker_.get(); }  // null if nothing is to be checked
+  count::BlockCounts* counts() const { return counts_.get(); }      // null unless the launch is counted
   bool seeded() const { return launch_.seed != 0; }
 
   void count(uint64_t instructions, uint64_t lanes) {
@@ -110,6 +118,7 @@ class Block {
   std::vector<Warp> warps_;
   std::array<Barrier, 16> barriers_;
   std::unique_ptr<check::BlockChecker> checker_;
+  std::unique_ptr<count::BlockCounts> counts_;
   std::vector<Remembered>* remembered_ = nullptr;
   std::mt19937_64 random_;
   uint32_t ctaid_[3] = {};

@@ -112,6 +112,8 @@ void Decoder::run() {
       emit(&jump_forward);
       program_.code.back().guard = constants_.all_lanes();
       program_.code.back().guard_flip = 0;
+      program_.classes.push_back(count::Class::kNone);
+      program_.branches.push_back(false);
       jumps_.push_back({program_.code.size() - 1, b + 1, &jump_backward});
     }
   }
@@ -137,7 +139,14 @@ void Decoder::decode(const Instruction& instruction) {
     for (std::string_view modifier : instruction.modifiers) name += modifier;
     fail("unknown instruction '" + name + "'");
   }
+  const size_t first = program_.code.size();
   decoder(*this);
+  program_.classes.resize(program_.code.size(), count::Class::kNone);
+  program_.branches.resize(program_.code.size(), false);
+  if (first < program_.code.size()) {
+    program_.classes[first] = count::class_of(instruction);
+    program_.branches[first] = instruction.opcode == "brx" || (instruction.opcode == "bra" && instruction.guard >= 0);
+  }
   for (size_t i = 0; i < taken_.size(); i++) {
     if (!taken_[i]) {
       fail("unknown modifier '" + std::string(instruction.modifiers[i]) + "' of '" + std::string(opcode()) + "'");

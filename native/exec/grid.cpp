@@ -8,6 +8,7 @@
 #include <numeric>
 #include <thread>
 
+#include "../count/launch_counts.hpp"
 #include "block.hpp"
 
 namespace talweg::exec {
@@ -187,6 +188,12 @@ LaunchResult launch(const LaunchRequest& request, DeviceMemory& memory) {
   state.checks = check::switches();
   state.check_bounds = (state.checks & check::kBounds) != 0;
   counters().launches.fetch_add(1, std::memory_order_relaxed);
+  std::unique_ptr<count::LaunchCounts> counts;
+  if (count::counting()) {
+    counts = std::make_unique<count::LaunchCounts>();
+    state.counts = counts.get();
+    state.seed = 0;  // warps cut in pieces would issue more instructions
+  }
 
   int workers = settings().threads;
   if (workers <= 0) workers = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
@@ -195,6 +202,7 @@ LaunchResult launch(const LaunchRequest& request, DeviceMemory& memory) {
   if (workers > 1) Helpers::instance().help(run, workers - 1);
   run->work();
   run->wait();
+  if (counts != nullptr) counts->finish(function.name, request.grid, request.block, state.shared_bytes);
   return state.result;
 }
 

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "../check/block_checker.hpp"
+#include "../count/block_counts.hpp"
 
 namespace talweg::exec {
 namespace {
@@ -245,6 +246,8 @@ void watch(Warp& warp, const Instr& in, Region region, uint32_t active, uint32_t
   check::BlockChecker* checker = warp.block->checker();
   if (checker != nullptr && !checker->access(warp, in, region, active, bytes, access, located)) {
     located.shape = Shape::kFault;
+  } else if (count::BlockCounts* counts = warp.block->counts()) {
+    counts->access(in, region, active, bytes, access, located);
   }
 }
 
@@ -271,7 +274,7 @@ const Remembered* remember(Block& block, const Instr& in, uint64_t address) {
   if (address - remembered.base < remembered.end - remembered.base) return &remembered;
   const Allocation* allocation = block.launch().memory.find(address);
   if (allocation == nullptr) return nullptr;
-  remembered = {allocation->base, allocation->base + allocation->size, allocation->written};
+  remembered = {allocation->base, allocation->base + allocation->size, allocation->written, nullptr};
   return &remembered;
 }
 

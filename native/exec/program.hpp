@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../count/instruction_class.hpp"
 #include "aligned_buffer.hpp"
 
 namespace talweg::exec {
@@ -109,6 +110,8 @@ namespace talweg::exec {
 
 struct Program {
   std::vector<Instr> code;
+  std::vector<count::Class> classes;  // per instruction; kNone for what no PTX instruction stands for
+  std::vector<bool> branches;         // per instruction: conditional ones
   std::vector<int> places;      // per instruction, index into locations
   std::vector<int> ptx_lines;   // per instruction
   std::vector<SourcePlace> locations;

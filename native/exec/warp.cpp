@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "../count/block_counts.hpp"
 #include "block.hpp"
 #include "lanes.hpp"
 
@@ -11,7 +12,7 @@ namespace talweg::exec {
 
 void Warp::prepare(Block& owner, uint32_t index, std::byte* registers, std::byte* specials, std::byte* local) {
   block = &owner;
-  watched = owner.checker() != nullptr;
+  watched = owner.checker() != nullptr || owner.counts() != nullptr;
   copies.checked_by(owner.checker(), index);
   index_ = index;
   registers_ = registers;
@@ -107,6 +108,12 @@ void Warp::run_group() {
       executed++;
       pc = pc->run(*this, *pc);
     } while (pc < limit && executed < steps);
+  } else if (count::BlockCounts* counts = block->counts()) {
+    do {
+      executed++;
+      counts->instruction(*this, *pc);
+      pc = pc->run(*this, *pc);
+    } while (pc < limit);
   } else {
     do {
       executed++;

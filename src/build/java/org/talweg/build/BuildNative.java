@@ -36,7 +36,7 @@ public final class BuildNative {
     private static final List<Library> LIBRARIES = List.of(
         // The soname is what lets JCuda's driver library find this one, once it is loaded, in place of a real driver.
         new Library("libtalweg-software-cuda.so", "cuda", "libcuda.so.1",
-            List.of("ptx", "exec", "memory", "check", "driver")),
+            List.of("ptx", "exec", "memory", "check", "count", "driver")),
         new Library("libtalweg-software-cublas.so", "cuda", "libcublas.so.12", List.of("cublas")),
         new Library("libtalweg-cpu.so", "cpu", null, List.of("cpu")));
 

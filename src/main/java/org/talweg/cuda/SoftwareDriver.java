@@ -212,6 +212,21 @@ public final class SoftwareDriver {
         return checks;
     }
 
+    /**
+     * Whether launches are counted from now on; off unless switched on, also by the environment's TALWEG_PROFILE=1. A
+     * launch that is counted runs its blocks and warps in plain order, whatever {@link #scheduleSeed} says.
+     */
+    public static void count(boolean on) {
+        load();
+        setCounting(on);
+    }
+
+    /** The launches counted since this was last called, in the order they ran. */
+    public static List<KernelProfile> profile() {
+        load();
+        return profileLines().lines().map(KernelProfile::parse).toList();
+    }
+
     /** What {@link Check#LEAKS} found since this was last called, an allocation each. */
     public static List<String> takeLeaks() {
         load();
@@ -359,6 +374,10 @@ public final class SoftwareDriver {
     private static native int checkBits();
 
     private static native String leakLines();
+
+    private static native void setCounting(boolean on);
+
+    private static native String profileLines();
 
     private static native void setMemory(long bytes);
 

@@ -83,6 +83,6 @@ public final class CheckedDevice implements AutoCloseable {
     @Override
     public void close() {
         device.close();
-        SoftwareDevice.require();
+        SoftwareDevice.checkAll();
     }
 }

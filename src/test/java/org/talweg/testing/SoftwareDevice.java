@@ -1,6 +1,7 @@
 package org.talweg.testing;
 
 import java.util.EnumSet;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Assumptions;
 import org.talweg.cuda.SoftwareDriver;
@@ -12,13 +13,35 @@ import org.talweg.ops.DeviceException;
  * checks on.
  */
 public final class SoftwareDevice {
+    private static boolean checked;
+
     private SoftwareDevice() {
+    }
+
+    /** All checks on again, after a test that wanted others. */
+    public static void checkAll() {
+        checked = true;
+        SoftwareDriver.check(EnumSet.allOf(Check.class));
+    }
+
+    /** Runs what one check would rightly refuse. */
+    public static <T> T without(Check check, Supplier<T> body) {
+        require();
+        SoftwareDriver.check(EnumSet.complementOf(EnumSet.of(check)));
+        try {
+            return body.get();
+        } finally {
+            checkAll();
+        }
     }
 
     /** Loads it. Where it is missing the test fails under CI, and is skipped with the reason elsewhere. */
     public static void require() {
         try {
-            SoftwareDriver.check(EnumSet.allOf(Check.class));
+            SoftwareDriver.load();
+            if (!checked) {
+                checkAll();
+            }
         } catch (DeviceException e) {
             if ("true".equals(System.getenv("CI"))) {
                 Assertions.fail(e.getMessage(), e);

@@ -7,6 +7,8 @@ import jcuda.driver.CUresult;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.talweg.cuda.SoftwareDriver.Check;
+import org.talweg.testing.SoftwareDevice;
 
 /** cp.async and mbarrier. */
 class AsyncCopyTest {
@@ -44,7 +46,7 @@ class AsyncCopyTest {
 
     @Test
     void theDataIsNotThereBeforeTheWait() {
-        int[] out = Ptx.kernel(TILE + """
+        int[] out = SoftwareDevice.without(Check.RACES, () -> Ptx.kernel(TILE + """
             cp.async.ca.shared.global [%at], [%src], 4;
             ld.shared.b32 %x0, [%at];
             st.global.b32 [%dst], %x0;
@@ -54,7 +56,7 @@ class AsyncCopyTest {
             cp.async.wait_group 0;
             ld.shared.b32 %x0, [%at];
             st.global.b32 [%dst+8], %x0;
-            """).run(numbers(32), 3);
+            """).run(numbers(32), 3));
         for (int lane = 0; lane < 32; lane++) {
             assertEquals(-1, out[3 * lane]);
             assertEquals(-1, out[3 * lane + 1]);
@@ -64,7 +66,7 @@ class AsyncCopyTest {
 
     @Test
     void waitGroupLeavesTheYoungestPending() {
-        int[] out = Ptx.kernel(TILE + """
+        int[] out = SoftwareDevice.without(Check.RACES, () -> Ptx.kernel(TILE + """
             cp.async.ca.shared.global [%at], [%src], 4;      cp.async.commit_group;
             cp.async.ca.shared.global [%at+4], [%src+4], 4;  cp.async.commit_group;
             cp.async.ca.shared.global [%at+8], [%src+8], 4;  cp.async.commit_group;
@@ -74,7 +76,7 @@ class AsyncCopyTest {
             ld.shared.v4.b32 {%x0, %x1, %x2, %x3}, [%at]; st.global.v4.b32 [%dst+16], {%x0, %x1, %x2, %x3};
             cp.async.wait_group 0;
             ld.shared.v4.b32 {%x0, %x1, %x2, %x3}, [%at]; st.global.v4.b32 [%dst+32], {%x0, %x1, %x2, %x3};
-            """).run(numbers(128), 12);
+            """).run(numbers(128), 12));
         for (int lane = 0; lane < 32; lane++) {
             for (int wait = 0; wait < 3; wait++) {
                 for (int i = 0; i < 3; i++) {

@@ -1,6 +1,6 @@
 // Kernels that do something wrong, each beside a twin that does it right. checks.ptx is made from this file by
 //   nvcc -ptx -arch=compute_80 -lineinfo checks.cu
-// with its .file directives shortened to the names.
+// with its .file directives shortened to the names. The last ones are for the counters.
 
 extern "C" __global__ void write_past_the_end(float* out, int count) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -213,4 +213,17 @@ extern "C" __global__ void wait_without_barrier(const int* in, int* out) {
   asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(to), "l"(in + threadIdx.x) : "memory");
   asm volatile("cp.async.wait_all;" ::: "memory");
   out[threadIdx.x] = values[threadIdx.x ^ 1];
+}
+
+// As many lanes want one bank as the stride has words, up to 32.
+extern "C" __global__ void shared_stride(int* out, int stride) {
+  __shared__ int values[1024];
+  values[threadIdx.x * stride] = threadIdx.x;
+  out[threadIdx.x] = values[threadIdx.x * stride];
+}
+
+extern "C" __global__ void shared_quads(int4* out) {
+  __shared__ int4 values[32];
+  values[threadIdx.x] = make_int4(1, 2, 3, 4);
+  out[threadIdx.x] = values[threadIdx.x];
 }

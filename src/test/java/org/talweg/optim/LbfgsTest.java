@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.talweg.ops.Device;
 import org.talweg.reference.ReferenceDevices;
@@ -78,27 +80,56 @@ class LbfgsTest {
     }
 
     @OnEveryDevice
-    void findsTheMinimum(TestDevice on) {
-        Device device = on.device();
-        float[] x = {-1.2f, 1};
-        Tensor p = device.allocate(DType.FLOAT32, Shape.of(2), "parameters");
+    void findsTheMinimumOfRosenbrocksFunction(TestDevice on) {
+        float[] x = minimise(on.device(), 4, LbfgsTest::rosenbrock, -1.2f, 1);
+        assertEquals(1, x[0], 1e-3, on.toString());
+        assertEquals(1, x[1], 1e-3, on.toString());
+    }
+
+    /** ½ Σ κ x² with κ from 1 to 1000. */
+    @OnEveryDevice
+    void findsTheMinimumOfABadlyScaledQuadratic(TestDevice on) {
+        float[] x = minimise(on.device(), 4, (at, gradient) -> {
+            double sum = 0;
+            for (int i = 0; i < at.length; i++) {
+                gradient[i] = Math.pow(10, i) * at[i];
+                sum += gradient[i] * at[i] / 2;
+            }
+            return sum;
+        }, 1, 1, 1, 1);
+        for (float value : x) {
+            assertEquals(0, value, 1e-3, on + ": " + Arrays.toString(x));
+        }
+    }
+
+    private interface Function {
+        double at(double[] x, double[] gradient);
+    }
+
+    private static float[] minimise(Device device, int steps, Function function, float... start) {
+        int n = start.length;
+        float[] x = start.clone();
+        Tensor p = device.allocate(DType.FLOAT32, Shape.of(n), "parameters");
         device.upload(x, p);
-        try (Minimizer minimizer = Optimizers.lbfgs().minimizer(device, 2)) {
-            for (int i = 0; i < 4; i++) {
+        try (Minimizer minimizer = Optimizers.lbfgs().minimizer(device, n)) {
+            for (int i = 0; i < steps; i++) {
                 minimizer.step(p, (parameters, gradients) -> {
-                    float[] at = new float[2];
-                    double[] g = new double[2];
+                    float[] at = new float[n];
+                    float[] rounded = new float[n];
+                    double[] exact = new double[n];
                     device.download(parameters, at);
-                    double loss = rosenbrock(new double[] {at[0], at[1]}, g);
-                    device.upload(new float[] {(float) g[0], (float) g[1]}, gradients);
+                    double loss = function.at(IntStream.range(0, n).mapToDouble(j -> at[j]).toArray(), exact);
+                    for (int j = 0; j < n; j++) {
+                        rounded[j] = (float) exact[j];
+                    }
+                    device.upload(rounded, gradients);
                     return loss;
                 });
             }
         }
         device.download(p, x);
         p.buffer().close();
-        assertEquals(1, x[0], 1e-3, on.toString());
-        assertEquals(1, x[1], 1e-3, on.toString());
+        return x;
     }
 
     @Test

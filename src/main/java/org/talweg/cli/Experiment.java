@@ -232,6 +232,11 @@ final class Experiment {
     }
 
     private List<Integer> hiddenUnits() {
+        return units(hidden);
+    }
+
+    /** Of the hidden layers, as {@code --hidden} has them. */
+    static List<Integer> units(String hidden) {
         List<Integer> units = new ArrayList<>();
         if (hidden.equals("none")) {
             return units;

@@ -4,7 +4,7 @@ import org.talweg.ops.Device;
 import org.talweg.ops.UpdateRule;
 
 /** An optimizer that is one {@link UpdateRule}: a single launch over all parameters. */
-interface FusedOptimizer extends Optimizer {
+public interface FusedOptimizer extends Optimizer {
 
     /**
      * @throws IllegalArgumentException if the settings contradict one another

@@ -1,0 +1,124 @@
+package org.talweg.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.talweg.cuda.SoftwareDriver;
+import org.talweg.testing.SoftwareDevice;
+
+/** {@code talweg profile}. */
+class ProfileCliTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private record Run(int exitCode, String out, String err) {
+        JsonNode lastLine() throws IOException {
+            List<String> lines = out.lines().toList();
+            return JSON.readTree(lines.get(lines.size() - 1));
+        }
+    }
+
+    @BeforeEach
+    void require() {
+        SoftwareDevice.require();
+    }
+
+    private static Run profile(String command) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        int exitCode = Main.run(new PrintWriter(out, true), new PrintWriter(err, true), ("profile " + command).strip().split(" "));
+        return new Run(exitCode, out.toString(), err.toString());
+    }
+
+    @Test
+    void aTableOfTheKernelsAndPredictedTimes() {
+        Run run = profile("digits");
+        assertEquals(0, run.exitCode, run.err);
+        for (String part : List.of("17,226 parameters", "launches", "floor", "sectors/request", "conflicts", "instructions",
+            "dense_forward_32", "dense_backward_weights_32", "dense_backward_input_32", "cross_entropy_256",
+            "prepare_step", "adam", "one step", "predicted", "not measured", "T4", "A100", "RTX 4090", "H100")) {
+            assertTrue(run.out.contains(part), part + " in\n" + run.out);
+        }
+        assertTrue(SoftwareDriver.profile().isEmpty());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"128, 64, 2", "'512,512', 128, 3"})
+    void aStepMovesItsFloor(String hidden, int batch, int layers) throws IOException {
+        Run run = profile("--input 784 --hidden " + hidden + " --classes 10 --batch " + batch + " --json");
+        assertEquals(0, run.exitCode, run.err);
+        JsonNode last = run.lastLine();
+        assertEquals(3 * layers + 2, last.get("launches").asInt(), run.out);
+        assertEquals(0, last.get("bank_conflicts").asLong(), run.out);
+        double ratio = last.get("ratio").asDouble();
+        assertTrue(ratio > 0.95 && ratio < 1.05, run.out);
+        assertEquals(last.get("bytes").asDouble() / last.get("floor_bytes").asLong(), ratio, 1e-12);
+        JsonNode update = run.out.lines().map(ProfileCliTest::json).filter(l -> l.path("kernel").asText().equals("adam"))
+            .findFirst().orElseThrow();
+        assertEquals(28 * last.get("parameters").asLong(), update.get("floor_bytes").asLong());
+    }
+
+    private static JsonNode json(String line) {
+        try {
+            return JSON.readTree(line);
+        } catch (IOException e) {
+            throw new IllegalArgumentException(line, e);
+        }
+    }
+
+    @Test
+    void theFloorByHand() throws IOException {
+        JsonNode last = profile("--input 6 --hidden 4 --classes 3 --batch 5 --optimizer sgd --json").lastLine();
+        // Layers of 24 + 4 and 12 + 3 parameters, one block and so one partial sum each.
+        int forward = 5 + 30 + 28 + 20 + (20 + 15 + 15);
+        int loss = 5 + 15 + 5 + 15 + 10;
+        int backward = (20 + 15 + 15 + 1) + (15 + 12 + 20 + 20) + (5 + 30 + 20 + 28 + 1);
+        int update = 10 + 2 + 3 * 43;
+        assertEquals(4 * (forward + loss + backward + update), last.get("floor_bytes").asInt());
+        assertEquals(2 * 5 * (24 * 2 + 12 * 3), last.get("flops").asInt());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"diabetes --optimizer momentum", "iris --batch 80", "digits --precision bf16 --activation gelu",
+        "breast_cancer --batch 1000 --hidden none --optimizer sgd"})
+    void everyLaunchHasItsFloor(String command) throws IOException {
+        Run run = profile(command + " --json");
+        assertEquals(0, run.exitCode, run.err);
+        JsonNode last = run.lastLine();
+        assertEquals(3 * (last.get("hidden").size() + 1) + 2,
+            last.get("launches").asInt(), run.out);
+        assertTrue(last.get("floor_bytes").isNumber(), run.out);
+        assertTrue(last.get("ratio").asDouble() >= 0.95, run.out);
+    }
+
+    @Test
+    void severalLaunchesOfAnOptimizerHaveNoFloor() throws IOException {
+        Run run = profile("iris --optimizer lamb --json");
+        assertEquals(0, run.exitCode, run.err);
+        assertTrue(run.lastLine().get("floor_bytes").isNull(), run.out);
+        assertTrue(profile("iris --optimizer lamb").out.contains("unknown"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"'', 'name a data set'", "--input 784, 'name a data set'", "nothing, 'nothing'",
+        "digits --input 64 --classes 10, 'leave out digits'", "--input 0 --classes 10, '--input 0'",
+        "--input 4 --classes 1, '--classes 1'", "iris --batch 0, '--batch 0'", "iris --hidden 8x, \"--hidden 8x\"",
+        "iris --optimizer nonsense, '--optimizer nonsense'", "iris --precision half, 'half'",
+        "--input 2000000 --classes 2 --batch 2000000, 'two batches'", "iris --optimizer sgd:lr=1e30, 'not finite'"})
+    void badInputIsOneClearLine(String command, String part) {
+        Run run = profile(command.strip());
+        assertEquals(2, run.exitCode, run.err);
+        assertTrue(run.err.contains(part.replace("\"", "")), run.err);
+        assertTrue(run.out.isEmpty(), run.out);
+    }
+}

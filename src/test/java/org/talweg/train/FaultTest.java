@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.talweg.ops.Activation.RELU;
 
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.talweg.cuda.SoftwareDriver;
 import org.talweg.cuda.SoftwareDriver.Fault;
@@ -27,9 +28,17 @@ import org.talweg.testing.SoftwareDevice;
 class FaultTest {
     private final Dataset data = Datasets.builtIn("iris").split(0.4).train();
 
+    /** A device of its own: one that is lost stays so while other tests of this JVM hold it. */
+    @BeforeEach
+    void addADevice() {
+        SoftwareDevice.require();
+        SoftwareDriver.devices(2);
+    }
+
     @AfterEach
     void noMoreFaults() {
         if (SoftwareDriver.isLoaded()) {
+            SoftwareDriver.devices(1);
             for (Fault fault : Fault.values()) {
                 SoftwareDriver.fail(fault, 0);
             }
@@ -42,7 +51,7 @@ class FaultTest {
         long bytes = SoftwareDriver.memoryInUse();
         Device opened = null;
         String failure = null;
-        try (Device device = Devices.open("software")) {
+        try (Device device = Devices.open("software:1")) {
             opened = device;
             try (Model model = Sequential.builder(data.inputShape()).dense(4, RELU).dense(3).build(device)) {
                 TrainingResult result = Trainer.builder(model).loss(Losses.softmaxCrossEntropy())
@@ -66,7 +75,6 @@ class FaultTest {
 
     /** Fails the first call, the second, and so on, until a run does not reach the call that would fail. */
     private void failEach(Fault fault, String... says) {
-        SoftwareDevice.require();
         int failures = 0;
         for (int nth = 1; ; nth += 1 + nth / 25) {
             SoftwareDriver.fail(fault, nth);
@@ -104,7 +112,6 @@ class FaultTest {
 
     @Test
     void theDeviceMayBeTooSmall() {
-        SoftwareDevice.require();
         long before = SoftwareDriver.memory();
         try {
             for (long bytes = 64; ; bytes *= 2) {

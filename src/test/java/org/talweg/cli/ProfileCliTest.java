@@ -36,7 +36,8 @@ class ProfileCliTest {
     private static Run profile(String command) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();
-        int exitCode = Main.run(new PrintWriter(out, true), new PrintWriter(err, true), ("profile " + command).strip().split(" "));
+        int exitCode = Main.run(new PrintWriter(out, true), new PrintWriter(err, true),
+            ("profile " + command).strip().split(" "));
         return new Run(exitCode, out.toString(), err.toString());
     }
 

@@ -227,6 +227,30 @@ class KernelFloorTest {
         assertTrue(ratio >= 1 && ratio <= SLACK, ratio + " of the floor: " + products.get(0));
     }
 
+    /**
+     * Rows that are no multiple of 16 bytes are copied value by value. The tensor cores' kernels let a thread copy four
+     * neighbours, so that these copies meet four to a bank, which makes twice the wavefronts in all.
+     */
+    @ParameterizedTest
+    @EnumSource
+    void unalignedMatrixProducts(Precision precision) {
+        DenseOps dense = device.ops().dense().at(precision);
+        DenseShape shape = new DenseShape(70, 10, 67);
+        Tensor x = floats(70, 67);
+        Tensor w = floats(10, 67);
+        Tensor bias = floats(10);
+        Tensor y = floats(70, 10);
+        Tensor partials = floats(dense.squarePartials(shape));
+        double worst = precision == Precision.FLOAT32 ? 1 : 2;
+        for (KernelProfile product : List.of(
+            profile(() -> dense.forward(x, null, w, bias, Activation.RELU, null, y)),
+            profile(() -> dense.backwardInput(y, w, Activation.RELU, x, false, x)),
+            profile(() -> dense.backwardWeights(x, null, y, false, w, bias, partials, null)))) {
+            double ratio = (double) product.shared().wavefronts() / product.shared().idealWavefronts();
+            assertTrue(ratio <= worst, ratio + " of the ideal: " + product.kernel());
+        }
+    }
+
     /** For L dense layers 3L + 2 kernels, in one graph launch. */
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 4})

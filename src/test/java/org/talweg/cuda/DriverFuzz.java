@@ -72,7 +72,8 @@ final class DriverFuzz {
             return one;
         }
 
-        T fresh(Random random) {
+        /** One thread at a time, so that what is counted is still there to be removed. */
+        synchronized T fresh(Random random) {
             T made = maker.get();
             if (known.size() >= MOST_OBJECTS) {
                 known.remove(random.nextInt(MOST_OBJECTS));

@@ -7,7 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import org.talweg.nn.Safetensors;
+import org.talweg.data.Safetensors;
 import org.talweg.tensor.Shape;
 
 /**

@@ -1,2 +1,2 @@
-/** Data sets in host memory: readers, splits, scaling, and the cutting into batches. */
+/** Files of numbers, and data sets made of them: readers, splits, scaling, and the cutting into batches. */
 package org.talweg.data;

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
+import org.talweg.data.Safetensors;
 import org.talweg.data.Scaler;
 import org.talweg.ops.Device;
 import org.talweg.ops.Precision;

@@ -23,6 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.talweg.data.Dataset;
 import org.talweg.data.Datasets;
+import org.talweg.data.Safetensors;
 import org.talweg.data.Scaler;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;

@@ -1,4 +1,4 @@
-package org.talweg.nn;
+package org.talweg.data;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;

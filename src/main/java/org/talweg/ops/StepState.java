@@ -1,5 +1,6 @@
 package org.talweg.ops;
 
+import java.util.Arrays;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
@@ -46,6 +47,9 @@ public record StepState(Tensor counters, Tensor control, Tensor memory, Tensor s
     /** The first of the rule's step scalars, {@link UpdateRule#scalars}. */
     public static final int CONTROL_RULE = 8;
     public static final int CONTROLS = CONTROL_RULE + UpdateRule.SCALARS;
+
+    /** Of {@link #save}. */
+    public static final int WORDS = COUNTERS + CONTROLS + 2 * UpdateRule.MEMORY;
 
     public static final int SCHEDULE_LEARNING_RATE = 0;
     /** β₁ for Adam's kin. */
@@ -98,6 +102,37 @@ public record StepState(Tensor counters, Tensor control, Tensor memory, Tensor s
     /** The cursor as its own one-element tensor, for {@link BatchRows}. */
     public Tensor cursor() {
         return counters.view(COUNTER_CURSOR, Shape.of(1));
+    }
+
+    /** Everything but the tables, as {@value #WORDS} words: counters, bits of the control, optimizer memory. */
+    public int[] save(Device device) {
+        int[] words = new int[WORDS];
+        int[] counts = new int[COUNTERS];
+        float[] scalars = new float[CONTROLS];
+        int[] doubles = new int[2 * UpdateRule.MEMORY];
+        device.download(counters, counts);
+        device.download(control, scalars);
+        device.download(memory, doubles);
+        System.arraycopy(counts, 0, words, 0, COUNTERS);
+        for (int i = 0; i < CONTROLS; i++) {
+            words[COUNTERS + i] = Float.floatToRawIntBits(scalars[i]);
+        }
+        System.arraycopy(doubles, 0, words, COUNTERS + CONTROLS, doubles.length);
+        return words;
+    }
+
+    /** Puts back what {@link #save} gave. */
+    public void restore(Device device, int[] words) {
+        if (words.length != WORDS) {
+            throw new IllegalArgumentException(words.length + " words of a step's state; it has " + WORDS);
+        }
+        float[] scalars = new float[CONTROLS];
+        for (int i = 0; i < CONTROLS; i++) {
+            scalars[i] = Float.intBitsToFloat(words[COUNTERS + i]);
+        }
+        device.upload(Arrays.copyOf(words, COUNTERS), counters);
+        device.upload(scalars, control);
+        device.upload(Arrays.copyOfRange(words, COUNTERS + CONTROLS, WORDS), memory);
     }
 
     /** Frees what {@link #allocate} allocated. */

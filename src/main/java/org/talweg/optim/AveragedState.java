@@ -58,6 +58,16 @@ final class AveragedState implements Optimizer.State {
     }
 
     @Override
+    public SavedState save() {
+        return fused.save();
+    }
+
+    @Override
+    public void restore(SavedState saved) {
+        fused.restore(saved);
+    }
+
+    @Override
     public void close() {
         fused.close();
         memory.close();

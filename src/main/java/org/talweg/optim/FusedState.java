@@ -28,7 +28,7 @@ final class FusedState implements Optimizer.State {
             treatment = alike ? null : segments;
             clipping = memory.clipping(clip, layout, segments);
             for (int i = 0; i < rule.buffers(); i++) {
-                buffers.add(memory.vector(layout.length(), rule.kernel() + " state " + (i + 1), rule.initialValue()));
+                buffers.add(memory.remembered(layout.length(), rule.kernel() + " state " + (i + 1), rule.initialValue()));
             }
         } catch (RuntimeException e) {
             memory.close();
@@ -45,6 +45,16 @@ final class FusedState implements Optimizer.State {
         Tensor partials = clipping.apply(ops, parameters, gradients, batch);
         ops.update().prepareStep(state, rule, clipping.rule(), batch.rowLosses(), batch.rowHits(), partials);
         ops.update().apply(rule, parameters, gradients, buffers, treatment, state);
+    }
+
+    @Override
+    public SavedState save() {
+        return memory.save();
+    }
+
+    @Override
+    public void restore(SavedState saved) {
+        memory.restore(saved);
     }
 
     @Override

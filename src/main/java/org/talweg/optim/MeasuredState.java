@@ -28,7 +28,7 @@ final class MeasuredState implements Optimizer.State {
             clipping = memory.clipping(clip, layout, segments);
             sums = memory.vector(2L * segments.count(), "sums of chunks").reshape(Shape.of(segments.count(), 2));
             for (int i = 0; i < rule.buffers(); i++) {
-                buffers.add(memory.vector(layout.length(), rule.kernel() + " state " + (i + 1)));
+                buffers.add(memory.remembered(layout.length(), rule.kernel() + " state " + (i + 1), 0));
             }
         } catch (RuntimeException e) {
             memory.close();
@@ -43,6 +43,16 @@ final class MeasuredState implements Optimizer.State {
         ops.update().measure(rule, parameters, gradients, buffers, segments, state, sums);
         ops.update().settle(rule, segments, state, sums);
         ops.update().apply(rule, parameters, gradients, buffers, segments, state);
+    }
+
+    @Override
+    public SavedState save() {
+        return memory.save();
+    }
+
+    @Override
+    public void restore(SavedState saved) {
+        memory.restore(saved);
     }
 
     @Override

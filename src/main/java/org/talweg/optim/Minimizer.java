@@ -1,7 +1,9 @@
 package org.talweg.optim;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.talweg.ops.Device;
 import org.talweg.optim.Lbfgs.Objective;
 import org.talweg.optim.LineSearch.Point;
@@ -136,6 +138,51 @@ public final class Minimizer implements AutoCloseable {
             double weight = vectors.dot(pair.change, direction) * pair.inverse;
             vectors.move(direction, weights[i] - weight, pair.step, direction);
         }
+    }
+
+    /** What the next call depends on beside the parameters. */
+    public SavedState save() {
+        Map<String, float[]> vectors = new LinkedHashMap<>();
+        Map<String, Double> numbers = new LinkedHashMap<>();
+        vectors.put("direction", memory.download(direction));
+        vectors.put("gradient", memory.download(previous));
+        numbers.put("scale", scale);
+        numbers.put("size", size);
+        numbers.put("iterations", (double) iterations);
+        numbers.put("pairs", (double) pairs.size());
+        for (int i = 0; i < pairs.size(); i++) {
+            vectors.put("step " + i, memory.download(pairs.get(i).step));
+            vectors.put("change " + i, memory.download(pairs.get(i).change));
+            numbers.put("inverse " + i, pairs.get(i).inverse);
+        }
+        return new SavedState(vectors, numbers);
+    }
+
+    /**
+     * Goes on from there, bit for bit.
+     *
+     * @throws IllegalArgumentException if it is the state of another optimizer, of other parameters, or of a longer
+     *                                  history
+     */
+    public void restore(SavedState saved) {
+        int count = (int) saved.number("pairs");
+        if (count > settings.history()) {
+            throw new IllegalArgumentException("the saved state has " + count + " pairs of history, this minimizer "
+                + settings.history());
+        }
+        pairs.forEach(pair -> spare.addAll(List.of(pair.step, pair.change)));
+        pairs.clear();
+        memory.upload(saved, "direction", direction);
+        memory.upload(saved, "gradient", previous);
+        for (int i = 0; i < count; i++) {
+            Pair pair = new Pair(spare(), spare(), saved.number("inverse " + i));
+            memory.upload(saved, "step " + i, pair.step);
+            memory.upload(saved, "change " + i, pair.change);
+            pairs.add(pair);
+        }
+        scale = saved.number("scale");
+        size = saved.number("size");
+        iterations = (long) saved.number("iterations");
     }
 
     private Tensor spare() {

@@ -53,8 +53,8 @@ final class MuonState implements Optimizer.State {
                 || Clipping.isPerParameter(clip) ? memory.segments(layout) : null);
             matrices = segments(layout, MuonState::isMatrix);
             others = segments(layout, segment -> !isMatrix(segment));
-            buffers.add(memory.vector(layout.length(), "Muon momentum"));
-            buffers.add(memory.vector(layout.length(), "Muon direction"));
+            buffers.add(memory.remembered(layout.length(), "Muon momentum", 0));
+            buffers.add(memory.remembered(layout.length(), "Muon direction", 0));
             List<Segment> list = layout.segments().stream().filter(s -> isMatrix(s) && !s.frozen()).toList();
             sums = matrices == null ? null
                 : memory.vector(2L * matrices.count(), "sums of chunks").reshape(Shape.of(matrices.count(), 2));
@@ -160,6 +160,16 @@ final class MuonState implements Optimizer.State {
         } else {
             ops.dense().backwardInput(p, x, Activation.IDENTITY, null, false, next);
         }
+    }
+
+    @Override
+    public SavedState save() {
+        return memory.save();
+    }
+
+    @Override
+    public void restore(SavedState saved) {
+        memory.restore(saved);
     }
 
     @Override

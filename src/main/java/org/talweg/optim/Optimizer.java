@@ -32,6 +32,16 @@ public interface Optimizer {
         default void afterEvaluation() {
         }
 
+        /** What the next step depends on, beside the parameters and the {@link org.talweg.ops.StepState}. */
+        SavedState save();
+
+        /**
+         * Goes on from there, bit for bit.
+         *
+         * @throws IllegalArgumentException if it is the state of another optimizer, or of other parameters
+         */
+        void restore(SavedState saved);
+
         @Override
         void close();
     }

@@ -2,7 +2,9 @@ package org.talweg.optim;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.talweg.ops.Device;
 import org.talweg.ops.Segments;
 import org.talweg.tensor.DType;
@@ -13,6 +15,7 @@ import org.talweg.tensor.Tensor;
 final class StateMemory implements AutoCloseable {
     private final Device device;
     private final List<Runnable> closers = new ArrayList<>();
+    private final Map<String, Tensor> remembered = new LinkedHashMap<>();
 
     StateMemory(Device device) {
         this.device = device;
@@ -37,6 +40,34 @@ final class StateMemory implements AutoCloseable {
             device.upload(values, tensor);
         }
         return tensor;
+    }
+
+    /** As {@link #vector(long, String, float)}; {@link #save} has it under its purpose. */
+    Tensor remembered(long length, String purpose, float value) {
+        Tensor tensor = vector(length, purpose, value);
+        remembered.put(purpose, tensor);
+        return tensor;
+    }
+
+    /** What is {@link #remembered}. */
+    SavedState save() {
+        Map<String, float[]> vectors = new LinkedHashMap<>();
+        remembered.forEach((name, tensor) -> vectors.put(name, download(tensor)));
+        return new SavedState(vectors, Map.of());
+    }
+
+    void restore(SavedState saved) {
+        remembered.forEach((name, tensor) -> upload(saved, name, tensor));
+    }
+
+    float[] download(Tensor tensor) {
+        float[] values = new float[Math.toIntExact(tensor.elements())];
+        device.download(tensor, values);
+        return values;
+    }
+
+    void upload(SavedState saved, String name, Tensor tensor) {
+        device.upload(saved.vector(name, tensor.elements()), tensor);
     }
 
     Segments segments(ParameterLayout layout) {

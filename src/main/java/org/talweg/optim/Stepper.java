@@ -94,6 +94,21 @@ public final class Stepper implements AutoCloseable {
         state.afterEvaluation();
     }
 
+    /** What the next step depends on beside the parameters. */
+    public SavedState save() {
+        return state.save().withWords(step.save(device));
+    }
+
+    /**
+     * Goes on from there, bit for bit.
+     *
+     * @throws IllegalArgumentException if it is the state of another optimizer, or of other parameters
+     */
+    public void restore(SavedState saved) {
+        state.restore(saved);
+        step.restore(device, saved.words(StepState.WORDS));
+    }
+
     @Override
     public void close() {
         state.close();

@@ -9,9 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -46,29 +44,17 @@ public final class Safetensors {
     public record Content(Map<String, String> metadata, Map<String, Values> tensors) {
     }
 
-    /**
-     * Writes a file whole or not at all: under a temporary name in the same directory, forced to the disk, then
-     * renamed over {@code path}.
-     */
+    /** Writes a file whole or not at all. */
     public static void write(Path path, Content content) throws IOException {
-        Path target = path.toAbsolutePath();
-        Path temporary = target.resolveSibling(target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp");
-        try {
-            try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE,
-                StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING)) {
-                byte[] header = header(content);
-                ByteBuffer length = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-                writeFully(channel, length.putLong(header.length).flip());
-                writeFully(channel, ByteBuffer.wrap(header));
-                for (Values values : content.tensors().values()) {
-                    writeFloats(channel, values.data());
-                }
-                channel.force(true);
+        byte[] header = header(content);
+        ByteBuffer length = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).flip();
+        WholeFile.write(path, channel -> {
+            writeFully(channel, length);
+            writeFully(channel, ByteBuffer.wrap(header));
+            for (Values values : content.tensors().values()) {
+                writeFloats(channel, values.data());
             }
-            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        } finally {
-            Files.deleteIfExists(temporary);
-        }
+        });
     }
 
     /**

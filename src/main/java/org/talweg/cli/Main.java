@@ -12,7 +12,8 @@ import picocli.CommandLine.Spec;
 @Command(name = "talweg", mixinStandardHelpOptions = true, versionProvider = Main.Version.class,
     description = "Gradient descent on NVIDIA GPUs, and without one.",
     subcommands = {TrainCommand.class, LrFindCommand.class, DiagnoseCommand.class, LandscapeCommand.class,
-        ProfileCommand.class, ClosedFormCommand.class, MethodsCommand.class, DevicesCommand.class},
+        ProfileCommand.class, ClosedFormCommand.class, MethodsCommand.class, DevicesCommand.class,
+        DoctorCommand.class},
     footer = {"", "Start with:  ./talweg train digits"})
 public final class Main implements Runnable {
     @Spec

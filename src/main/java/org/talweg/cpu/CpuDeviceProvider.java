@@ -26,6 +26,13 @@ public final class CpuDeviceProvider implements DeviceProvider {
     }
 
     @Override
+    public List<Part> parts() {
+        String missing = NativeProducts.missing();
+        return List.of(new Part("oneDNN", missing == null ? "takes the large matrix products"
+            : "large matrix products run in Java, at about half the speed: " + missing, missing == null));
+    }
+
+    @Override
     public Device open(int index) {
         if (index != 0) {
             throw new DeviceException("there is one cpu device, not number " + index + "; write cpu");

@@ -31,33 +31,43 @@ final class NativeProducts {
 
     /** Whether {@link #multiply} is here and faster than loops for so large a product. */
     static boolean pays(int rows, int columns, int depth) {
-        return 2L * rows * columns * depth >= SMALLEST && Library.LOADED;
+        return 2L * rows * columns * depth >= SMALLEST && missing() == null;
+    }
+
+    /** Why products of every size run in Java, and what to do about it; null if oneDNN is here. */
+    static String missing() {
+        return Library.MISSING;
     }
 
     /** Its own class, so that nothing is loaded for a model of small products. */
     private static final class Library {
-        static final boolean LOADED = load();
+        static final String MISSING = load();
 
-        private static boolean load() {
+        static {
+            if (MISSING != null) {
+                LOG.debug("no oneDNN: {}", MISSING);
+            }
+        }
+
+        private static String load() {
             URL resource = NativeProducts.class.getResource(LIBRARY);
             if (resource == null) {
-                LOG.debug("no oneDNN: {} was not built", LIBRARY);
-                return false;
+                return LIBRARY + " was not built: it needs Linux on x86-64 and a C++ compiler (apt-get install g++) when"
+                    + " the project is built";
             }
             try {
                 for (String library : ONEDNN) {
                     File file = Loader.cacheResource(NativeProducts.class, library);
                     if (file == null) {
-                        LOG.debug("no oneDNN: {} is not on the class path", library);
-                        return false;
+                        return library + " is not on the class path; it is in org.bytedeco:dnnl with the classifier"
+                            + " linux-x86_64";
                     }
                     System.load(file.getPath());
                 }
                 System.load(file(resource).toString());
-                return bind();
+                return bind() ? null : "the library that was loaded lacks its matrix product; use the version of the pom";
             } catch (IOException | LinkageError e) {
-                LOG.debug("no oneDNN, matrix products run in Java: {}", e.toString());
-                return false;
+                return "it does not load (" + e + "); check that the temporary folder is writable and not mounted noexec";
             }
         }
 

@@ -24,6 +24,11 @@ public final class CudaDeviceProvider implements DeviceProvider {
     }
 
     @Override
+    public List<Part> parts() {
+        return List.of(GpuProbe.driver(), GpuProbe.cublas());
+    }
+
+    @Override
     public Device open(int index) {
         List<Candidate> candidates = candidates();
         if (index >= candidates.size()) {

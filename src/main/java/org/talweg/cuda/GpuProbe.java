@@ -3,16 +3,25 @@ package org.talweg.cuda;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import jcuda.jcublas.JCublas2;
+import jcuda.jcublas.cublasHandle;
+import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.JCuda;
 import jcuda.runtime.cudaDeviceProp;
 import jcuda.runtime.cudaError;
 import org.talweg.ops.DeviceProvider.Candidate;
+import org.talweg.ops.DeviceProvider.Part;
 
 /**
  * Looks for GPUs without touching JCuda's driver class, which on a machine without a driver fails to load and stays
  * broken. JCuda's runtime library carries its own CUDA runtime: that loads everywhere and answers with an error code.
  */
 final class GpuProbe {
+    private static final String NO_DRIVER =
+        "no NVIDIA driver for CUDA 12 found (libcuda.so.1); install driver 525 or newer";
+    /** As the CUDA runtime writes 12.0. */
+    private static final int OLDEST_CUDA = 12_000;
+
     private GpuProbe() {
     }
 
@@ -37,8 +46,43 @@ final class GpuProbe {
             }
             return found.isEmpty() ? none(reason(cudaError.cudaErrorNoDevice)) : found;
         } catch (LinkageError | RuntimeException e) {
-            return none("JCuda's native library does not load (" + firstLine(e) + "); it exists for Linux and Windows"
-                + " on x86-64, as the artifact org.jcuda:jcuda-natives");
+            return none(doesNotLoad(e));
+        }
+    }
+
+    /** The driver, by the newest CUDA version that it can run. Never throws. */
+    static Part driver() {
+        try {
+            int[] version = new int[1];
+            int error = JCuda.cudaDriverGetVersion(version);
+            String found = "CUDA " + version[0] / 1000 + "." + version[0] % 1000 / 10;
+            if (error != cudaError.cudaSuccess || version[0] == 0) {
+                return new Part("driver", NO_DRIVER, false);
+            }
+            return version[0] < OLDEST_CUDA
+                ? new Part("driver", "made for " + found + "; install driver 525 or newer, which has CUDA 12", false)
+                : new Part("driver", found, true);
+        } catch (LinkageError | RuntimeException e) {
+            return new Part("driver", doesNotLoad(e), false);
+        }
+    }
+
+    /** NVIDIA's cuBLAS, without which all matrix products are our own. Never throws. */
+    static Part cublas() {
+        try {
+            JCublas2.setExceptionsEnabled(false);
+            cublasHandle handle = new cublasHandle();
+            int status = JCublas2.cublasCreate(handle);
+            if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
+                return new Part("cuBLAS", "is here but finds no GPU (" + cublasStatus.stringFor(status) + ")", false);
+            }
+            int[] version = new int[1];
+            JCublas2.cublasGetVersion(handle, version);
+            JCublas2.cublasDestroy(handle);
+            return new Part("cuBLAS", "version " + version[0], true);
+        } catch (LinkageError | RuntimeException e) {
+            return new Part("cuBLAS", "libcublas.so.12 does not load; only a comparison with it needs it (CUDA toolkit 12,"
+                + " or apt-get install libcublas-12-6 from NVIDIA's packages)", false);
         }
     }
 
@@ -59,8 +103,7 @@ final class GpuProbe {
 
     private static String reason(int error) {
         return switch (error) {
-            case cudaError.cudaErrorInsufficientDriver ->
-                "no NVIDIA driver for CUDA 12 found (libcuda.so.1); install driver 525 or newer";
+            case cudaError.cudaErrorInsufficientDriver -> NO_DRIVER;
             case cudaError.cudaErrorNoDevice ->
                 "the NVIDIA driver sees no GPU; check nvidia-smi, CUDA_VISIBLE_DEVICES and the container's --gpus";
             case cudaError.cudaErrorSystemDriverMismatch ->
@@ -72,6 +115,11 @@ final class GpuProbe {
 
     private static List<Candidate> none(String reason) {
         return List.of(new Candidate("cuda", "no CUDA GPU: " + reason, false));
+    }
+
+    private static String doesNotLoad(Throwable e) {
+        return "JCuda's native library does not load (" + firstLine(e) + "); it exists for Linux and Windows on x86-64,"
+            + " as the artifact org.jcuda:jcuda-natives";
     }
 
     private static String firstLine(Throwable e) {

@@ -9,6 +9,14 @@ public interface DeviceProvider {
     record Candidate(String name, String description, boolean available) {
     }
 
+    /**
+     * What a backend stands on: a driver, a library.
+     *
+     * @param description which one it is, or why it is missing and what to do
+     */
+    record Part(String name, String description, boolean available) {
+    }
+
     /** The names before any colon that this provider opens: {@code cuda}. */
     String kind();
 
@@ -17,6 +25,11 @@ public interface DeviceProvider {
 
     /** What is here, and what is not and why. Never throws, never loads a driver that is missing. */
     List<Candidate> candidates();
+
+    /** What this backend uses besides a device. Never throws. */
+    default List<Part> parts() {
+        return List.of();
+    }
 
     /**
      * @param index the number after the colon, or 0

@@ -8,6 +8,7 @@ import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.talweg.ops.DeviceProvider.Candidate;
+import org.talweg.ops.DeviceProvider.Part;
 
 /** Finds and opens devices by name. */
 public final class Devices {
@@ -23,6 +24,11 @@ public final class Devices {
     /** Every device of every backend, available or not, fastest first. */
     public static List<Candidate> list() {
         return providers().stream().flatMap(provider -> provider.candidates().stream()).toList();
+    }
+
+    /** What the backends stand on, here or missing. */
+    public static List<Part> parts() {
+        return providers().stream().flatMap(provider -> provider.parts().stream()).toList();
     }
 
     /**

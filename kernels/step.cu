@@ -194,6 +194,7 @@ struct Scalars {
         break;
       case kAdam:
         adam(step, rate, momentum, s[0], s[1], s[2], s[3]);
+        adam_forms(1 - power(s[0], step), s[4], s[5] != 0);
         break;
       case kAdagrad:
         set(0, rate / (1 + (step - 1) * s[0]));
@@ -208,6 +209,7 @@ struct Scalars {
         set(3, s[2]);
         set(4, s[3]);
         set(5, s[4]);
+        set(6, s[5] != 0 ? 1 / (1 - power(s[0], step)) : 1);
         break;
       case kAdadelta:
         set(0, s[0]);
@@ -245,9 +247,9 @@ struct Scalars {
         break;
       case kMuon:
         adam(step, rate * s[4], s[3], s[0], s[1], s[2] * s[4], 1);
-        set(9, s[7] != 0 ? momentum / (1 - power(momentum, step + 1)) : momentum);
-        set(10, s[7] != 0 ? (1 - momentum) / (1 - power(momentum, step)) : 1 - momentum);
-        set(11, s[5]);
+        set(11, s[7] != 0 ? momentum / (1 - power(momentum, step + 1)) : momentum);
+        set(12, s[7] != 0 ? (1 - momentum) / (1 - power(momentum, step)) : 1 - momentum);
+        set(13, s[5]);
         break;
     }
   }
@@ -263,6 +265,12 @@ struct Scalars {
     set(6, decay);
     set(7, decoupled);
     set(8, beta1);
+  }
+
+  __device__ void adam_forms(double correction, double root_epsilon, bool corrected_maximum) {
+    if (corrected_maximum) set(1, 1);
+    set(9, corrected_maximum ? root_epsilon : root_epsilon * correction);
+    set(10, corrected_maximum ? 1 / correction : 1);
   }
 
   __device__ void prodigy(int step, const double* s) {
@@ -310,7 +318,7 @@ struct Scalars {
     set(2, 1 - momentum);
     set(3, s[0]);
     set(4, 1 - s[0]);
-    set(5, s[1]);
+    set(5, s[4] != 0 ? s[1] * sqrt(1 - power2) : s[1]);
     set(6, s[2]);
     set(7, s[3]);
   }
@@ -337,7 +345,7 @@ struct Scalars {
 extern "C" __global__ __launch_bounds__(kPrepareBlock) void prepare_step(
     int* counters, float* control, int* memory, const float* schedule, float* log, const float* row_losses,
     const float* row_hits, int batch, const float* partials, int64 partial_count, float low, float high, float order,
-    float max_norm, int rule, double s0, double s1, double s2, double s3, double s4, double s5, double s6,
+    float max_norm, int negated, int rule, double s0, double s1, double s2, double s3, double s4, double s5, double s6,
     double s7) {
   __shared__ double scratch[kPrepareBlock / kWarp];
   __shared__ float float_scratch[kPrepareBlock / kWarp];
@@ -355,7 +363,8 @@ extern "C" __global__ __launch_bounds__(kPrepareBlock) void prepare_step(
     Scalars scalars = {schedule[2 * static_cast<int64>(iteration)], schedule[2 * static_cast<int64>(iteration) + 1]};
     control[kLearningRate] = static_cast<float>(scalars.rate);
     control[kMomentum] = static_cast<float>(scalars.momentum);
-    control[kClipFactor] = clip_factor(norm, max_norm);
+    float factor = clip_factor(norm, max_norm);
+    control[kClipFactor] = negated ? -factor : factor;
     control[kClipLow] = low;
     control[kClipHigh] = high;
     control[kFirstStep] = step == 1 ? 1.0f : 0.0f;

@@ -7,7 +7,7 @@ enum Counter { kIteration, kStep, kSkipped, kCursor };
 enum Control { kLearningRate, kMomentum, kClipFactor, kClipLow, kClipHigh, kSkip, kFirstStep, kRule = 8 };
 enum Log { kLogLoss, kLogHits, kLogGradientNorm, kLogSkipped, kLogColumns };
 
-constexpr int kRuleScalars = 12;
+constexpr int kRuleScalars = 14;
 // Doubles that outlive a step, each as low and high word.
 constexpr int kMemory = 4;
 constexpr int kChunk = 1024;

@@ -43,20 +43,21 @@ struct SgdVelocity : Elementwise {
 template <bool AMSGRAD>
 struct Adam : Elementwise {
   static constexpr int kStates = AMSGRAD ? 3 : 2;
-  float size, root, beta1, rest1, beta2, rest2, epsilon, decay, keep;
+  float size, root, beta1, rest1, beta2, rest2, epsilon, inside, correction, decay, keep;
   bool decoupled;
   __device__ explicit Adam(const Step& step)
       : size(step.rate_scalar(0)), root(step.scalar(1)), beta1(step.scalar(8)), rest1(step.scalar(2)),
-        beta2(step.scalar(3)), rest2(step.scalar(4)), epsilon(step.scalar(5)), decay(step.decay(6)),
-        keep(1.0f - step.rate() * decay), decoupled(step.scalar(7) != 0) {}
+        beta2(step.scalar(3)), rest2(step.scalar(4)), epsilon(step.scalar(5)), inside(step.scalar(9)),
+        correction(step.scalar(10)), decay(step.decay(6)), keep(1.0f - step.rate() * decay),
+        decoupled(step.scalar(7) != 0) {}
   __device__ void operator()(float& p, float g, float* s) const {
     if (decoupled) p = p * keep;
     else g = fmaf(decay, p, g);
     s[0] = fmaf(beta1, s[0], rest1 * g);
     s[1] = fmaf(beta2, s[1], rest2 * g * g);
     float second = s[1];
-    if (AMSGRAD) second = s[2] = fmaxf(s[2], s[1]);
-    p = fmaf(-size, s[0] / (sqrtf(second) / root + epsilon), p);
+    if (AMSGRAD) second = s[2] = fmaxf(s[2], s[1] * correction);
+    p = fmaf(-size, s[0] / (sqrtf(second + inside) / root + epsilon), p);
   }
 };
 

@@ -20,19 +20,21 @@ struct Adagrad : Elementwise {
 template <bool CENTERED, bool MOMENTUM>
 struct RmsProp : Elementwise {
   static constexpr int kStates = 1 + CENTERED + MOMENTUM;
-  float rate, momentum, alpha, rest, epsilon, decay;
+  float rate, momentum, alpha, rest, epsilon, decay, correction;
   bool inside, nesterov;
   __device__ explicit RmsProp(const Step& step)
       : rate(step.rate()), momentum(step.momentum()), alpha(step.scalar(0)), rest(step.scalar(1)),
-        epsilon(step.scalar(2)), decay(step.decay(3)), inside(step.scalar(4) != 0), nesterov(step.scalar(5) != 0) {}
+        epsilon(step.scalar(2)), decay(step.decay(3)), correction(step.scalar(6)), inside(step.scalar(4) != 0),
+        nesterov(step.scalar(5) != 0) {}
   __device__ void operator()(float& p, float g, float* s) const {
     constexpr int kMean = 1 + MOMENTUM;
     g = fmaf(decay, p, g);
     s[0] = fmaf(alpha, s[0], rest * g * g);
-    float w = s[0];
+    float w = correction * s[0];
     if (CENTERED) {
       s[kMean] = fmaf(alpha, s[kMean], rest * g);
-      w = fmaxf(fmaf(-s[kMean], s[kMean], s[0]), 0.0f);
+      float mean = correction * s[kMean];
+      w = fmaxf(fmaf(-mean, mean, w), 0.0f);
     }
     float d = g / (inside ? sqrtf(w + epsilon) : sqrtf(w) + epsilon);
     if (MOMENTUM) {

@@ -79,8 +79,8 @@ struct MuonMeasure : Measure {
   float momentum, rest, momentum_weight, gradient_weight;
   bool nesterov;
   __device__ MuonMeasure(const Step& step, bool nesterov)
-      : momentum(step.momentum()), rest(1.0f - step.momentum()), momentum_weight(step.scalar(9)),
-        gradient_weight(step.scalar(10)), nesterov(nesterov) {}
+      : momentum(step.momentum()), rest(1.0f - step.momentum()), momentum_weight(step.scalar(11)),
+        gradient_weight(step.scalar(12)), nesterov(nesterov) {}
   __device__ void operator()(float&, float g, float* s) {
     s[0] = fmaf(momentum, s[0], rest * g);
     s[1] = nesterov ? fmaf(momentum_weight, s[0], gradient_weight * g) : s[0];
@@ -101,7 +101,7 @@ struct Muon : Elementwise {
   static constexpr bool kClips = false;
   static constexpr int kStates = 0;
   float rate, keep;
-  __device__ explicit Muon(const Step& step) : rate(step.rate()), keep(1.0f - rate * step.decay(11)) {}
+  __device__ explicit Muon(const Step& step) : rate(step.rate()), keep(1.0f - rate * step.decay(13)) {}
   __device__ void operator()(float& p, float x, float*) const { p = fmaf(-rate, x, p * keep); }
 };
 

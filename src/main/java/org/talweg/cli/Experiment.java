@@ -205,7 +205,7 @@ final class Experiment {
         StringBuilder text = new StringBuilder(optimizer);
         append(text, "lr", learningRate);
         append(text, "weight_decay", weightDecay);
-        return OptimizerChoices.ALL.parse(text.toString());
+        return OptimizerChoices.parse(text.toString());
     }
 
     private static void append(StringBuilder text, String key, Float value) {

@@ -90,7 +90,7 @@ final class ProfileCommand implements Callable<Integer> {
     public Integer call() throws JsonProcessingException {
         Activation f = Activation.parse(activation);
         List<Integer> units = Experiment.units(hidden);
-        Optimizer method = OptimizerChoices.ALL.parse(optimizer);
+        Optimizer method = OptimizerChoices.parse(optimizer);
         Experiment.check(batch >= 1, "--batch " + batch + ": a step needs at least 1 row");
         Dataset rows = data == null ? random() : training();
         SoftwareDriver.load();
@@ -108,7 +108,7 @@ final class ProfileCommand implements Callable<Integer> {
                 widths.add(0, rows.columns());
                 widths.add(outputs);
                 StepFloor floor = StepFloor.of(device.ops().dense().at(precision), size, widths, f, lossRows(loss, outputs),
-                    method instanceof FusedOptimizer fused ? fused.rule() : null);
+                    OptimizerChoices.ALL.parse(optimizer) instanceof FusedOptimizer fused ? fused.rule() : null);
                 report(rows, size, model.parameterCount(), new StepProfile(step.launches, floor), floor.flops());
             }
         }

@@ -38,6 +38,7 @@ final class AdamLoop extends UpdateLoop {
         float beta2 = k[3];
         float rest2 = k[4];
         float epsilon = k[5];
+        float inside = k[9];
         float beta1 = k[8];
         for (int i = from; i < to; i++) {
             float old = p[pStart + i];
@@ -46,7 +47,7 @@ final class AdamLoop extends UpdateLoop {
             float second = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
             m[mStart + i] = first;
             v[vStart + i] = second;
-            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(second) / root + epsilon), old);
+            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(second + inside) / root + epsilon), old);
         }
     }
 
@@ -60,6 +61,7 @@ final class AdamLoop extends UpdateLoop {
         float beta2 = k[3];
         float rest2 = k[4];
         float epsilon = k[5];
+        float inside = k[9];
         float beta1 = k[8];
         for (int i = from; i < to; i++) {
             float gradient = factor * clamp(g[gStart + i], low, high);
@@ -67,7 +69,7 @@ final class AdamLoop extends UpdateLoop {
             float second = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
             m[mStart + i] = first;
             v[vStart + i] = second;
-            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(second) / root + epsilon),
+            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(second + inside) / root + epsilon),
                 p[pStart + i] * keep);
         }
     }
@@ -84,17 +86,19 @@ final class AdamLoop extends UpdateLoop {
         float beta2 = k[3];
         float rest2 = k[4];
         float epsilon = k[5];
+        float inside = k[9];
+        float correction = k[10];
         float beta1 = k[8];
         for (int i = from; i < to; i++) {
             float old = p[pStart + i];
             float gradient = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
             float first = Math.fma(beta1, m[mStart + i], rest1 * gradient);
             float second = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
-            float largest = Math.max(w[wStart + i], second);
+            float largest = Math.max(w[wStart + i], second * correction);
             m[mStart + i] = first;
             v[vStart + i] = second;
             w[wStart + i] = largest;
-            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(largest) / root + epsilon), old);
+            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(largest + inside) / root + epsilon), old);
         }
     }
 
@@ -110,16 +114,18 @@ final class AdamLoop extends UpdateLoop {
         float beta2 = k[3];
         float rest2 = k[4];
         float epsilon = k[5];
+        float inside = k[9];
+        float correction = k[10];
         float beta1 = k[8];
         for (int i = from; i < to; i++) {
             float gradient = factor * clamp(g[gStart + i], low, high);
             float first = Math.fma(beta1, m[mStart + i], rest1 * gradient);
             float second = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
-            float largest = Math.max(w[wStart + i], second);
+            float largest = Math.max(w[wStart + i], second * correction);
             m[mStart + i] = first;
             v[vStart + i] = second;
             w[wStart + i] = largest;
-            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(largest) / root + epsilon),
+            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(largest + inside) / root + epsilon),
                 p[pStart + i] * keep);
         }
     }

@@ -154,7 +154,7 @@ final class CpuUpdate implements UpdateOps {
             int step = ++counters[counter + StepState.COUNTER_STEP];
             control[at + StepState.CONTROL_LEARNING_RATE] = rate;
             control[at + StepState.CONTROL_MOMENTUM] = momentum;
-            control[at + StepState.CONTROL_CLIP_FACTOR] = (float) clip.factor(norm);
+            control[at + StepState.CONTROL_CLIP_FACTOR] = (float) clip.stepFactor(norm);
             control[at + StepState.CONTROL_CLIP_LOW] = clip.low();
             control[at + StepState.CONTROL_CLIP_HIGH] = clip.high();
             control[at + StepState.CONTROL_FIRST_STEP] = step == 1 ? 1 : 0;

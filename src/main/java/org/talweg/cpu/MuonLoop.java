@@ -12,8 +12,8 @@ final class MuonLoop extends MeasuredLoop {
     void measure(int from, int to, float factor, float forRate, float forDecay, float[] sums, int at) {
         float rest = 1 - momentum;
         double squares = 0;
-        float momentumWeight = k[9];
-        float gradientWeight = k[10];
+        float momentumWeight = k[11];
+        float gradientWeight = k[12];
         for (int i = from; i < to; i++) {
             float gradient = factor * clamp(g[gStart + i], low, high);
             float m = Math.fma(momentum, s[0][sStart[0] + i], rest * gradient);
@@ -28,7 +28,7 @@ final class MuonLoop extends MeasuredLoop {
 
     @Override
     void move(int from, int to, float ratioRate, float rate, float forRate, float forDecay) {
-        float keep = 1 - rate * (k[11] * forDecay);
+        float keep = 1 - rate * (k[13] * forDecay);
         for (int i = from; i < to; i++) {
             p[pStart + i] = Math.fma(-rate, g[gStart + i], p[pStart + i] * keep);
         }

@@ -53,14 +53,17 @@ final class RootLoops {
             float alpha = k[0];
             float rest = k[1];
             float epsilon = k[2];
+            float correction = k[6];
             for (int i = from; i < to; i++) {
                 float old = p[pStart + i];
                 float d = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
                 float w = Math.fma(alpha, v[vStart + i], rest * d * d);
                 v[vStart + i] = w;
+                w *= correction;
                 if (centered) {
                     float mean = Math.fma(alpha, a[aStart + i], rest * d);
                     a[aStart + i] = mean;
+                    mean *= correction;
                     w = Math.max(Math.fma(-mean, mean, w), 0);
                 }
                 d = d / (inside ? root(w + epsilon) : root(w) + epsilon);

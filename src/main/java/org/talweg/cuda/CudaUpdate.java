@@ -79,7 +79,7 @@ final class CudaUpdate implements UpdateOps {
             .tensor(state.memory()).tensor(state.schedule()).tensor(state.log()).tensor(rowLosses).tensor(rowHits)
             .int32(Math.toIntExact(rowLosses.elements())).tensor(partials).int64(partials.elements())
             .float32(clip.low()).float32(clip.high()).float32(clip.order()).float32(clip.maxNorm())
-            .int32(rule.number());
+            .int32(clip.negated() ? 1 : 0).int32(rule.number());
         double[] settings = rule.settings();
         for (int i = 0; i < UpdateRule.SETTINGS; i++) {
             arguments.float64(i < settings.length ? settings[i] : 0);

@@ -34,7 +34,7 @@ public record StepState(Tensor counters, Tensor control, Tensor memory, Tensor s
     public static final int CONTROL_LEARNING_RATE = 0;
     /** Momentum of this step, β₁ for Adam's kin. */
     public static final int CONTROL_MOMENTUM = 1;
-    /** What each gradient is multiplied by, {@link ClipRule#factor}. */
+    /** What each gradient is multiplied by, {@link ClipRule#stepFactor}. */
     public static final int CONTROL_CLIP_FACTOR = 2;
     /** What each gradient is raised to at least, before the factor. */
     public static final int CONTROL_CLIP_LOW = 3;

@@ -10,14 +10,15 @@ import java.util.List;
  * {@link StepState#schedule}, t for the step that is taken, λ for the weight decay. {@code fma(a, b, c)} = a · b + c
  * with one rounding; everything else rounds once per operation in the order written, in float32. What depends on the
  * step alone is a {@linkplain #scalars step scalar}, computed once in double and rounded once. <i>L2</i> stands for
- * g ← fma(λ, p, g), <i>decay</i> for p ← p · (1 − η · λ). The gradient is clipped before: g ← factor · clamp(g).
+ * g ← fma(λ, p, g), <i>decay</i> for p ← p · (1 − η · λ). The gradient is clipped before, and negated where the step is
+ * to climb, as with PyTorch's {@code maximize}: g ← factor · clamp(g).
  * Segments multiply η, every scalar that has η as a factor, and λ by their own numbers.
  */
 public sealed interface UpdateRule {
     /** Doubles that a rule may keep in {@link StepState#memory} from step to step. */
     int MEMORY = 4;
     /** Most step scalars of a rule. */
-    int SCALARS = 12;
+    int SCALARS = 14;
     /** Most settings of a rule. */
     int SETTINGS = 8;
 
@@ -96,10 +97,15 @@ public sealed interface UpdateRule {
     /**
      * Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019; {@code decoupled}: decay instead of L2) and AMSGrad
      * (Reddi et al. 2018): m ← fma(β₁, m, (1 − β₁) · g); v ← fma(β₂, v, ((1 − β₂) · g) · g);
-     * AMSGrad: w ← max(w, v), else w = v; p ← fma(−η / (1 − β₁ᵗ), m / (√w / √(1 − β₂ᵗ) + ε), p). State: m, v, w.
+     * AMSGrad: w ← max(w, v), else w = v; p ← fma(−η / (1 − β₁ᵗ), m / (√(w + (1 − β₂ᵗ) ε₀) / √(1 − β₂ᵗ) + ε), p).
+     * As in optax, {@code correctedMaximum}: w ← max(w, v · (1 / (1 − β₂ᵗ))), and m / (√(w + ε₀) + ε). State: m, v, w.
+     *
+     * @param rootEpsilon      ε₀, added to the corrected second moment before the root, as optax's {@code eps_root}; 0 in
+     *                         PyTorch
+     * @param correctedMaximum whether AMSGrad's maximum is of corrected second moments, which early ones dominate less
      */
-    record Adam(float beta2, float epsilon, float weightDecay, boolean decoupled, boolean amsgrad)
-        implements UpdateRule {
+    record Adam(float beta2, float epsilon, float weightDecay, boolean decoupled, boolean amsgrad, float rootEpsilon,
+                boolean correctedMaximum) implements UpdateRule {
         @Override
         public String kernel() {
             return amsgrad ? "amsgrad" : "adam";
@@ -112,12 +118,16 @@ public sealed interface UpdateRule {
 
         @Override
         public double[] settings() {
-            return new double[] {beta2, epsilon, weightDecay, decoupled ? 1 : 0};
+            return new double[] {beta2, epsilon, weightDecay, decoupled ? 1 : 0, rootEpsilon, correctedMaximum ? 1 : 0};
         }
 
         @Override
         public void scalars(long step, double rate, double momentum, double[] memory, double[] scalars) {
             adam(step, rate, momentum, beta2, epsilon, weightDecay, decoupled, scalars);
+            double correction = 1 - power(beta2, step);
+            scalars[1] = correctedMaximum ? 1 : scalars[1];
+            scalars[9] = correctedMaximum ? rootEpsilon : rootEpsilon * correction;
+            scalars[10] = correctedMaximum ? 1 / correction : 1;
         }
     }
 
@@ -159,11 +169,12 @@ public sealed interface UpdateRule {
     /**
      * RMSProp (Tieleman and Hinton 2012), as in PyTorch: L2; v ← fma(α, v, ((1 − α) · g) · g); centered (Graves 2013):
      * a ← fma(α, a, (1 − α) · g), w = max(fma(−a, a, v), 0), else w = v; u = g / (√w + ε). As in Keras and optax,
-     * {@code epsilonInside}: g / √(w + ε). With momentum b ← fma(μ, b, u), d = nesterov ? fma(μ, b, u) : b, else
-     * d = u; p ← fma(−η, d, p). State: v, then b, then a.
+     * {@code epsilonInside}: g / √(w + ε). As in optax, {@code biasCorrected}: (1 / (1 − αᵗ)) · v and (1 / (1 − αᵗ)) · a
+     * in w, which the first steps else have too small. With momentum b ← fma(μ, b, u), d = nesterov ? fma(μ, b, u) : b,
+     * else d = u; p ← fma(−η, d, p). State: v, then b, then a.
      */
     record RmsProp(float alpha, float epsilon, float weightDecay, boolean centered, boolean hasMomentum,
-                   boolean nesterov, boolean epsilonInside) implements UpdateRule {
+                   boolean nesterov, boolean epsilonInside, boolean biasCorrected) implements UpdateRule {
         @Override
         public String family() {
             return "update_adaptive";
@@ -181,7 +192,8 @@ public sealed interface UpdateRule {
 
         @Override
         public double[] settings() {
-            return new double[] {alpha, epsilon, weightDecay, epsilonInside ? 1 : 0, nesterov ? 1 : 0};
+            return new double[] {alpha, epsilon, weightDecay, epsilonInside ? 1 : 0, nesterov ? 1 : 0,
+                biasCorrected ? 1 : 0};
         }
 
         @Override
@@ -192,6 +204,7 @@ public sealed interface UpdateRule {
             scalars[3] = weightDecay;
             scalars[4] = epsilonInside ? 1 : 0;
             scalars[5] = nesterov ? 1 : 0;
+            scalars[6] = biasCorrected ? 1 / (1 - power(alpha, step)) : 1;
         }
     }
 
@@ -269,7 +282,7 @@ public sealed interface UpdateRule {
      * μₜ = β₁ (1 − ½ · 0.96^(t ψ)) and Πₜ = μ₁ ⋯ μₜ, kept in memory, and h = √v / √(1 − β₂ᵗ) + ε:
      * p ← fma(−η (1 − μₜ) / (1 − Πₜ), g / h, p); p ← fma(−η μₜ₊₁ / (1 − Πₜ μₜ₊₁), m / h, p). State: m, v.
      *
-     * @param momentumDecay ψ
+     * @param momentumDecay ψ; infinity makes every μₜ = β₁, which is optax's {@code nadam}
      */
     record NAdam(float beta2, float epsilon, float weightDecay, boolean decoupled, float momentumDecay)
         implements UpdateRule {
@@ -316,9 +329,11 @@ public sealed interface UpdateRule {
      * RAdam (Liu et al. 2020), as in PyTorch: L2, or decay if {@code decoupled}; moments as {@link Adam};
      * ρ∞ = 2 / (1 − β₂) − 1, ρ = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ). Above 5, rectified by
      * r = √((ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ)): p ← fma(−η r √(1 − β₂ᵗ) / (1 − β₁ᵗ), m / (√v + ε), p);
-     * before: p ← fma(−η / (1 − β₁ᵗ), m, p). State: m, v.
+     * before: p ← fma(−η / (1 − β₁ᵗ), m, p). As in optax, {@code correctedEpsilon}: ε √(1 − β₂ᵗ) in place of ε, which
+     * adds ε to the root of the corrected moment, as {@link Adam} does. State: m, v.
      */
-    record RAdam(float beta2, float epsilon, float weightDecay, boolean decoupled) implements UpdateRule {
+    record RAdam(float beta2, float epsilon, float weightDecay, boolean decoupled, boolean correctedEpsilon)
+        implements UpdateRule {
         @Override
         public String family() {
             return "update_adaptive";
@@ -336,7 +351,7 @@ public sealed interface UpdateRule {
 
         @Override
         public double[] settings() {
-            return new double[] {beta2, epsilon, weightDecay, decoupled ? 1 : 0};
+            return new double[] {beta2, epsilon, weightDecay, decoupled ? 1 : 0, correctedEpsilon ? 1 : 0};
         }
 
         @Override
@@ -352,7 +367,7 @@ public sealed interface UpdateRule {
             scalars[2] = 1 - momentum;
             scalars[3] = beta2;
             scalars[4] = 1 - (double) beta2;
-            scalars[5] = epsilon;
+            scalars[5] = correctedEpsilon ? epsilon * Math.sqrt(1 - power2) : epsilon;
             scalars[6] = weightDecay;
             scalars[7] = decoupled ? 1 : 0;
         }
@@ -538,7 +553,7 @@ public sealed interface UpdateRule {
      * gradient: decay; p ← fma(−η, x, p). a = μ and b = 1 − μ as in PyTorch; {@code biasCorrected} as in optax, by
      * 1 − μᵗ⁺¹ and 1 − μᵗ. State: m, u.
      *
-     * <p>The first nine scalars are those of {@code rest}, for parameters that are no matrices; its learning rate is
+     * <p>The first eleven scalars are those of {@code rest}, for parameters that are no matrices; its learning rate is
      * {@code restRate} times this one's, its β₁ its own.
      */
     record Muon(float epsilon, float weightDecay, boolean nesterov, boolean biasCorrected, Adam rest, float restBeta1,
@@ -574,9 +589,9 @@ public sealed interface UpdateRule {
             // The decay is by this rule's learning rate.
             adam(step, rate * restRate, restBeta1, rest.beta2, rest.epsilon, rest.weightDecay * (double) restRate, true,
                 scalars);
-            scalars[9] = biasCorrected ? momentum / (1 - power(momentum, step + 1)) : momentum;
-            scalars[10] = biasCorrected ? (1 - momentum) / (1 - power(momentum, step)) : 1 - momentum;
-            scalars[11] = weightDecay;
+            scalars[11] = biasCorrected ? momentum / (1 - power(momentum, step + 1)) : momentum;
+            scalars[12] = biasCorrected ? (1 - momentum) / (1 - power(momentum, step)) : 1 - momentum;
+            scalars[13] = weightDecay;
         }
     }
 

@@ -16,14 +16,17 @@ import org.talweg.ops.ClipRule;
  * @param perParameter    whether each parameter has a norm of its own
  * @param adaptive        largest ratio of a unit's gradient norm to its parameter norm, infinity for none
  * @param adaptiveEpsilon parameter norms count as at least this
+ * @param negated         whether gradients change their sign after all that, so that steps climb: what
+ *                        {@link Optimizer#maximize} asks for
  */
 public record Clip(float low, float high, float maxNorm, float order, boolean perParameter, float adaptive,
-                   float adaptiveEpsilon) {
+                   float adaptiveEpsilon, boolean negated) {
     private static final float INFINITY = Float.POSITIVE_INFINITY;
-    private static final Clip NONE = new Clip(-INFINITY, INFINITY, INFINITY, 2, false, INFINITY, 1e-3f);
+    private static final Clip NONE = new Clip(-INFINITY, INFINITY, INFINITY, 2, false, INFINITY, 1e-3f,
+        false);
 
     public Clip {
-        new ClipRule(low, high, order, maxNorm);
+        new ClipRule(low, high, order, maxNorm, negated);
         if (!(adaptive > 0 && adaptiveEpsilon > 0)) {
             throw new IllegalArgumentException("adaptive clipping with ratio " + adaptive + " and epsilon "
                 + adaptiveEpsilon + "; both must be above 0");
@@ -41,7 +44,7 @@ public record Clip(float low, float high, float maxNorm, float order, boolean pe
 
     /** @param order of the norm: 1, 2, {@link Float#POSITIVE_INFINITY} for the largest value, or another from 1 on */
     public static Clip byGlobalNorm(float maxNorm, float order) {
-        return new Clip(NONE.low, NONE.high, maxNorm, order, false, NONE.adaptive, NONE.adaptiveEpsilon);
+        return new Clip(NONE.low, NONE.high, maxNorm, order, false, NONE.adaptive, NONE.adaptiveEpsilon, false);
     }
 
     /** As {@link #byGlobalNorm}, each parameter for itself: Keras's {@code clipnorm}. */
@@ -50,7 +53,7 @@ public record Clip(float low, float high, float maxNorm, float order, boolean pe
     }
 
     public static Clip byParameterNorm(float maxNorm, float order) {
-        return new Clip(NONE.low, NONE.high, maxNorm, order, true, NONE.adaptive, NONE.adaptiveEpsilon);
+        return new Clip(NONE.low, NONE.high, maxNorm, order, true, NONE.adaptive, NONE.adaptiveEpsilon, false);
     }
 
     /** Limits every value to ±limit: PyTorch's {@code clip_grad_value_}. */
@@ -60,7 +63,7 @@ public record Clip(float low, float high, float maxNorm, float order, boolean pe
 
     /** @param low below 0; @param high above 0 */
     public static Clip byValue(float low, float high) {
-        return new Clip(low, high, NONE.maxNorm, NONE.order, false, NONE.adaptive, NONE.adaptiveEpsilon);
+        return new Clip(low, high, NONE.maxNorm, NONE.order, false, NONE.adaptive, NONE.adaptiveEpsilon, false);
     }
 
     /**
@@ -70,7 +73,7 @@ public record Clip(float low, float high, float maxNorm, float order, boolean pe
      * @param ratio 0.01 is usual
      */
     public static Clip adaptive(float ratio) {
-        return new Clip(NONE.low, NONE.high, NONE.maxNorm, NONE.order, false, ratio, NONE.adaptiveEpsilon);
+        return new Clip(NONE.low, NONE.high, NONE.maxNorm, NONE.order, false, ratio, NONE.adaptiveEpsilon, false);
     }
 
     /**
@@ -87,7 +90,12 @@ public record Clip(float low, float high, float maxNorm, float order, boolean pe
         Clip norm = maxNorm < INFINITY ? this : other;
         Clip units = isAdaptive() ? this : other;
         return new Clip(values.low, values.high, norm.maxNorm, norm.order, norm.perParameter, units.adaptive,
-            units.adaptiveEpsilon);
+            units.adaptiveEpsilon, negated || other.negated);
+    }
+
+    /** The same for steps that climb. */
+    Clip climbing() {
+        return new Clip(low, high, maxNorm, order, perParameter, adaptive, adaptiveEpsilon, true);
     }
 
     boolean limitsValues() {
@@ -104,6 +112,6 @@ public record Clip(float low, float high, float maxNorm, float order, boolean pe
 
     /** What is folded into the update. */
     ClipRule rule() {
-        return new ClipRule(low, high, order, maxNorm);
+        return new ClipRule(low, high, order, maxNorm, negated);
     }
 }

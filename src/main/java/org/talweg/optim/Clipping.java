@@ -31,7 +31,7 @@ final class Clipping implements AutoCloseable {
         fromBatch = !pass || perParameter != null && !layout.hasFrozen();
         float order = fromBatch ? 2 : clip.order();
         rule = new ClipRule(clip.low(), clip.high(), order,
-            perParameter != null ? Float.POSITIVE_INFINITY : clip.maxNorm());
+            perParameter != null ? Float.POSITIVE_INFINITY : clip.maxNorm(), clip.negated());
     }
 
     /** Whether norms must be taken again: the backward pass gives the 2-norm of all gradients as they are. */

@@ -91,7 +91,7 @@ public record Muon(float learningRate, float momentum, boolean nesterov, float w
 
     UpdateRule.Muon rule() {
         return new UpdateRule.Muon(epsilon, weightDecay, nesterov, biasCorrected,
-            new UpdateRule.Adam(beta2, 1e-8f, weightDecay, true, false), beta1, restRate);
+            new UpdateRule.Adam(beta2, 1e-8f, weightDecay, true, false, 0, false), beta1, restRate);
     }
 
     @Override

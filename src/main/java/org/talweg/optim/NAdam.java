@@ -12,7 +12,7 @@ import org.talweg.ops.UpdateRule;
  * @param weightDecay   decoupled: parameters shrink by learning rate × weight decay; else an L2 penalty added to the
  *                      gradient
  * @param decoupled     weight decay as in AdamW
- * @param momentumDecay how fast the momentum warms up
+ * @param momentumDecay how fast the momentum warms up; infinity for β₁ from the first step on, as optax has it
  */
 public record NAdam(float learningRate, float beta1, float beta2, float epsilon, float weightDecay, boolean decoupled,
                     float momentumDecay) implements FusedOptimizer {
@@ -23,7 +23,9 @@ public record NAdam(float learningRate, float beta1, float beta2, float epsilon,
         Checks.decay("beta2", beta2);
         Checks.atLeastZero("epsilon", epsilon);
         Checks.atLeastZero("weight decay", weightDecay);
-        Checks.atLeastZero("momentum decay", momentumDecay);
+        if (!(momentumDecay >= 0)) {
+            throw new IllegalArgumentException("momentum decay is " + momentumDecay + "; it must be at least 0");
+        }
     }
 
     public NAdam learningRate(float value) {

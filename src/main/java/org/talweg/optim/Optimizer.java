@@ -15,6 +15,14 @@ public interface Optimizer {
     /** The momentum, β₁ for Adam's kin, that a trainer uses whose schedule leaves it alone; 0 where there is none. */
     float momentum();
 
+    /**
+     * The same, climbing: it takes the negative of each gradient for the gradient, after clipping and before weight decay,
+     * as PyTorch's {@code maximize=True}. Nothing is computed for it; the clip factor has a sign.
+     */
+    default Optimizer maximize() {
+        return new Maximizing(this);
+    }
+
     /** Fresh state for parameters of this layout, whose gradients are clipped so. */
     State newState(Device device, ParameterLayout layout, Clip clip);
 

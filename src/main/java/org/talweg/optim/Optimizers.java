@@ -12,12 +12,12 @@ public final class Optimizers {
 
     /** Learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8, no weight decay. */
     public static Adam adam() {
-        return new Adam(1e-3f, 0.9f, 0.999f, 1e-8f, 0, false, false);
+        return new Adam(1e-3f, 0.9f, 0.999f, 1e-8f, 0, false, false, 0, false);
     }
 
     /** As {@link #adam} with a decoupled weight decay of 0.01. */
     public static Adam adamW() {
-        return new Adam(1e-3f, 0.9f, 0.999f, 1e-8f, 1e-2f, true, false);
+        return new Adam(1e-3f, 0.9f, 0.999f, 1e-8f, 1e-2f, true, false, 0, false);
     }
 
     /** As {@link #sgd} with a momentum of 0.9. */
@@ -42,7 +42,7 @@ public final class Optimizers {
 
     /** Learning rate 0.01, alpha 0.99, epsilon 1e-8. */
     public static RmsProp rmsProp() {
-        return new RmsProp(1e-2f, 0.99f, 1e-8f, 0, false, 0, false, false);
+        return new RmsProp(1e-2f, 0.99f, 1e-8f, 0, false, 0, false, false, false);
     }
 
     /** Learning rate 1, rho 0.9, epsilon 1e-6. */
@@ -62,7 +62,7 @@ public final class Optimizers {
 
     /** Learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8. */
     public static RAdam radam() {
-        return new RAdam(1e-3f, 0.9f, 0.999f, 1e-8f, 0, false);
+        return new RAdam(1e-3f, 0.9f, 0.999f, 1e-8f, 0, false, false);
     }
 
     /** Learning rate 1e-4, betas 0.9 and 0.99, no weight decay. */

@@ -12,9 +12,11 @@ import org.talweg.ops.UpdateRule;
  * @param weightDecay decoupled: parameters shrink by learning rate × weight decay; else an L2 penalty added to the
  *                    gradient
  * @param decoupled   weight decay as in AdamW
+ * @param correctedEpsilon epsilon added to the root of the second moment after bias correction, as in Adam and in optax,
+ *                    not before, as in PyTorch
  */
-public record RAdam(float learningRate, float beta1, float beta2, float epsilon, float weightDecay, boolean decoupled)
-    implements FusedOptimizer {
+public record RAdam(float learningRate, float beta1, float beta2, float epsilon, float weightDecay, boolean decoupled,
+                    boolean correctedEpsilon) implements FusedOptimizer {
 
     public RAdam {
         Checks.atLeastZero("learning rate", learningRate);
@@ -25,23 +27,27 @@ public record RAdam(float learningRate, float beta1, float beta2, float epsilon,
     }
 
     public RAdam learningRate(float value) {
-        return new RAdam(value, beta1, beta2, epsilon, weightDecay, decoupled);
+        return new RAdam(value, beta1, beta2, epsilon, weightDecay, decoupled, correctedEpsilon);
     }
 
     public RAdam betas(float first, float second) {
-        return new RAdam(learningRate, first, second, epsilon, weightDecay, decoupled);
+        return new RAdam(learningRate, first, second, epsilon, weightDecay, decoupled, correctedEpsilon);
     }
 
     public RAdam epsilon(float value) {
-        return new RAdam(learningRate, beta1, beta2, value, weightDecay, decoupled);
+        return new RAdam(learningRate, beta1, beta2, value, weightDecay, decoupled, correctedEpsilon);
     }
 
     public RAdam weightDecay(float value) {
-        return new RAdam(learningRate, beta1, beta2, epsilon, value, decoupled);
+        return new RAdam(learningRate, beta1, beta2, epsilon, value, decoupled, correctedEpsilon);
     }
 
     public RAdam decoupled(boolean value) {
-        return new RAdam(learningRate, beta1, beta2, epsilon, weightDecay, value);
+        return new RAdam(learningRate, beta1, beta2, epsilon, weightDecay, value, correctedEpsilon);
+    }
+
+    public RAdam correctedEpsilon(boolean value) {
+        return new RAdam(learningRate, beta1, beta2, epsilon, weightDecay, decoupled, value);
     }
 
     @Override
@@ -51,6 +57,6 @@ public record RAdam(float learningRate, float beta1, float beta2, float epsilon,
 
     @Override
     public UpdateRule rule() {
-        return new UpdateRule.RAdam(beta2, epsilon, weightDecay, decoupled);
+        return new UpdateRule.RAdam(beta2, epsilon, weightDecay, decoupled, correctedEpsilon);
     }
 }

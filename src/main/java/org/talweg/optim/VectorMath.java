@@ -11,9 +11,9 @@ import org.talweg.tensor.Tensor;
 /** Vector arithmetic on a device, whose scalars come back to the host. */
 final class VectorMath {
     private static final ClipRule SUM = new ClipRule(Float.NEGATIVE_INFINITY, Float.POSITIVE_INFINITY, 1,
-        Float.POSITIVE_INFINITY);
+        Float.POSITIVE_INFINITY, false);
     private static final ClipRule LARGEST = new ClipRule(Float.NEGATIVE_INFINITY, Float.POSITIVE_INFINITY,
-        Float.POSITIVE_INFINITY, Float.POSITIVE_INFINITY);
+        Float.POSITIVE_INFINITY, Float.POSITIVE_INFINITY, false);
 
     private final Device device;
     private final Segments whole;

@@ -66,7 +66,7 @@ final class ElementUpdate {
         } else if (rule instanceof UpdateRule.Prodigy) {
             prodigy();
         } else if (rule instanceof UpdateRule.Muon) {
-            decay(k[11]);
+            decay(k[13]);
             p = Math.fma(-scaled(rate), g, p);
         } else {
             throw new IllegalArgumentException("no update for " + rule);
@@ -106,10 +106,10 @@ final class ElementUpdate {
         s[1] = Math.fma(k[3], s[1], k[4] * g * g);
         float second = s[1];
         if (rule.amsgrad()) {
-            s[2] = Math.max(s[2], s[1]);
+            s[2] = Math.max(s[2], s[1] * k[10]);
             second = s[2];
         }
-        p = Math.fma(-scaled(k[0]), s[0] / (root(second) / k[1] + k[5]), p);
+        p = Math.fma(-scaled(k[0]), s[0] / (root(second + k[9]) / k[1] + k[5]), p);
     }
 
     private static float root(float x) {
@@ -133,11 +133,12 @@ final class ElementUpdate {
     private void rmsProp(UpdateRule.RmsProp rule) {
         penalize(k[3]);
         s[0] = Math.fma(k[0], s[0], k[1] * g * g);
-        float w = s[0];
+        float w = k[6] * s[0];
         if (rule.centered()) {
             int a = rule.hasMomentum() ? 2 : 1;
             s[a] = Math.fma(k[0], s[a], k[1] * g);
-            w = Math.max(Math.fma(-s[a], s[a], s[0]), 0);
+            float mean = k[6] * s[a];
+            w = Math.max(Math.fma(-mean, mean, w), 0);
         }
         float d = g / (k[4] != 0 ? root(w + k[2]) : root(w) + k[2]);
         if (rule.hasMomentum()) {
@@ -209,7 +210,7 @@ final class ElementUpdate {
             sum1 += Math.abs(s[2]);
         } else if (rule instanceof UpdateRule.Muon muon) {
             s[0] = Math.fma(momentum, s[0], (1 - momentum) * g);
-            s[1] = muon.nesterov() ? Math.fma(k[9], s[0], k[10] * g) : s[0];
+            s[1] = muon.nesterov() ? Math.fma(k[11], s[0], k[12] * g) : s[0];
             sum0 += (double) s[1] * s[1];
         } else {
             throw new IllegalArgumentException(rule + " has no first phase");

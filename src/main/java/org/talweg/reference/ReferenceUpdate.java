@@ -139,7 +139,7 @@ final class ReferenceUpdate implements UpdateOps {
             counters.set(StepState.COUNTER_STEP, step);
             control.set(StepState.CONTROL_LEARNING_RATE, rate);
             control.set(StepState.CONTROL_MOMENTUM, momentum);
-            control.set(StepState.CONTROL_CLIP_FACTOR, clip.factor(norm));
+            control.set(StepState.CONTROL_CLIP_FACTOR, clip.stepFactor(norm));
             control.set(StepState.CONTROL_CLIP_LOW, clip.low());
             control.set(StepState.CONTROL_CLIP_HIGH, clip.high());
             control.set(StepState.CONTROL_FIRST_STEP, step == 1 ? 1 : 0);

@@ -107,7 +107,7 @@ class CliTest {
 
     @ParameterizedTest
     @ValueSource(strings = {
-        "--optimizer sgd", "--optimizer momentum --clip 1", "--optimizer nesterov", "--optimizer adamw --lr 0.01",
+        "--optimizer sgd", "--optimizer adam:maximize=yes", "--optimizer momentum --clip 1", "--optimizer nesterov", "--optimizer adamw --lr 0.01",
         "--activation tanh", "--norm batch", "--norm layer", "--norm rms", "--dropout 0.2", "--hidden 8,8 --residual",
         "--init orthogonal", "--activation gelu --hidden 16", "--activation sigmoid --hidden 8,8,8",
         "--hidden none", "--schedule constant", "--batch 7", "--scale standard", "--scale none",
@@ -143,6 +143,7 @@ class CliTest {
         "digits --clip 0 | above 0",
         "digits --clip 1 --clip global:2 | two clippings of one kind",
         "digits --optimizer adam:momentum=0.9 | no setting 'momentum'; adam takes lr, beta1, beta2, eps",
+        "digits --optimizer adam:maximize=maybe | maximize is 'maybe'; it must be yes or no",
         "digits --optimizer sgd:lr=fast | lr is 'fast'; it must be a number",
         "digits --schedule one_cycle:max=0.1,per_cent=0.3 | no setting 'per_cent'; one_cycle takes max, pct, div",
         "digits --schedule one_cycle:phases=4 | phases is '4'; it must be 2 or 3",

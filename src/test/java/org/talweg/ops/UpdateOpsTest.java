@@ -30,33 +30,38 @@ class UpdateOpsTest {
         new UpdateRule.Sgd(true, 0, false, false, 0), new UpdateRule.Sgd(true, 0.5f, false, false, 0.1f),
         new UpdateRule.Sgd(true, 0, true, false, 0.01f), new UpdateRule.Sgd(true, 0, false, true, 0.01f),
         new UpdateRule.Sgd(true, 0, true, true, 0),
-        new UpdateRule.Adam(0.999f, 1e-8f, 0, false, false), new UpdateRule.Adam(0.95f, 1e-3f, 0.1f, false, true),
-        new UpdateRule.Adam(0.999f, 1e-8f, 0.01f, true, false), new UpdateRule.Adam(0.9f, 1e-6f, 0.1f, true, true),
+        new UpdateRule.Adam(0.999f, 1e-8f, 0, false, false, 0, false), new UpdateRule.Adam(0.95f, 1e-3f, 0.1f, false, true, 0, false),
+        new UpdateRule.Adam(0.999f, 1e-8f, 0.01f, true, false, 0, false), new UpdateRule.Adam(0.9f, 1e-6f, 0.1f, true, true, 0, false),
+        new UpdateRule.Adam(0.999f, 1e-8f, 0.1f, false, false, 1e-4f, false),
+        new UpdateRule.Adam(0.9f, 1e-8f, 0, false, true, 1e-4f, true), new UpdateRule.Adam(0.9f, 1e-8f, 0.1f, true, true, 0, true),
         new UpdateRule.Adagrad(0.1f, 0.01f, 0.1f, 1e-10f, false), new UpdateRule.Adagrad(0, 0, 0, 1e-7f, true),
-        new UpdateRule.RmsProp(0.99f, 1e-8f, 0, false, false, false, false),
-        new UpdateRule.RmsProp(0.9f, 1e-3f, 0.1f, false, true, false, true),
-        new UpdateRule.RmsProp(0.9f, 1e-6f, 0, true, false, false, false),
-        new UpdateRule.RmsProp(0.9f, 1e-4f, 0.01f, true, true, true, true),
+        new UpdateRule.RmsProp(0.99f, 1e-8f, 0, false, false, false, false, false),
+        new UpdateRule.RmsProp(0.9f, 1e-3f, 0.1f, false, true, false, true, false),
+        new UpdateRule.RmsProp(0.9f, 1e-6f, 0, true, false, false, false, false),
+        new UpdateRule.RmsProp(0.9f, 1e-4f, 0.01f, true, true, true, true, false),
+        new UpdateRule.RmsProp(0.9f, 1e-8f, 0.1f, false, false, false, true, true),
+        new UpdateRule.RmsProp(0.9f, 1e-6f, 0, true, true, false, false, true),
         new UpdateRule.Adadelta(0.9f, 1e-6f, 0), new UpdateRule.Adadelta(0.95f, 1e-6f, 0.1f),
         new UpdateRule.Adamax(0.999f, 1e-8f, 0), new UpdateRule.Adamax(0.95f, 1e-3f, 0.1f),
         new UpdateRule.NAdam(0.999f, 1e-8f, 0.1f, false, 0.004f), new UpdateRule.NAdam(0.9f, 1e-3f, 0.1f, true, 0.01f),
-        new UpdateRule.RAdam(0.999f, 1e-8f, 0, false), new UpdateRule.RAdam(0.9f, 1e-3f, 0.1f, true),
+        new UpdateRule.NAdam(0.999f, 1e-8f, 0, false, INFINITY), new UpdateRule.RAdam(0.9f, 1e-3f, 0, false, true),
+        new UpdateRule.RAdam(0.999f, 1e-8f, 0, false, false), new UpdateRule.RAdam(0.9f, 1e-3f, 0.1f, true, false),
         new UpdateRule.Lion(0.99f, 0), new UpdateRule.Lion(0.9f, 0.1f),
         new UpdateRule.ScheduleFree(0.999f, 1e-8f, 0), new UpdateRule.ScheduleFree(0.9f, 1e-3f, 0.1f));
     private static final List<UpdateRule> TWO_PHASES = List.of(new UpdateRule.Lamb(0.999f, 1e-6f, 0.01f),
         new UpdateRule.Lamb(0.9f, 1e-3f, 0), new UpdateRule.Prodigy(0.999f, 1e-8f, 0, 1e-6f, 1),
         new UpdateRule.Prodigy(0.9f, 1e-3f, 0.1f, 1e-2f, 0.5f),
-        new UpdateRule.Muon(1e-7f, 0.1f, true, false, new UpdateRule.Adam(0.999f, 1e-8f, 0.1f, true, false), 0.9f, 0.5f),
-        new UpdateRule.Muon(1e-7f, 0, false, true, new UpdateRule.Adam(0.9f, 1e-8f, 0, true, false), 0.8f, 1));
+        new UpdateRule.Muon(1e-7f, 0.1f, true, false, new UpdateRule.Adam(0.999f, 1e-8f, 0.1f, true, false, 0, false), 0.9f, 0.5f),
+        new UpdateRule.Muon(1e-7f, 0, false, true, new UpdateRule.Adam(0.9f, 1e-8f, 0, true, false, 0, false), 0.8f, 1));
     private static final UpdateRule SGD = RULES.get(0);
-    private static final UpdateRule ADAM = new UpdateRule.Adam(0.999f, 1e-8f, 0.01f, true, false);
+    private static final UpdateRule ADAM = new UpdateRule.Adam(0.999f, 1e-8f, 0.01f, true, false, 0, false);
 
     /** What prepareStep would write for some step. */
     private static float[] control(Draw draw, UpdateRule rule, boolean skip, boolean first) {
         float[] control = new float[StepState.CONTROLS];
         control[StepState.CONTROL_LEARNING_RATE] = 0.1f * (1 + draw.below(9));
         control[StepState.CONTROL_MOMENTUM] = draw.flag() ? 0.9f : 0.5f;
-        control[StepState.CONTROL_CLIP_FACTOR] = draw.flag() ? 1 : 0.317f;
+        control[StepState.CONTROL_CLIP_FACTOR] = draw.oneOf(new Float[] {1f, 0.317f, -1f, -0.25f});
         control[StepState.CONTROL_CLIP_LOW] = draw.flag() ? -INFINITY : -0.75f;
         control[StepState.CONTROL_CLIP_HIGH] = draw.flag() ? INFINITY : 0.5f;
         control[StepState.CONTROL_SKIP] = skip ? 1 : 0;
@@ -140,7 +145,7 @@ class UpdateOpsTest {
         Arrays.fill(ones, 1);
         float[] quarters = new float[24];
         Arrays.fill(quarters, 0.25f);
-        UpdateRule adam = new UpdateRule.Adam(0.999f, 1e-8f, 0.1f, true, false);
+        UpdateRule adam = new UpdateRule.Adam(0.999f, 1e-8f, 0.1f, true, false, 0, false);
         float[] control = control(new Draw(5), adam, false, false);
         Map<String, int[]> results = Sandbox.run(on.device(), (ops, memory) -> {
             Tensor p = memory.state(ones, 24);
@@ -320,14 +325,15 @@ class UpdateOpsTest {
     }
 
     private static ClipRule clip(float maxNorm, float order) {
-        return new ClipRule(-0.5f, 2, order, maxNorm);
+        return new ClipRule(-0.5f, 2, order, maxNorm, false);
     }
 
     @OnEveryDevice
     void wholeStepsMatchToTheBit(TestDevice on) {
         Draw draw = new Draw(44);
         int[] stepsBefore = {0, 0, 1, 9, 998, 123_456_789};
-        ClipRule[] clips = {ClipRule.NONE, clip(1, 2), clip(1e-3f, 2), clip(1, 1), clip(0.5f, INFINITY)};
+        ClipRule[] clips = {ClipRule.NONE, clip(1, 2), clip(1e-3f, 2), clip(1, 1), clip(0.5f, INFINITY),
+            new ClipRule(-1, 2, 2, 1, true), new ClipRule(-INFINITY, INFINITY, 2, INFINITY, true)};
         for (int i = 0; i < 2 * RULES.size(); i++) {
             UpdateRule rule = RULES.get(i / 2);
             int batch = draw.extent();

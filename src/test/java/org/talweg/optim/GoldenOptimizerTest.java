@@ -24,12 +24,12 @@ class GoldenOptimizerTest {
 
     @OnEveryDevice
     void pytorch(TestDevice on) {
-        check(on, "optimizers_pytorch.json", 8);
+        check(on, "optimizers_pytorch.json", 10);
     }
 
     @OnEveryDevice
     void optax(TestDevice on) {
-        check(on, "optimizers_optax.json", 12);
+        check(on, "optimizers_optax.json", 17);
     }
 
     private static void check(TestDevice on, String file, int count) {
@@ -133,28 +133,35 @@ class GoldenOptimizerTest {
 
     /** Null where the library has no such optimizer. */
     private static Optimizer optimizer(Case c) {
+        Optimizer optimizer = descending(c);
+        return c.flag("maximize") ? optimizer.maximize() : optimizer;
+    }
+
+    private static Optimizer descending(Case c) {
         float rate = c.number("lr", c.params().path("learning_rate").asDouble());
         float decay = c.number("weight_decay", 0);
-        float epsilon = c.number("eps", 0);
-        float beta1 = c.number("beta1", c.params().path("b1").asDouble(c.params().path("betas").path(0).asDouble()));
-        float beta2 = c.number("beta2", c.params().path("b2").asDouble(c.params().path("betas").path(1).asDouble()));
+        // Where a case leaves them out they are PyTorch's.
+        float epsilon = c.number("eps", 1e-8);
+        float beta1 = c.number("beta1", c.params().path("b1").asDouble(c.params().path("betas").path(0).asDouble(0.9)));
+        float beta2 = c.number("beta2", c.params().path("b2").asDouble(c.params().path("betas").path(1).asDouble(0.999)));
         float momentum = c.number("momentum", 0);
-        if (c.flag("maximize") || c.number("eps_root", 0) != 0 || c.flag("bias_correction")) {
-            return null;
-        }
         return switch (c.name().endsWith("_optax") ? c.name() : c.op()) {
-            case "sgd" -> new Sgd(rate, momentum, c.number("dampening", 0), c.flag("nesterov"), false, decay);
-            case "adam", "adamw" -> new Adam(rate, beta1, beta2, epsilon, decay, c.op().equals("adamw"), c.flag("amsgrad"));
-            case "adamw_optax" -> new Adam(rate, beta1, beta2, epsilon, decay, true, false);
+            case "sgd", "SGD" -> new Sgd(rate, momentum, c.number("dampening", 0), c.flag("nesterov"), false, decay);
+            case "adam", "Adam", "adamw" -> new Adam(rate, beta1, beta2, epsilon, decay, c.op().equals("adamw"),
+                c.flag("amsgrad"), c.number("eps_root", 0), false);
+            case "adamw_optax" -> new Adam(rate, beta1, beta2, epsilon, decay, true, false, 0, false);
+            case "amsgrad_optax" -> new Adam(rate, beta1, beta2, epsilon, decay, false, true, 0, true);
+            case "nadam_optax" -> new NAdam(rate, beta1, beta2, epsilon, decay, false, Float.POSITIVE_INFINITY);
+            case "radam_optax" -> new RAdam(rate, beta1, beta2, epsilon, decay, false, true);
             case "adagrad" -> new Adagrad(rate, c.number("lr_decay", 0), decay, c.number("initial_accumulator_value", 0),
                 epsilon, false);
             case "adagrad_optax" -> new Adagrad(rate, 0, 0, c.number("initial_accumulator_value", 0), epsilon, true);
             case "rmsprop" -> new RmsProp(rate, c.number("alpha", c.params().path("decay").asDouble()), epsilon, decay,
-                c.flag("centered"), momentum, c.flag("nesterov"), c.flag("eps_in_sqrt"));
+                c.flag("centered"), momentum, c.flag("nesterov"), c.flag("eps_in_sqrt"), c.flag("bias_correction"));
             case "Adadelta", "adadelta_optax" -> new Adadelta(rate, c.number("rho", 0), epsilon, decay);
             case "Adamax", "adamax_optax" -> new Adamax(rate, beta1, beta2, epsilon, decay);
             case "NAdam" -> new NAdam(rate, beta1, beta2, epsilon, decay, false, c.number("momentum_decay", 0));
-            case "RAdam" -> new RAdam(rate, beta1, beta2, epsilon, decay, false);
+            case "RAdam" -> new RAdam(rate, beta1, beta2, epsilon, decay, false, false);
             case "lion" -> new Lion(rate, beta1, beta2, decay);
             case "lamb" -> new Lamb(rate, beta1, beta2, epsilon, decay);
             case "prodigy" -> new Prodigy(rate, beta1, beta2, epsilon, decay, c.number("estim_lr0", 0),

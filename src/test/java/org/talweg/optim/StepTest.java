@@ -2,6 +2,7 @@ package org.talweg.optim;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,6 +11,7 @@ import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.talweg.ops.Activation;
 import org.talweg.ops.Device;
@@ -23,6 +25,7 @@ import org.talweg.tape.Value;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
+import org.talweg.testing.Draw;
 import org.talweg.testing.OnEveryDevice;
 import org.talweg.testing.TestDevice;
 
@@ -154,6 +157,52 @@ class StepTest {
                 assertArrayEquals(new float[12], stepped(device, LAYOUT, clip, 1, broken), on + ", " + clip);
             }
         }
+    }
+
+    private static final List<Optimizer> ALL = Stream.concat(FUSED.stream(), Stream.of(Optimizers.lamb(),
+        Optimizers.prodigy().initial(1e-2f), Optimizers.muon())).toList();
+
+    /** To climb along g is to descend along −g, to the bit; a limit of values is one of g. */
+    @OnEveryDevice
+    void maximizingIsMinimizingTheNegative(TestDevice on) {
+        Draw draw = new Draw(61);
+        for (Optimizer optimizer : ALL) {
+            for (ParameterLayout layout : List.of(LAYOUT, GROUPED)) {
+                for (Clip clip : List.of(Clip.byValue(-0.75f, 0.5f), Clip.byGlobalNorm(0.5f), Clip.byParameterNorm(0.5f))) {
+                    Clip mirrored = clip.limitsValues() ? Clip.byValue(-0.5f, 0.75f) : clip;
+                    float[] start = draw.reals(12, 1);
+                    float[][] gradients = {draw.reals(12, 1), draw.reals(12, 1), draw.reals(12, 1)};
+                    float[] climbed = walked(on.device(), optimizer.maximize(), layout, clip, start, 1, gradients);
+                    assertArrayEquals(walked(on.device(), optimizer, layout, mirrored, start, -1, gradients), climbed,
+                        on + ", " + optimizer + ", " + clip);
+                    assertFalse(Arrays.equals(walked(on.device(), optimizer, layout, clip, start, 1, gradients), climbed),
+                        on + ", " + optimizer + " does not care for the sign");
+                }
+            }
+        }
+    }
+
+    /** The parameters after a step for each of the gradients times a sign. */
+    private static float[] walked(Device device, Optimizer optimizer, ParameterLayout layout, Clip clip, float[] start,
+                                  int sign, float[]... gradients) {
+        Tensor p = device.allocate(DType.FLOAT32, Shape.of(start.length), "parameters");
+        Tensor g = device.allocate(DType.FLOAT32, Shape.of(start.length), "gradients");
+        device.upload(start, p);
+        try (Stepper stepper = new Stepper(optimizer, device, layout, clip)) {
+            for (float[] gradient : gradients) {
+                float[] signed = gradient.clone();
+                for (int i = 0; i < signed.length; i++) {
+                    signed[i] *= sign;
+                }
+                device.upload(signed, g);
+                stepper.step(p, g);
+            }
+        }
+        float[] end = new float[start.length];
+        device.download(p, end);
+        p.buffer().close();
+        g.buffer().close();
+        return end;
     }
 
     @Test

@@ -35,7 +35,7 @@ import org.talweg.tensor.Tensor;
 @Measurement(iterations = 5, time = 1)
 @Fork(1)
 public class OpsBenchmark {
-    private static final UpdateRule ADAM = new UpdateRule.Adam(0.999f, 1e-8f, 0, false, false);
+    private static final UpdateRule ADAM = new UpdateRule.Adam(0.999f, 1e-8f, 0, false, false, 0, false);
 
     @Param({"cpu"})
     public String device;

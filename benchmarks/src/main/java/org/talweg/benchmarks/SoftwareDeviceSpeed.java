@@ -21,7 +21,7 @@ import org.talweg.tensor.Tensor;
 
 /** Lane-instructions a second that the software device executes in a second of CPU time, kernel by kernel. */
 public final class SoftwareDeviceSpeed {
-    private static final UpdateRule ADAM = new UpdateRule.Adam(0.999f, 1e-8f, 0, false, false);
+    private static final UpdateRule ADAM = new UpdateRule.Adam(0.999f, 1e-8f, 0, false, false, 0, false);
     private static final int SIDE = 512;
 
     private final Device device = Devices.open("software");

@@ -1,11 +1,14 @@
 package org.talweg.analysis;
 
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import org.talweg.data.Dataset;
 import org.talweg.nn.Model;
+import org.talweg.optim.SavedState;
 import org.talweg.tape.Parameter;
 import org.talweg.train.Listener;
+import org.talweg.train.RunState;
 import org.talweg.train.StepMetrics;
 import org.talweg.train.Trainer;
 
@@ -42,6 +45,24 @@ public final class GradientMonitor implements Listener {
         before = null;
         steps = 0;
         look();
+    }
+
+    @Override
+    public void onResume(Trainer started, int epochs, int stepsPerEpoch, RunState run) {
+        trainer = started;
+        before = null;
+        steps = 0;
+    }
+
+    @Override
+    public SavedState save() {
+        return new SavedState(Map.of("before", before), Map.of("steps", (double) steps));
+    }
+
+    @Override
+    public void restore(SavedState saved) {
+        before = saved.vectors().get("before");
+        steps = saved.numbers().getOrDefault("steps", 0.0).longValue();
     }
 
     @Override

@@ -1,8 +1,12 @@
 package org.talweg.analysis;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import org.talweg.optim.SavedState;
 import org.talweg.train.Listener;
+import org.talweg.train.RunState;
 import org.talweg.train.StepMetrics;
 import org.talweg.train.Trainer;
 import org.talweg.train.TrainingResult;
@@ -33,6 +37,35 @@ public final class TrajectoryRecorder implements Listener {
         steps.clear();
         points.clear();
         record();
+    }
+
+    /** The points before come with {@link #restore}. */
+    @Override
+    public void onResume(Trainer started, int epochs, int stepsPerEpoch, RunState run) {
+        trainer = started;
+        taken = run.steps();
+        steps.clear();
+        points.clear();
+        record();
+    }
+
+    @Override
+    public SavedState save() {
+        Map<String, float[]> vectors = new LinkedHashMap<>();
+        for (int i = 0; i < points.size(); i++) {
+            vectors.put(steps.get(i).toString(), points.get(i));
+        }
+        return new SavedState(vectors, Map.of());
+    }
+
+    @Override
+    public void restore(SavedState saved) {
+        steps.clear();
+        points.clear();
+        saved.vectors().forEach((step, point) -> {
+            steps.add(Long.valueOf(step));
+            points.add(point);
+        });
     }
 
     @Override

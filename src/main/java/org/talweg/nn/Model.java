@@ -54,7 +54,7 @@ public final class Model implements AutoCloseable {
     }
 
     /** Everything that makes the model what it is: parameters, then states. */
-    List<Parameter> tensors() {
+    public List<Parameter> tensors() {
         return Stream.concat(tape.parameters().stream(), tape.states().stream()).toList();
     }
 

@@ -19,12 +19,25 @@ final class BestParameters {
     }
 
     void offer(int ofEpoch, double value) {
+        if (isBest(ofEpoch, value)) {
+            copy.save();
+        }
+    }
+
+    /** Also without the model, for epochs of a run before it was interrupted. */
+    boolean isBest(int ofEpoch, double value) {
         boolean better = Metrics.higherIsBetter(metric) ? value > best : value < best;
         if (better || Double.isNaN(best) && !Double.isNaN(value)) {
             best = value;
             epoch = ofEpoch;
-            copy.save();
+            return true;
         }
+        return false;
+    }
+
+    /** Null before the first epoch that had a value. */
+    ModelCopy copy() {
+        return epoch == 0 ? null : copy;
     }
 
     /** Puts the best parameters back, if any epoch had a value; that epoch, or 0. */

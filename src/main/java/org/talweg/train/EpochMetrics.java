@@ -1,5 +1,8 @@
 package org.talweg.train;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -76,6 +79,31 @@ public record EpochMetrics(int epoch, double loss, double accuracy, double valLo
                 yield metrics.get(name);
             }
         };
+    }
+
+    /** Everything, for a checkpoint; {@link #values} leaves out what does not exist. */
+    ObjectNode toJson() {
+        ObjectNode node = JsonNodeFactory.instance.objectNode().put("epoch", epoch).put("loss", loss)
+            .put("accuracy", accuracy).put("val_loss", valLoss).put("val_accuracy", valAccuracy)
+            .put("gradient_norm", gradientNorm).put("learning_rate", learningRate).put("steps", steps)
+            .put("skipped_steps", skippedSteps).put("samples_per_second", samplesPerSecond);
+        ObjectNode others = node.putObject("metrics");
+        metrics.forEach(others::put);
+        return node;
+    }
+
+    static EpochMetrics of(JsonNode node) {
+        Map<String, Double> metrics = new LinkedHashMap<>();
+        node.path("metrics").properties().forEach(entry -> metrics.put(entry.getKey(),
+            entry.getValue().asDouble(Double.NaN)));
+        return new EpochMetrics(node.path("epoch").asInt(), number(node, "loss"), number(node, "accuracy"),
+            number(node, "val_loss"), number(node, "val_accuracy"), number(node, "gradient_norm"),
+            number(node, "learning_rate"), node.path("steps").asInt(), node.path("skipped_steps").asInt(),
+            number(node, "samples_per_second"), metrics);
+    }
+
+    private static double number(JsonNode node, String name) {
+        return node.path(name).asDouble(Double.NaN);
     }
 
     @Override

@@ -7,10 +7,13 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.stream.Collectors;
+import org.talweg.data.WholeFile;
 
 /**
  * Writes an epoch's metrics as one line of JSON each: {@code {"epoch":1,"loss":0.5,…}}, names as in
- * {@link EpochMetrics#values}. A file from before is replaced when training begins. Each line is appended whole when
+ * {@link EpochMetrics#values}. A file from before is replaced when training begins,
+ * and where a run goes on it keeps the epochs before. Each line is appended whole when
  * its epoch ends, so that the file can be followed while training runs and keeps what was reached if it fails.
  */
 public final class MetricsLog implements Listener {
@@ -33,8 +36,27 @@ public final class MetricsLog implements Listener {
         }
     }
 
+    /** Lines of epochs after the checkpoint go: those epochs come again. */
+    @Override
+    public void onResume(Trainer trainer, int epochs, int stepsPerEpoch, RunState run) {
+        try {
+            Files.createDirectories(path.toAbsolutePath().getParent());
+            WholeFile.write(path, run.history().stream().map(MetricsLog::line).collect(Collectors.joining()));
+        } catch (IOException e) {
+            throw new UncheckedIOException("the metrics cannot be written to " + path, e);
+        }
+    }
+
     @Override
     public void onEpochEnd(EpochMetrics metrics) {
+        try {
+            Files.writeString(path, line(metrics), StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        } catch (IOException e) {
+            throw new UncheckedIOException("the metrics cannot be written to " + path, e);
+        }
+    }
+
+    private static String line(EpochMetrics metrics) {
         ObjectNode line = JSON.createObjectNode().put("epoch", metrics.epoch());
         metrics.values().forEach((name, value) -> {
             if (Double.isFinite(value)) {
@@ -43,10 +65,6 @@ public final class MetricsLog implements Listener {
                 line.put(name, value.toString());
             }
         });
-        try {
-            Files.writeString(path, line + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
-        } catch (IOException e) {
-            throw new UncheckedIOException("the metrics cannot be written to " + path, e);
-        }
+        return line + "\n";
     }
 }

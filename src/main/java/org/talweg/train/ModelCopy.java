@@ -20,6 +20,15 @@ final class ModelCopy {
         return resources.tensor(model.device(), DType.FLOAT32, tensor.shape(), purpose);
     }
 
+    Tensor parameters() {
+        return parameters;
+    }
+
+    /** Null if the model has none. */
+    Tensor states() {
+        return states;
+    }
+
     void save() {
         copy(model.parameters(), parameters);
         copy(model.states(), states);

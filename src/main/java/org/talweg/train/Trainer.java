@@ -111,11 +111,25 @@ public final class Trainer {
      *                                  validation metric is followed without validation
      */
     public TrainingResult fit(DataLoader train, DataLoader validation, int epochs) {
-        if (epochs < 1) {
-            throw new IllegalArgumentException(epochs + " epochs; at least 1 is needed");
-        }
+        return fit(train, validation, epochs, null);
+    }
+
+    /**
+     * Goes on with a run of {@link #fit} as if it had never stopped: with the same model, settings and data, what comes
+     * after is the same bit for bit, on the same device. The model takes over the checkpoint's parameters; criteria,
+     * schedule and best epoch are found again from the epochs before.
+     *
+     * @param epochs of the whole run; more than it was going to have, to train longer
+     * @throws IllegalArgumentException if the checkpoint is of another model, optimizer or data set
+     */
+    public TrainingResult resume(Checkpoint from, DataLoader train, DataLoader validation, int epochs) {
+        return fit(train, validation, epochs, from);
+    }
+
+    private TrainingResult fit(DataLoader train, DataLoader validation, int epochs, Checkpoint from) {
+        Checks.atLeastOne("epochs", epochs);
         try (TrainingRun run = new TrainingRun(this, train, validation, epochs)) {
-            return run.fit();
+            return run.fit(from);
         } finally {
             stopRequested = false;
         }

@@ -28,6 +28,10 @@ public record TrainingResult(List<EpochMetrics> history, String stopReason, int 
      * @throws IllegalArgumentException if no epoch has this metric
      */
     public EpochMetrics best(String metric) {
+        return best(history, metric);
+    }
+
+    static EpochMetrics best(List<EpochMetrics> history, String metric) {
         double sign = Metrics.higherIsBetter(metric) ? -1 : 1;
         return history.stream().filter(epoch -> !Double.isNaN(epoch.get(metric)))
             .min(Comparator.comparingDouble(epoch -> sign * epoch.get(metric)))

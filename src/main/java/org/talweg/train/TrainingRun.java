@@ -1,7 +1,11 @@
 package org.talweg.train;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -43,13 +47,19 @@ final class TrainingRun implements AutoCloseable {
     private final Stop.Watch watch;
     private final Duration maxTime;
     private final long totalSteps;
+    private final RunMemory memory;
+    private final List<EpochMetrics> history = new ArrayList<>();
     private Schedule schedule;
     private ToDoubleFunction<String> finished = name -> Double.NaN;
     private long began;
+    private long epochBegan;
+    /** Of the epoch in progress; null between two. */
+    private EpochSums sums;
     private long stepsDone;
     private long skipped;
     /** Why the run ends within an epoch, once it does. */
     private String early;
+    private boolean interrupted;
 
     TrainingRun(Trainer trainer, DataLoader train, DataLoader valid, int epochs) {
         this.trainer = trainer;
@@ -80,6 +90,7 @@ final class TrainingRun implements AutoCloseable {
             best = trainer.restores() == null ? null : new BestParameters(resources, model, trainer.restores());
             programs = resources.add(BatchPrograms.plan(model, step, train, trainer.microBatch()),
                 BatchPrograms::close);
+            memory = new RunMemory(trainer, train, state, update, best);
         } catch (RuntimeException e) {
             resources.close();
             throw e;
@@ -90,21 +101,26 @@ final class TrainingRun implements AutoCloseable {
         return resources.tensor(device, dtype, shape, purpose);
     }
 
-    TrainingResult fit() {
-        List<EpochMetrics> history = new ArrayList<>();
-        trainer.listeners().forEach(listener -> listener.onTrainBegin(trainer, epochs, loader.batches()));
-        began = System.nanoTime();
+    /** @param from where to go on, or null for a new run */
+    TrainingResult fit(Checkpoint from) {
         String stopReason = null;
-        for (int epoch = 1; stopReason == null && epoch <= epochs; epoch++) {
+        if (from == null) {
+            trainer.listeners().forEach(listener -> listener.onTrainBegin(trainer, epochs, loader.batches()));
+            began = System.nanoTime();
+        } else {
+            stopReason = resume(from);
+        }
+        for (int epoch = history.size() + 1; stopReason == null && epoch <= epochs; epoch++) {
             EpochMetrics metrics = epoch(epoch);
-            history.add(metrics);
-            finished = name -> value(metrics, name);
+            finish(metrics);
             if (best != null) {
                 best.offer(epoch, finished.applyAsDouble(best.metric()));
             }
-            schedule = schedule.afterEpoch(new Schedule.At(stepsDone - 1, totalSteps, loader.batches()), finished);
             trainer.listeners().forEach(listener -> listener.onEpochEnd(metrics));
             stopReason = reason(epoch, metrics);
+            if (!interrupted) {
+                tell(true, stopReason != null || epoch == epochs);
+            }
         }
         TrainingResult result = new TrainingResult(history,
             stopReason == null ? "all " + epochs + " epochs done" : stopReason, best == null ? 0 : best.restore());
@@ -112,31 +128,78 @@ final class TrainingRun implements AutoCloseable {
         return result;
     }
 
-    private EpochMetrics epoch(int epoch) {
-        long start = System.nanoTime();
-        if (epoch > 1) {
-            update.afterEvaluation();
+    /** Shows schedule, criteria and best parameters the epochs before; why the run had ended with them, or null. */
+    private String resume(Checkpoint from) {
+        JsonNode root = from.numbers();
+        began = System.nanoTime() - root.path("nanoseconds").asLong();
+        String stopReason = null;
+        for (EpochMetrics metrics : RunMemory.history(from)) {
+            stepsDone += metrics.steps();
+            skipped += metrics.skippedSteps();
+            finish(metrics);
+            if (best != null) {
+                best.isBest(metrics.epoch(), finished.applyAsDouble(best.metric()));
+            }
+            stopReason = criterion(metrics.epoch(), metrics);
         }
+        stepsDone = from.steps();
+        memory.restore(from);
+        if (root.has("epoch")) {
+            sums = EpochSums.of(root.path("epoch"));
+            skipped += sums.skipped();
+            epochBegan = System.nanoTime() - root.path("epoch").path("nanoseconds").asLong();
+        }
+        trainer.listeners().forEach(listener -> listener.onResume(trainer, epochs, loader.batches(),
+            new Now(sums == null, false)));
+        memory.restoreListeners(from);
+        return stopReason;
+    }
+
+    private void finish(EpochMetrics metrics) {
+        history.add(metrics);
+        finished = name -> value(metrics, name);
+        schedule = schedule.afterEpoch(new Schedule.At(stepsDone - 1, totalSteps, loader.batches()), finished);
+    }
+
+    private void tell(boolean epochEnd, boolean ending) {
+        Now now = new Now(epochEnd, ending);
+        trainer.listeners().forEach(listener -> listener.onState(now));
+    }
+
+    /** An epoch, or what is left of it where the run goes on within. */
+    private EpochMetrics epoch(int epoch) {
         device.upload(loader.order(epoch), order);
-        device.upload(new int[] {0}, state.cursor());
-        EpochSums sums = new EpochSums();
+        if (sums == null) {
+            sums = new EpochSums();
+            epochBegan = System.nanoTime();
+            if (epoch > 1) {
+                update.afterEvaluation();
+            }
+            device.upload(new int[] {0}, state.cursor());
+        }
         while (sums.steps() < loader.batches() && early == null) {
             List<StepMetrics> steps = chunk(epoch, sums.steps());
             sums.add(steps);
             trainer.listeners().forEach(listener -> listener.onSteps(steps));
             skipped += steps.stream().filter(StepMetrics::skipped).count();
-            early = trainer.stopRequested() ? "interrupted in epoch " + epoch + ", after step " + stepsDone
+            interrupted = trainer.stopRequested();
+            early = interrupted ? "interrupted in epoch " + epoch + ", after step " + stepsDone
                 : watch.check(now(epoch, false)).orElse(null);
+            if (interrupted || sums.steps() < loader.batches()) {
+                tell(false, interrupted);
+            }
         }
-        double seconds = (System.nanoTime() - start) / 1e9;
+        EpochSums done = sums;
+        sums = null;
+        double seconds = (System.nanoTime() - epochBegan) / 1e9;
         // The model stays where it is good until the next epoch, for listeners that save it.
         update.beforeEvaluation();
         // Whoever interrupts is waiting: no validation then.
-        Evaluation valid = validation == null || trainer.stopRequested() ? NO_EVALUATION : validation.run();
+        Evaluation valid = validation == null || interrupted ? NO_EVALUATION : validation.run();
         Map<String, Double> metrics = new LinkedHashMap<>();
         valid.metrics().forEach((name, value) -> metrics.put("val_" + name, value));
-        return new EpochMetrics(epoch, sums.loss(), sums.accuracy(), valid.loss(), valid.accuracy(),
-            sums.gradientNorm(), sums.learningRate(), sums.steps(), sums.skipped(), sums.rows() / seconds, metrics);
+        return new EpochMetrics(epoch, done.loss(), done.accuracy(), valid.loss(), valid.accuracy(),
+            done.gradientNorm(), done.learningRate(), done.steps(), done.skipped(), done.rows() / seconds, metrics);
     }
 
     /** Runs steps from batch {@code first} of the epoch on, as many as the tables hold, the epoch has, and may be. */
@@ -184,12 +247,16 @@ final class TrainingRun implements AutoCloseable {
         if (early != null) {
             return early;
         }
+        String criterion = criterion(epoch, metrics);
+        return criterion == null && trainer.stopRequested() ? "interrupted after epoch " + epoch : criterion;
+    }
+
+    private String criterion(int epoch, EpochMetrics metrics) {
         if (metrics.skippedSteps() == metrics.steps()) {
             return "in epoch " + epoch + " every step was skipped, because no gradient was finite; "
                 + "try a lower learning rate, clipping, or scaled features";
         }
-        return trainer.stopRequested() ? "interrupted after epoch " + epoch
-            : watch.check(now(epoch, true)).orElse(null);
+        return watch.check(now(epoch, true)).orElse(null);
     }
 
     private Stop.Now now(int epoch, boolean ended) {
@@ -205,6 +272,48 @@ final class TrainingRun implements AutoCloseable {
             throw new IllegalArgumentException(name + " needs validation rows; give fit() some, or follow another metric");
         }
         return metrics.get(name);
+    }
+
+    /** The run as listeners see it. */
+    private final class Now implements RunState {
+        private final boolean epochEnd;
+        private final boolean ending;
+
+        Now(boolean epochEnd, boolean ending) {
+            this.epochEnd = epochEnd;
+            this.ending = ending;
+        }
+
+        @Override
+        public List<EpochMetrics> history() {
+            return Collections.unmodifiableList(history);
+        }
+
+        @Override
+        public long steps() {
+            return stepsDone;
+        }
+
+        @Override
+        public boolean isEpochEnd() {
+            return epochEnd;
+        }
+
+        @Override
+        public boolean isEnding() {
+            return ending;
+        }
+
+        @Override
+        public void save(Path path) throws IOException {
+            long now = System.nanoTime();
+            // The point to train at, not the one that is good.
+            update.afterEvaluation();
+            memory.save(path, history, stepsDone, now - began, sums, sums == null ? 0 : now - epochBegan);
+            if (epochEnd) {
+                update.beforeEvaluation();
+            }
+        }
     }
 
     @Override

@@ -48,8 +48,8 @@ final class GradientProbe implements AutoCloseable {
             DeviceData onDevice = DeviceData.upload(resources, model, loss, data);
             gradients = resources.tensor(device, DType.FLOAT32, parameters.shape(), "probed gradients");
             ProgramMemory memory = resources.add(new ProgramMemory(device, rows), ProgramMemory::close);
-            program = new GradientProgram(tape, memory, parameters, model.states(), gradients, onDevice.features(),
-                onDevice.targets(), loss, rows);
+            program = new GradientProgram(tape, memory, parameters, model.states(), gradients, Set.of(),
+                onDevice.features(), onDevice.targets(), loss, rows);
             loss.prepare(device.ops(), onDevice.targets(), null, rows, memory.of(loss, model.outputShape()));
         } catch (RuntimeException e) {
             resources.close();

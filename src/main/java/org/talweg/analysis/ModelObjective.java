@@ -2,6 +2,7 @@ package org.talweg.analysis;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.talweg.data.Dataset;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
@@ -51,7 +52,7 @@ public final class ModelObjective implements Objective, AutoCloseable {
             loss.prepare(device.ops(), onDevice.targets(), null, rows, memory.of(loss, model.outputShape()));
             for (int from = 0; from < rows; from += ROWS) {
                 int to = Math.min(rows, from + ROWS);
-                programs.add(new GradientProgram(model.tape(), memory, parameters, states, gradients,
+                programs.add(new GradientProgram(model.tape(), memory, parameters, states, gradients, Set.of(),
                     onDevice.features().rows(from, to), onDevice.targets().rows(from, to), loss, rows));
             }
             start = compact(Vectors.download(device, model.parameters()));

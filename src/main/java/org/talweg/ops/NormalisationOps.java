@@ -34,8 +34,9 @@ public interface NormalisationOps {
     /**
      * dw = Σ over rows of dy ⊙ x̂, db = Σ over rows of dy.
      *
-     * @param accumulate   add to what the gradients hold instead of overwriting them
-     * @param biasGradient or null
+     * @param accumulate     add to what the gradients hold instead of overwriting them
+     * @param weightGradient or null
+     * @param biasGradient   or null
      */
     void layerNormBackwardWeights(Tensor gradient, Tensor x, Tensor mean, Tensor inverseDeviation, boolean accumulate,
                                   Tensor weightGradient, Tensor biasGradient, Tensor squarePartials);

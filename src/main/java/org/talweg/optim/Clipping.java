@@ -19,25 +19,31 @@ final class Clipping implements AutoCloseable {
     private final ClipRule perParameter;
     private final ClipRule rule;
     private final boolean fromBatch;
+    /** Whether the norm pass is there for nothing but leaving frozen parameters out. */
+    private final boolean onlyForFrozen;
 
     /** @param segments or null if {@link #needsSegments} says so */
     Clipping(Device device, Clip clip, ParameterLayout layout, Segments segments) {
         this.clip = clip;
         this.segments = segments;
         boolean pass = needsNormPass(clip, layout);
+        onlyForFrozen = !needsOwnNorm(clip);
         partials = pass ? device.allocate(DType.FLOAT32, Shape.of(segments.count()), "norm partials") : null;
         perParameter = clip.limitsNorm() && clip.perParameter() ? clip.rule() : null;
         // The norm of the log is that of all gradients, of the backward pass where it can be.
         fromBatch = !pass || perParameter != null && !layout.hasFrozen();
-        float order = fromBatch ? 2 : clip.order();
+        float order = fromBatch || onlyForFrozen ? 2 : clip.order();
         rule = new ClipRule(clip.low(), clip.high(), order,
             perParameter != null ? Float.POSITIVE_INFINITY : clip.maxNorm(), clip.negated());
     }
 
     /** Whether norms must be taken again: the backward pass gives the 2-norm of all gradients as they are. */
     private static boolean needsNormPass(Clip clip, ParameterLayout layout) {
-        return layout.hasFrozen() || clip.limitsNorm()
-            && (clip.perParameter() || clip.order() != 2 || clip.limitsValues() || clip.isAdaptive());
+        return layout.hasFrozen() || needsOwnNorm(clip);
+    }
+
+    private static boolean needsOwnNorm(Clip clip) {
+        return clip.limitsNorm() && (clip.perParameter() || clip.order() != 2 || clip.limitsValues() || clip.isAdaptive());
     }
 
     static boolean needsSegments(Clip clip, ParameterLayout layout) {
@@ -59,13 +65,14 @@ final class Clipping implements AutoCloseable {
         if (clip.isAdaptive()) {
             ops.update().adaptiveClip(parameters, gradients, segments, clip.adaptive(), clip.adaptiveEpsilon());
         }
-        if (partials != null) {
-            ops.update().gradientNorms(gradients, segments, clip.rule(), partials);
+        boolean given = fromBatch || onlyForFrozen && batch.trainedOnly();
+        if (partials != null && !(onlyForFrozen && given)) {
+            ops.update().gradientNorms(gradients, segments, onlyForFrozen ? ClipRule.NONE : clip.rule(), partials);
         }
         if (perParameter != null) {
             ops.update().segmentFactors(segments, perParameter, partials);
         }
-        return fromBatch ? batch.squarePartials() : partials;
+        return given ? batch.squarePartials() : partials;
     }
 
     @Override

@@ -2,7 +2,9 @@ package org.talweg.optim;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.talweg.ops.Segment;
 import org.talweg.tape.Parameter;
 
@@ -57,7 +59,11 @@ public record ParameterGroups(List<Rule> rules) {
         return with(new Rule(pattern, multiplier, null, false));
     }
 
-    /** Leaves parameters as they are, and their gradients out of norms. */
+    /**
+     * Leaves parameters as they are. As with PyTorch's {@code requires_grad=False} they have no gradient: it has no part in
+     * the gradient norm, in the log and in clipping, and where all parameters of a layer are frozen it is not computed, nor
+     * is what would flow through layers below which nothing is trained. Running statistics of batch normalisation move on.
+     */
     public ParameterGroups freeze(String pattern) {
         return with(new Rule(pattern, null, null, true));
     }
@@ -66,6 +72,11 @@ public record ParameterGroups(List<Rule> rules) {
         List<Rule> more = new ArrayList<>(rules);
         more.add(rule);
         return new ParameterGroups(more);
+    }
+
+    /** Those that are frozen. */
+    public Set<Parameter> frozen(List<Parameter> parameters) {
+        return parameters.stream().filter(parameter -> segment(parameter).frozen()).collect(Collectors.toSet());
     }
 
     /**

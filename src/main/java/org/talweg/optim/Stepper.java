@@ -41,7 +41,7 @@ public final class Stepper implements AutoCloseable {
         step = StepState.allocate(device, 1);
         // There is no loss to be logged.
         batch = new BatchResult(memory.vector(1, "no loss"), null,
-            memory.vector(device.ops().update().squarePartials(layout.length()), "squared gradient partials"));
+            memory.vector(device.ops().update().squarePartials(layout.length()), "squared gradient partials"), false);
     }
 
     /** For one tensor, without clipping. */

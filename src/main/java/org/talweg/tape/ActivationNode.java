@@ -28,7 +28,7 @@ final class ActivationNode extends Node {
 
     @Override
     void backward(Pass pass, Value output) {
-        if (input.needsGradient()) {
+        if (pass.needsGradient(input)) {
             Tensor gradient = pass.gradient(output);
             Tensor saved = switch (activation.saved()) {
                 case NOTHING -> null;

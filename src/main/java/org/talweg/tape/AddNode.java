@@ -24,7 +24,7 @@ final class AddNode extends Node {
     void backward(Pass pass, Value output) {
         Tensor gradient = pass.gradient(output);
         for (Value input : inputs()) {
-            if (input.needsGradient()) {
+            if (pass.needsGradient(input)) {
                 Activation below = input.foldedActivation();
                 Tensor saved = below.equals(Activation.IDENTITY)
                     ? null : ((DenseNode) input.producer()).saved(pass, input);

@@ -1,5 +1,8 @@
 package org.talweg.tape;
 
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.talweg.ops.Ops;
 import org.talweg.ops.StepState;
 import org.talweg.tensor.Shape;
@@ -78,9 +81,8 @@ final class BatchNormNode extends Node {
         Tensor variance = variance(pass, output);
         Tensor dw = pass.parameterGradient(weight);
         Tensor db = pass.parameterGradient(bias);
-        int count = squarePartials(pass.ops(), pass.batch());
-        Tensor partials = count == 0 ? null : pass.takeSquarePartials(count);
-        boolean through = input.needsGradient();
+        Tensor partials = pass.trains(this) ? pass.takeSquarePartials(squarePartials(pass.ops(), pass.batch())) : null;
+        boolean through = pass.needsGradient(input);
         boolean accumulate = through && pass.contribute(input);
         Tensor dx = through ? pass.gradient(input) : null;
         boolean accumulateWeights = pass.accumulates();
@@ -122,7 +124,7 @@ final class BatchNormNode extends Node {
     }
 
     @Override
-    boolean needsGradient() {
-        return weight != null || bias != null || super.needsGradient();
+    List<Parameter> parameters() {
+        return Stream.of(weight, bias).filter(Objects::nonNull).toList();
     }
 }

@@ -1,5 +1,6 @@
 package org.talweg.tape;
 
+import java.util.List;
 import org.talweg.ops.Activation;
 import org.talweg.ops.BatchRows;
 import org.talweg.ops.DenseShape;
@@ -49,16 +50,20 @@ final class DenseNode extends Node {
             Tensor saved = saved(pass, output);
             pass.emit(ops -> ops.activation().backward(dz, activation, saved, false, dz));
         }
-        Tensor x = pass.value(input);
-        BatchRows rows = pass.rows(input);
-        Tensor dw = pass.parameterGradient(weights);
-        Tensor db = pass.parameterGradient(bias);
-        DenseShape shape = shape(pass.batch());
-        Tensor partials = pass.takeSquarePartials(squarePartials(pass.ops(), pass.batch()));
-        Tensor workspace = pass.scratch(pass.ops().dense().at(precision).workspace(shape));
-        boolean accumulates = pass.accumulates();
-        pass.emit(ops -> ops.dense().at(precision).backwardWeights(x, rows, dz, accumulates, dw, db, partials, workspace));
-        if (input.needsGradient()) {
+        if (pass.trains(this)) {
+            Tensor x = pass.value(input);
+            BatchRows rows = pass.rows(input);
+            // The bias's gradient is a by-product of the weights', which is computed for its sake even if those are frozen.
+            Tensor dw = pass.gradientEvenIfFrozen(weights);
+            Tensor db = pass.parameterGradient(bias);
+            DenseShape shape = shape(pass.batch());
+            Tensor partials = pass.takeSquarePartials(squarePartials(pass.ops(), pass.batch()));
+            Tensor workspace = pass.scratch(pass.ops().dense().at(precision).workspace(shape));
+            boolean accumulates = pass.accumulates();
+            pass.emit(ops -> ops.dense().at(precision).backwardWeights(x, rows, dz, accumulates, dw, db, partials,
+                workspace));
+        }
+        if (pass.needsGradient(input)) {
             Tensor w = pass.parameter(weights);
             Activation below = input.foldedActivation();
             Tensor saved = below.equals(Activation.IDENTITY) ? null : ((DenseNode) input.producer()).saved(pass, input);
@@ -107,8 +112,8 @@ final class DenseNode extends Node {
     }
 
     @Override
-    boolean needsGradient() {
-        return true;
+    List<Parameter> parameters() {
+        return bias == null ? List.of(weights) : List.of(weights, bias);
     }
 
     static Shape outputRow(Value input, Parameter weights, Parameter bias) {

@@ -34,7 +34,7 @@ final class DropoutNode extends Node {
 
     @Override
     void backward(Pass pass, Value output) {
-        if (!input.needsGradient()) {
+        if (!pass.needsGradient(input)) {
             return;
         }
         Tensor gradient = pass.gradient(output);

@@ -1,6 +1,7 @@
 package org.talweg.tape;
 
 import java.util.List;
+import java.util.Set;
 import org.talweg.tensor.Tensor;
 
 /** A forward pass over one batch, planned once, run many times. It reads the parameters as they then are. */
@@ -14,7 +15,7 @@ public final class ForwardProgram {
      * @param features   [batch×input row], read on every run
      */
     public ForwardProgram(Tape tape, ProgramMemory memory, Tensor parameters, Tensor states, Tensor features) {
-        Pass pass = new Pass(tape, memory, features.dim(0), parameters, states, null, features);
+        Pass pass = new Pass(tape, memory, features.dim(0), parameters, states, null, Set.of(), features);
         pass.forward();
         operations = pass.operations();
         output = pass.value(tape.output());

@@ -2,6 +2,7 @@ package org.talweg.tape;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
@@ -19,6 +20,7 @@ public final class GradientProgram {
      * @param parameters flat
      * @param states     flat, or null if the tape has none
      * @param gradients  flat, of the same layout: receives this batch's part of the gradient of the mean over {@code count} rows
+     * @param frozen     whose gradients are left alone
      * @param features   [batch×input row]
      * @param targets    [batch×target row]
      * @param loss       prepared over all {@code count} rows with {@link ProgramMemory#of}, if it {@link Loss#isPrepared}
@@ -26,13 +28,10 @@ public final class GradientProgram {
      * @throws IllegalArgumentException if the tape has nothing to train
      */
     public GradientProgram(Tape tape, ProgramMemory memory, Tensor parameters, Tensor states, Tensor gradients,
-                           Tensor features, Tensor targets, Loss loss, int count) {
+                           Set<Parameter> frozen, Tensor features, Tensor targets, Loss loss, int count) {
         Value output = tape.output();
-        if (!output.needsGradient()) {
-            throw new IllegalArgumentException("there is no gradient: " + output + " depends on no parameter");
-        }
         int batch = features.dim(0);
-        pass = new Pass(tape, memory, batch, parameters, states, gradients, features);
+        pass = new Pass(tape, memory, batch, parameters, states, gradients, frozen, features);
         pass.forward();
         rowLosses = memory.tensor("row losses", 0, Shape.of(), batch);
         Tensor prediction = pass.value(output);

@@ -1,5 +1,8 @@
 package org.talweg.tape;
 
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.talweg.ops.Ops;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
@@ -56,7 +59,7 @@ final class LayerNormNode extends Node {
         Tensor x = SoftmaxNode.matrix(pass.value(input));
         Tensor mean = mean(pass, output);
         Tensor inverse = inverseDeviation(pass, output);
-        if (weight != null || bias != null) {
+        if (pass.trains(this)) {
             Tensor dw = pass.parameterGradient(weight);
             Tensor db = pass.parameterGradient(bias);
             Tensor partials = pass.takeSquarePartials(squarePartials(pass.ops(), pass.batch()));
@@ -64,7 +67,7 @@ final class LayerNormNode extends Node {
             pass.emit(ops -> ops.normalisation().layerNormBackwardWeights(gradient, x, mean, inverse,
                 add, dw, db, partials));
         }
-        if (input.needsGradient()) {
+        if (pass.needsGradient(input)) {
             Tensor w = pass.parameter(weight);
             boolean accumulate = pass.contribute(input);
             Tensor dx = SoftmaxNode.matrix(pass.gradient(input));
@@ -103,7 +106,7 @@ final class LayerNormNode extends Node {
     }
 
     @Override
-    boolean needsGradient() {
-        return weight != null || bias != null || super.needsGradient();
+    List<Parameter> parameters() {
+        return Stream.of(weight, bias).filter(Objects::nonNull).toList();
     }
 }

@@ -47,8 +47,9 @@ abstract class Node {
         return false;
     }
 
-    boolean needsGradient() {
-        return inputs.stream().anyMatch(Value::needsGradient);
+    /** What it trains, unless frozen. */
+    List<Parameter> parameters() {
+        return List.of();
     }
 
     /** Partial sums of squares that its parameters' gradients give. */

@@ -22,6 +22,9 @@ final class Pass {
     private final Tensor parameters;
     private final Tensor states;
     private final Tensor gradients;
+    private final Set<Parameter> frozen;
+    /** Through which the loss depends on what is trained. */
+    private final Set<Value> differentiated;
     private final StepState step;
     private final Tensor input;
     private final BatchRows inputRows;
@@ -31,29 +34,38 @@ final class Pass {
     private final Set<Value> contributed = new HashSet<>();
     private Tensor squarePartials;
     private int squarePartialsTaken;
+    private boolean trainedOnly = true;
 
     /** A pass over a whole batch, as in prediction. */
     Pass(Tape tape, ProgramMemory memory, int batch, Tensor parameters, Tensor states, Tensor gradients,
-         Tensor features) {
-        this(tape, memory, batch, parameters, states, gradients, features, null, 0, null);
+         Set<Parameter> frozen, Tensor features) {
+        this(tape, memory, batch, parameters, states, gradients, frozen, features, null, 0, null);
     }
 
     /**
      * @param states    flat, or null if the tape has none
      * @param gradients flat gradients, or null for a forward pass alone
+     * @param frozen    whose gradients nothing is computed for
      * @param features  [batch×row], or a data set to be read through {@code rows}
      * @param rows      or null
      * @param firstRow  rows of the batch that passes before this one took: not 0 where a batch comes in micro-batches
      * @param step      of a training; null to compute as in prediction: no dropout, running statistics
+     * @throws IllegalArgumentException if there are gradients to compute and nothing to train
      */
     Pass(Tape tape, ProgramMemory memory, int batch, Tensor parameters, Tensor states, Tensor gradients,
-         Tensor features, BatchRows rows, int firstRow, StepState step) {
+         Set<Parameter> frozen, Tensor features, BatchRows rows, int firstRow, StepState step) {
         this.tape = tape;
         this.memory = memory;
         this.batch = batch;
         this.parameters = parameters;
         this.states = states;
         this.gradients = gradients;
+        this.frozen = frozen;
+        differentiated = differentiated(tape, frozen);
+        if (gradients != null && !differentiated.contains(tape.output())) {
+            throw new IllegalArgumentException("there is nothing to train: " + tape.output() + " depends on no parameter"
+                + (frozen.isEmpty() ? "" : " that is not frozen"));
+        }
         this.firstRow = firstRow;
         this.step = step;
         boolean inPlace = tape.input().consumers().stream().allMatch(Node::readsThroughRows);
@@ -67,6 +79,17 @@ final class Pass {
         }
     }
 
+    private static Set<Value> differentiated(Tape tape, Set<Parameter> frozen) {
+        Set<Value> found = new HashSet<>();
+        for (Value result : tape.results()) {
+            Node node = result.producer();
+            if (!frozen.containsAll(node.parameters()) || node.inputs().stream().anyMatch(found::contains)) {
+                found.add(result);
+            }
+        }
+        return found;
+    }
+
     void forward() {
         for (Value result : tape.results()) {
             result.producer().forward(this, result);
@@ -75,11 +98,12 @@ final class Pass {
 
     /** To be called after the gradient of the tape's output was emitted. */
     void backward() {
-        int partials = tape.results().stream().mapToInt(r -> r.producer().squarePartials(ops(), batch)).sum();
+        int partials = tape.results().stream().map(Value::producer).filter(this::trains)
+            .mapToInt(node -> node.squarePartials(ops(), batch)).sum();
         squarePartials = memory.own("squared gradient partials", partials);
         for (int i = tape.results().size() - 1; i >= 0; i--) {
             Value result = tape.results().get(i);
-            if (result.needsGradient()) {
+            if (needsGradient(result)) {
                 result.producer().backward(this, result);
             }
         }
@@ -124,6 +148,16 @@ final class Pass {
     /** Whether gradients of parameters must be added to what earlier micro-batches left. */
     boolean accumulates() {
         return firstRow > 0;
+    }
+
+    /** Whether a node has parameters that are not frozen. */
+    boolean trains(Node node) {
+        return !frozen.containsAll(node.parameters());
+    }
+
+    /** Whether what is trained has a part in a value, so that gradients must flow through it. */
+    boolean needsGradient(Value value) {
+        return differentiated.contains(value);
     }
 
     /** Whether dropout drops and statistics are the batch's. */
@@ -177,8 +211,15 @@ final class Pass {
         return state.in(states);
     }
 
+    /** Null for null, and for what is frozen. */
     Tensor parameterGradient(Parameter parameter) {
-        return parameter == null ? null : parameter.in(gradients);
+        return parameter == null || frozen.contains(parameter) ? null : parameter.in(gradients);
+    }
+
+    /** For an operation that cannot do without. */
+    Tensor gradientEvenIfFrozen(Parameter parameter) {
+        trainedOnly &= !frozen.contains(parameter);
+        return parameter.in(gradients);
     }
 
     Tensor takeSquarePartials(int count) {
@@ -187,9 +228,14 @@ final class Pass {
         return part;
     }
 
-    /** Of all parameters' gradients; complete after {@link #backward}. */
+    /** Of all gradients that are computed; complete after {@link #backward}. */
     Tensor squarePartials() {
         return squarePartials;
+    }
+
+    /** Whether no gradient of what is frozen is among {@link #squarePartials}. */
+    boolean isTrainedOnly() {
+        return trainedOnly;
     }
 
     Tensor scratch(long elements) {

@@ -26,7 +26,7 @@ final class SoftmaxNode extends Node {
 
     @Override
     void backward(Pass pass, Value output) {
-        if (input.needsGradient()) {
+        if (pass.needsGradient(input)) {
             Tensor gradient = matrix(pass.gradient(output));
             Tensor a = matrix(pass.value(output));
             boolean accumulate = pass.contribute(input);

@@ -10,7 +10,8 @@ import org.talweg.tensor.Tensor;
 
 /**
  * One training step for one batch size, planned and recorded once, replayed many times: forward, loss with its
- * gradient, backward, {@link Update}. For L dense layers and an optimizer of one launch that is 3L + 2 operations.
+ * gradient, backward, {@link Update}. For L dense layers and an optimizer of one launch that is 3L + 2 operations, fewer
+ * where layers are frozen.
  * Whatever changes from step to step is read from the {@link StepState}; a run allocates nothing and waits for nothing.
  *
  * <p>A batch may come in micro-batches, whose gradients are added up before the one update: the same step up to
@@ -31,10 +32,6 @@ public final class TrainingProgram implements AutoCloseable {
      * @throws IllegalArgumentException if the tape has nothing to train
      */
     public TrainingProgram(Tape tape, ProgramMemory memory, int batch, int microBatch, TrainingStep step) {
-        if (!tape.output().needsGradient()) {
-            throw new IllegalArgumentException("there is nothing to train: " + tape.output()
-                + " depends on no parameter");
-        }
         if (microBatch < 1) {
             throw new IllegalArgumentException("micro-batches of " + microBatch + " rows; at least 1 is needed");
         }
@@ -50,22 +47,22 @@ public final class TrainingProgram implements AutoCloseable {
             BatchRows all = step.rows(0);
             operations.add(() -> loss.prepare(ops, step.targets(), all, batch, own));
         }
-        Tensor squarePartials = null;
+        Pass last = null;
         for (int first = 0; first < batch; first += microBatch) {
             int end = Math.min(batch, first + microBatch);
             BatchRows rows = step.rows(first);
             Pass pass = new Pass(tape, memory, end - first, step.parameters(), step.states(), step.gradients(),
-                step.features(), rows, first, step.state());
+                step.frozen(), step.features(), rows, first, step.state());
             pass.forward();
             emitLoss(pass, tape.output(), step, rows, batch, rowLosses.rows(first, end),
                 rowHits == null ? null : rowHits.rows(first, end));
             pass.backward();
             operations.addAll(pass.operations());
             lateOperations.addAll(pass.lateOperations());
-            // Of the sums, so those of the last micro-batch are complete.
-            squarePartials = pass.squarePartials();
+            last = pass;
         }
-        BatchResult result = new BatchResult(rowLosses, rowHits, squarePartials);
+        // Squares are of the sums, so those of the last micro-batch are complete.
+        BatchResult result = new BatchResult(rowLosses, rowHits, last.squarePartials(), last.isTrainedOnly());
         operations.add(() -> step.update().apply(ops, step.parameters(), step.gradients(), result, step.state()));
         operations.addAll(lateOperations);
         recording = memory.device().record(() -> operations.forEach(Runnable::run));

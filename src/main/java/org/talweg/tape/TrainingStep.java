@@ -1,5 +1,6 @@
 package org.talweg.tape;
 
+import java.util.Set;
 import org.talweg.ops.BatchRows;
 import org.talweg.ops.StepState;
 import org.talweg.tensor.Tensor;
@@ -13,9 +14,11 @@ import org.talweg.tensor.Tensor;
  * @param features   the whole data set [rows×input row]
  * @param targets    the whole data set [rows×target row]
  * @param order      INT32 [rows]: the epoch's permutation
+ * @param frozen     parameters without a gradient, as with PyTorch's {@code requires_grad=False}: nothing is computed for
+ *                   them, nor for layers below which nothing is trained, and they have no part in the gradient norm
  */
 public record TrainingStep(Tensor parameters, Tensor states, Tensor gradients, Tensor features, Tensor targets,
-                           Tensor order, StepState state, Loss loss, Update update) {
+                           Tensor order, StepState state, Loss loss, Update update, Set<Parameter> frozen) {
 
     /** The batch, from its row {@code first} on. */
     BatchRows rows(int first) {

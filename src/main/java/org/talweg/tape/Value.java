@@ -46,11 +46,6 @@ public final class Value {
         return consumers;
     }
 
-    /** Whether a parameter has a part in it, so that gradients must flow through it. */
-    boolean needsGradient() {
-        return producer != null && producer.needsGradient();
-    }
-
     /**
      * The activation whose derivative the consumers fold into the gradients they send here, so that this value's
      * gradient arrives as that of the pre-activation. Identity if some consumer, or the loss, cannot: then the

@@ -2,6 +2,7 @@ package org.talweg.train;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.talweg.data.Dataset;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
@@ -50,7 +51,7 @@ public final class FullBatch implements Lbfgs.Objective, AutoCloseable {
             ProgramMemory memory = resources.add(new ProgramMemory(device, losses.length), ProgramMemory::close);
             for (int from = 0; from < rows; from += ROWS) {
                 int to = Math.min(rows, from + ROWS);
-                programs.add(new GradientProgram(model.tape(), memory, model.parameters(), model.states(), part,
+                programs.add(new GradientProgram(model.tape(), memory, model.parameters(), model.states(), part, Set.of(),
                     onDevice.features().rows(from, to), onDevice.targets().rows(from, to), loss, rows));
             }
             loss.prepare(device.ops(), onDevice.targets(), null, rows, memory.of(loss, model.outputShape()));

@@ -84,7 +84,8 @@ final class TrainingRun implements AutoCloseable {
             update = resources.add(trainer.optimizer().newState(device, layout, trainer.clip()),
                 Optimizer.State::close);
             TrainingStep step = new TrainingStep(model.parameters(), model.states(), gradients, data.features(),
-                data.targets(), order, state, trainer.loss(), update);
+                data.targets(), order, state, trainer.loss(), update,
+                trainer.parameterGroups().frozen(model.tape().parameters()));
             validation = valid == null ? null
                 : resources.add(new Evaluator(model, trainer.loss(), trainer.metrics(), valid), Evaluator::close);
             best = trainer.restores() == null ? null : new BestParameters(resources, model, trainer.restores());

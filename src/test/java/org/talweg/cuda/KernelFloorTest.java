@@ -36,6 +36,7 @@ import org.talweg.ops.StepState;
 import org.talweg.ops.UpdateRule;
 import org.talweg.optim.FusedOptimizer;
 import org.talweg.optim.Optimizers;
+import org.talweg.optim.ParameterGroups;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Philox;
 import org.talweg.tensor.Shape;
@@ -255,6 +256,18 @@ class KernelFloorTest {
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 4})
     void aStepIsOneGraphOfFewKernels(int layers) {
+        assertEquals(3 * layers + 2, kernelsOfAStep(layers, ParameterGroups.none()));
+    }
+
+    /** Neither weight nor input gradients of the lowest two, and no pass to leave frozen gradients out of the norm. */
+    @Test
+    void frozenLayersAreNotDifferentiated() {
+        ParameterGroups lowest = ParameterGroups.none().freeze("dense_1.*").freeze("dense_2.*");
+        assertEquals(3 * 4 + 2 - 4, kernelsOfAStep(4, lowest));
+        assertEquals(3 * 4 + 2 - 1, kernelsOfAStep(4, ParameterGroups.none().freeze("dense_3.*")));
+    }
+
+    private int kernelsOfAStep(int layers, ParameterGroups groups) {
         List<SoftwareDriver.Counters> counters = new ArrayList<>();
         Listener listener = new Listener() {
             @Override
@@ -273,11 +286,11 @@ class KernelFloorTest {
         }
         try (Model model = builder.dense(3).build(device)) {
             Trainer.builder(model).loss(Losses.softmaxCrossEntropy()).optimizer(Optimizers.adam()).listeners(listener)
-                .build().fit(DataLoader.of(Datasets.builtIn("iris"), 50), 1);
+                .parameterGroups(groups).build().fit(DataLoader.of(Datasets.builtIn("iris"), 50), 1);
         }
         SoftwareDriver.Counters before = counters.get(1);
         SoftwareDriver.Counters after = counters.get(2);
-        assertEquals(3 * layers + 2, after.kernelLaunches() - before.kernelLaunches());
         assertEquals(1, after.graphLaunches() - before.graphLaunches());
+        return (int) (after.kernelLaunches() - before.kernelLaunches());
     }
 }

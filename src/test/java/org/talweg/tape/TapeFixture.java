@@ -6,9 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.DoubleSupplier;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
 import org.talweg.ops.Activation;
 import org.talweg.ops.ClipRule;
 import org.talweg.ops.Device;
@@ -36,12 +38,19 @@ final class TapeFixture implements AutoCloseable {
     final TrainingStep step;
     final ProgramMemory memory;
     final TrainingProgram program;
+    /** What the update was given. */
+    BatchResult result;
     private final Tensor batchFeatures;
     private final Tensor batchTargets;
     private final Tensor losses;
     private final ForwardProgram forward;
 
     TapeFixture(Device device, Loss loss, BiFunction<Tape, Value, Value> record) {
+        this(device, loss, Set.of(), record);
+    }
+
+    /** @param frozen names of parameters */
+    TapeFixture(Device device, Loss loss, Set<String> frozen, BiFunction<Tape, Value, Value> record) {
         this.device = device;
         this.loss = loss;
         tape.output(record.apply(tape, tape.input()));
@@ -59,7 +68,8 @@ final class TapeFixture implements AutoCloseable {
         device.upload(new int[] {8, 1, 0, 5, 3, 7, 2, 6, 4}, order);
         StepState state = StepState.allocate(device, 2);
         step = new TrainingStep(parameters, states, tensor(DType.FLOAT32, flat), features, targets, order, state,
-            loss, new NoUpdate());
+            loss, new NoUpdate(),
+            tape.parameters().stream().filter(p -> frozen.contains(p.name())).collect(Collectors.toSet()));
         rewind();
         memory = new ProgramMemory(device, BATCH);
         program = new TrainingProgram(tape, memory, BATCH, step);
@@ -191,9 +201,10 @@ final class TapeFixture implements AutoCloseable {
     }
 
     /** Leaves the parameters alone, but is a call like any update. */
-    private record NoUpdate() implements Update {
+    private final class NoUpdate implements Update {
         @Override
         public void apply(Ops ops, Tensor parameters, Tensor gradients, BatchResult batch, StepState state) {
+            result = batch;
             ops.update().prepareStep(state, new UpdateRule.Sgd(false, 0, false, false, 0), ClipRule.NONE,
                 batch.rowLosses(), batch.rowHits(), batch.squarePartials());
             ops.data().copy(parameters, parameters);

@@ -2,6 +2,7 @@ package org.talweg.tape;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.talweg.tape.TapeFixture.BATCH;
@@ -14,9 +15,15 @@ import static org.talweg.tape.TapeFixture.values;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.function.BiFunction;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -33,6 +40,7 @@ import org.talweg.ops.LossOps;
 import org.talweg.ops.NormalisationOps;
 import org.talweg.ops.Ops;
 import org.talweg.ops.RandomOps;
+import org.talweg.ops.StepState;
 import org.talweg.ops.UpdateOps;
 import org.talweg.reference.ReferenceDevices;
 import org.talweg.reference.ReferenceOps;
@@ -117,6 +125,92 @@ class TapeTest {
             fixture.program.run();
             assertEquals(3 * layers + 2, calls.size(), calls.toString());
         }
+    }
+
+    /** A frozen layer costs no product for its weights, nor, below all that is trained, one for its input. */
+    @ParameterizedTest
+    @CsvSource({"'', 11", "1, 9", "1/2, 7", "2, 10", "3, 10", "1/3, 8", "2/3, 9"})
+    void frozenLayersTakeFewerCalls(String layers, int expected) {
+        List<String> calls = new ArrayList<>();
+        Device device = new HostDevice("counting", "", counting(calls), DType.FLOAT32);
+        Set<String> frozen = Arrays.stream(layers.split("/")).flatMap(n -> Stream.of(n + ".weight", n + ".bias"))
+            .collect(Collectors.toSet());
+        try (TapeFixture fixture = new TapeFixture(device, Losses.softmaxCrossEntropy(), frozen, TapeTest::ofThree)) {
+            calls.clear();
+            fixture.program.run();
+            assertEquals(expected, calls.size(), calls.toString());
+        }
+    }
+
+    private static Value ofThree(Tape tape, Value x) {
+        Value hidden = dense(tape, "2", 5, Activation.TANH, dense(tape, "1", 6, Activation.RELU, x));
+        return dense(tape, "3", 3, Activation.IDENTITY, hidden);
+    }
+
+    /** What is trained has the gradients it has with nothing frozen; what is frozen has none, and no part in the norm. */
+    @ParameterizedTest
+    @ValueSource(strings = {"1.weight 1.bias", "2.weight 2.bias", "3.weight 3.bias", "1.weight 1.bias 2.weight 2.bias",
+        "1.bias", "2.bias 3.bias", "norm.weight norm.bias", "norm.weight", "1.weight 1.bias norm.bias",
+        "batch.weight batch.bias", "batch.bias", "1.weight 1.bias norm.weight norm.bias batch.weight batch.bias"})
+    void frozenParametersHaveNoGradient(String names) {
+        Set<String> frozen = Set.of(names.split(" "));
+        BiFunction<Tape, Value, Value> net = (tape, x) -> {
+            Value h = tape.layerNorm(dense(tape, "1", 6, Activation.RELU, x), vector(tape, "norm.weight"),
+                vector(tape, "norm.bias"), 1e-5f);
+            Value n = tape.batchNorm(h, vector(tape, "batch.weight"), vector(tape, "batch.bias"),
+                tape.state("batch.mean", Shape.of(6), NORMAL), tape.state("batch.variance", Shape.of(6), NORMAL), 1e-5f, 0.1f,
+                false);
+            return dense(tape, "3", 3, Activation.IDENTITY, tape.add(n, dense(tape, "2", 6, Activation.TANH, n)));
+        };
+        Device device = ReferenceDevices.float64();
+        double[] expected;
+        try (TapeFixture all = new TapeFixture(device, Losses.softmaxCrossEntropy(), net)) {
+            all.program.run();
+            expected = values(all.step.gradients());
+        }
+        try (TapeFixture some = new TapeFixture(device, Losses.softmaxCrossEntropy(), frozen, net)) {
+            some.program.run();
+            double[] actual = values(some.step.gradients());
+            double squares = 0;
+            for (Parameter parameter : some.tape.parameters()) {
+                for (int i = 0; i < parameter.shape().elements(); i++) {
+                    int at = (int) parameter.offset() + i;
+                    double wanted = frozen.contains(parameter.name()) ? 0 : expected[at];
+                    assertEquals(wanted, actual[at], parameter.name() + "[" + i + "]");
+                    squares += wanted * wanted;
+                }
+            }
+            double norm = Math.sqrt(squares);
+            assertEquals(norm, values(some.step.state().log())[StepState.LOG_GRADIENT_NORM], 1e-12 * norm);
+        }
+        device.close();
+    }
+
+    private static Parameter vector(Tape tape, String name) {
+        return tape.parameter(name, Shape.of(6), NORMAL);
+    }
+
+    /** The product of a bias's gradient is that of the frozen weights too: their squares are in the sums, which is said. */
+    @Test
+    void aBiasIsTrainedWhereItsWeightsAreFrozen() {
+        Device device = ReferenceDevices.float64();
+        try (TapeFixture all = new TapeFixture(device, Losses.softmaxCrossEntropy(), TapeTest::ofThree);
+             TapeFixture some = new TapeFixture(device, Losses.softmaxCrossEntropy(), Set.of("2.weight"), TapeTest::ofThree)) {
+            all.program.run();
+            some.program.run();
+            assertArrayEquals(values(all.step.gradients()), values(some.step.gradients()));
+            assertFalse(some.result.trainedOnly());
+            assertTrue(all.result.trainedOnly());
+        }
+        device.close();
+    }
+
+    @Test
+    void everythingFrozenIsRefused() {
+        Device device = ReferenceDevices.float64();
+        assertMessage("there is nothing to train: a.weight [2] depends on no parameter that is not frozen",
+            () -> new TapeFixture(device, Losses.squaredError(), Set.of("a.weight", "a.bias"),
+                (tape, x) -> dense(tape, "a", 2, Activation.TANH, x)));
     }
 
     /** Its divisor depends on the labels of the batch, and is found by an operation of its own. */

@@ -1,0 +1,156 @@
+package org.talweg.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.ToLongFunction;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.talweg.analysis.StepFloor;
+import org.talweg.cuda.SoftwareDriver.Check;
+import org.talweg.data.DataLoader;
+import org.talweg.data.Dataset;
+import org.talweg.nn.Losses;
+import org.talweg.nn.Model;
+import org.talweg.nn.Sequential;
+import org.talweg.ops.Activation;
+import org.talweg.ops.Device;
+import org.talweg.ops.Devices;
+import org.talweg.optim.Clip;
+import org.talweg.optim.FusedOptimizer;
+import org.talweg.optim.Optimizers;
+import org.talweg.tape.Loss;
+import org.talweg.tensor.Shape;
+import org.talweg.testing.SoftwareDevice;
+import org.talweg.train.Listener;
+import org.talweg.train.StepMetrics;
+import org.talweg.train.Trainer;
+
+/** A whole training step with Adam and clipping, against {@link StepFloor}, on the sizes that performance is claimed for. */
+class StepFloorTest {
+    private static final int INPUTS = 784;
+    private static final int CLASSES = 10;
+    /** Steps of each group that the device reports. */
+    private static final int[] GROUPS = {1, 1, 2};
+
+    private Device device;
+
+    @BeforeEach
+    void open() {
+        SoftwareDevice.require();
+        // The checkers see these kernels elsewhere, on smaller sizes.
+        SoftwareDriver.check(EnumSet.of(Check.BOUNDS));
+        device = Devices.open("software");
+    }
+
+    @AfterEach
+    void close() {
+        device.close();
+        SoftwareDevice.checkAll();
+    }
+
+    /** Runs a group of each size, and keeps the counters at its end and the launches of the second one. */
+    private static final class Groups implements Listener {
+        final List<SoftwareDriver.Counters> counters = new ArrayList<>();
+        List<KernelProfile> step = List.of();
+
+        @Override
+        public int stepsUntilReport() {
+            return GROUPS[counters.size()];
+        }
+
+        @Override
+        public void onSteps(List<StepMetrics> steps) {
+            counters.add(SoftwareDriver.counters());
+            List<KernelProfile> counted = SoftwareDriver.profile();
+            SoftwareDriver.count(counters.size() == 1);
+            step = counters.size() == 2 ? counted : step;
+        }
+
+        private long between(int group, ToLongFunction<SoftwareDriver.Counters> count) {
+            return count.applyAsLong(counters.get(group)) - count.applyAsLong(counters.get(group - 1));
+        }
+    }
+
+    /** The widest network has batches of 512 in earnest, which take the software device minutes. */
+    static Stream<Arguments> networks() {
+        return Stream.of(Arguments.of(List.of(128), 64), Arguments.of(List.of(512, 512), 128),
+            Arguments.of(List.of(2048, 2048, 2048), 64));
+    }
+
+    @ParameterizedTest
+    @MethodSource("networks")
+    void aStepMovesItsFloorInOneGraphOfFewKernels(List<Integer> hidden, int batch) {
+        Loss loss = Losses.softmaxCrossEntropy();
+        FusedOptimizer adam = Optimizers.adam();
+        Groups groups = new Groups();
+        Sequential.Builder builder = Sequential.builder(Shape.of(INPUTS)).seed(1);
+        hidden.forEach(units -> builder.dense(units, Activation.RELU));
+        try (Model model = builder.dense(CLASSES).build(device)) {
+            Trainer.builder(model).loss(loss).optimizer(adam).clip(Clip.byGlobalNorm(0.5f)).listeners(groups).build()
+                .fit(DataLoader.of(rows(Arrays.stream(GROUPS).sum() * batch), batch), 1);
+        } finally {
+            SoftwareDriver.count(false);
+            SoftwareDriver.profile();
+        }
+        List<Integer> widths = IntStream.concat(IntStream.concat(IntStream.of(INPUTS),
+            hidden.stream().mapToInt(Integer::intValue)), IntStream.of(CLASSES)).boxed().toList();
+        StepFloor floor = StepFloor.of(device.ops().dense(), batch, widths, Activation.RELU,
+            new StepFloor.LossRows("cross_entropy", 1, loss.hasHits()), adam.rule());
+
+        assertEquals(floor.launches().size(), groups.step.size(), groups.step.toString());
+        for (int i = 0; i < groups.step.size(); i++) {
+            assertTrue(floor.launches().get(i).is(groups.step.get(i).kernel()), i + ": " + groups.step.get(i).kernel());
+        }
+        double ratio = (double) groups.step.stream().mapToLong(KernelProfile::bytes).sum()
+            / floor.launches().stream().mapToLong(StepFloor.Launch::bytes).sum();
+        assertTrue(ratio >= 1 && ratio <= 1.05, ratio + " of the floor");
+        expectStreams(floor, groups.step);
+        assertEquals(0, groups.step.stream().mapToLong(launch -> launch.shared().conflicts()).sum(), "bank conflicts");
+
+        int layers = hidden.size() + 1;
+        for (int group = 1; group < GROUPS.length; group++) {
+            long steps = GROUPS[group];
+            assertEquals(steps, groups.between(group, SoftwareDriver.Counters::graphLaunches), "graph launches");
+            assertEquals(steps * (3L * layers + 2), groups.between(group, SoftwareDriver.Counters::kernelLaunches));
+        }
+        // A group of two steps waits and copies no more often than one of a single step.
+        assertEquals(groups.between(1, SoftwareDriver.Counters::synchronizations),
+            groups.between(2, SoftwareDriver.Counters::synchronizations), "synchronisations");
+        assertEquals(groups.between(1, SoftwareDriver.Counters::hostCopies),
+            groups.between(2, SoftwareDriver.Counters::hostCopies), "copies");
+    }
+
+    /** The update, which is the one kernel of a step that streams much: everything once, in full sectors. */
+    private static void expectStreams(StepFloor floor, List<KernelProfile> step) {
+        KernelProfile update = step.get(step.size() - 1);
+        double ratio = (double) update.bytes() / floor.launches().get(step.size() - 1).bytes();
+        assertTrue(ratio >= 1 && ratio <= 1.02, ratio + " of the floor: " + update);
+        assertEquals(update.loads().idealSectors(), update.loads().sectors(), "sectors of loads: " + update);
+        assertEquals(update.stores().idealSectors(), update.stores().sectors(), "sectors of stores: " + update);
+    }
+
+    private static Dataset rows(int count) {
+        SplittableRandom draws = new SplittableRandom(1);
+        float[] features = new float[count * INPUTS];
+        for (int i = 0; i < features.length; i++) {
+            features[i] = (float) draws.nextDouble();
+        }
+        return Dataset.classification("random", names("feature ", INPUTS), features, "class",
+            draws.ints(count, 0, CLASSES).toArray(), names("class ", CLASSES));
+    }
+
+    private static List<String> names(String prefix, int count) {
+        return IntStream.range(0, count).mapToObj(i -> prefix + i).toList();
+    }
+}

@@ -69,6 +69,10 @@ final class GpuProbe {
 
     /** NVIDIA's cuBLAS, without which all matrix products are our own. Never throws. */
     static Part cublas() {
+        if (!SoftwareDriver.isLoaded() && !driver().available()) {
+            // The class that fails to load stays broken, for the software device's stand-in too.
+            return new Part("cuBLAS", "not looked for, as there is no driver", false);
+        }
         try {
             JCublas2.setExceptionsEnabled(false);
             cublasHandle handle = new cublasHandle();

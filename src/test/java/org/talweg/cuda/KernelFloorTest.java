@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -54,9 +55,13 @@ class KernelFloorTest {
     private Device device;
     private final List<Tensor> tensors = new ArrayList<>();
 
+    @BeforeAll
+    static void software() {
+        SoftwareDevice.require();
+    }
+
     @BeforeEach
     void open() {
-        SoftwareDevice.require();
         device = Devices.open("software");
     }
 

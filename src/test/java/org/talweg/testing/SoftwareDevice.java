@@ -35,8 +35,13 @@ public final class SoftwareDevice {
         }
     }
 
-    /** Loads it. Where it is missing the test fails under CI, and is skipped with the reason elsewhere. */
+    /**
+     * Loads it. Where it is missing the test fails under CI, and is skipped with the reason elsewhere. A run of the
+     * tests on a GPU skips it: two drivers do not go into one JVM.
+     */
     public static void require() {
+        Assumptions.assumeTrue(TestDevice.accelerator().isSoftware(), "the software device is tested without"
+            + " -Dtalweg.device=cuda");
         try {
             SoftwareDriver.load();
             if (!checked) {

@@ -2,6 +2,7 @@ package org.talweg.cuda.check;
 
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -9,11 +10,17 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.talweg.cuda.CheckedDevice;
 import org.talweg.cuda.SoftwareDriver;
 import org.talweg.cuda.SoftwareDriver.Check;
+import org.talweg.testing.SoftwareDevice;
 
 /** Threads of a block that meet in shared memory. */
 class RaceCheckTest {
     private CheckedDevice device;
     private long out;
+
+    @BeforeAll
+    static void software() {
+        SoftwareDevice.require();
+    }
 
     @BeforeEach
     void open() {

@@ -9,19 +9,43 @@ import org.talweg.cuda.SoftwareDriver.Check;
 import org.talweg.ops.DeviceException;
 
 /**
- * The one place that decides what a test does where the software device was not built, and that switches all its
- * checks on.
+ * The one place that decides what a test does where the software device was not built, that switches all its checks on,
+ * and that knows under which settings tests run.
  */
 public final class SoftwareDevice {
-    private static boolean checked;
+    private static boolean prepared;
+    private static SoftwareSettings settings = SoftwareSettings.ofProperties();
 
     private SoftwareDevice() {
     }
 
     /** All checks on again, after a test that wanted others. */
     public static void checkAll() {
-        checked = true;
         SoftwareDriver.check(EnumSet.allOf(Check.class));
+    }
+
+    /** What tests run under if they choose nothing else. */
+    static SoftwareSettings settings() {
+        return settings;
+    }
+
+    /** The settings of this JVM again, after a test that chose its own. */
+    public static void restoreSettings() {
+        settings.apply();
+    }
+
+    /** Runs {@code body}, and the tests in it, under other settings. */
+    public static void under(SoftwareSettings others, Runnable body) {
+        require();
+        SoftwareSettings before = settings;
+        settings = others;
+        settings.apply();
+        try {
+            body.run();
+        } finally {
+            settings = before;
+            settings.apply();
+        }
     }
 
     /** Runs what one check would rightly refuse. */
@@ -44,8 +68,10 @@ public final class SoftwareDevice {
             + " -Dtalweg.device=cuda");
         try {
             SoftwareDriver.load();
-            if (!checked) {
+            if (!prepared) {
+                prepared = true;
                 checkAll();
+                restoreSettings();
             }
         } catch (DeviceException e) {
             if ("true".equals(System.getenv("CI"))) {

@@ -25,9 +25,10 @@ public final class TestDevice {
         this.name = name;
     }
 
-    /** Every backend under test. */
+    /** Every backend under test; the software device alone where its settings are others than the plain ones. */
     public static List<TestDevice> all() {
-        return List.of(named("reference"), named("cpu"), accelerator());
+        return SoftwareDevice.settings().isPlain() ? List.of(named("reference"), named("cpu"), accelerator())
+            : List.of(accelerator());
     }
 
     /** The device that runs the kernels: {@code software}, or {@code cuda}. */

@@ -27,6 +27,7 @@ import org.talweg.optim.Clip;
 import org.talweg.optim.Optimizers;
 import org.talweg.testing.OnEveryDevice;
 import org.talweg.testing.Sandbox;
+import org.talweg.testing.SoftwareDevice;
 import org.talweg.testing.TestDevice;
 
 /** A network that learns digits, on each backend: the same bits every time, the same numbers everywhere. */
@@ -86,7 +87,7 @@ class EndToEndTest {
             assertArrayEquals(inOrder.weights, shuffled.weights, "weights under schedule " + seed);
             assertEquals(inOrder.steps, shuffled.steps, "steps under schedule " + seed);
         } finally {
-            SoftwareDriver.scheduleSeed(0);
+            SoftwareDevice.restoreSettings();
         }
     }
 

@@ -24,6 +24,7 @@ import org.talweg.ops.Activation;
 import org.talweg.ops.Device;
 import org.talweg.optim.Optimizers;
 import org.talweg.testing.OnEveryDevice;
+import org.talweg.testing.SoftwareDevice;
 import org.talweg.testing.TestDevice;
 
 /** Training with dropout, normalisation and residual blocks: graphs are replayed, masks change, statistics move. */
@@ -101,7 +102,7 @@ class LayerTrainingTest {
         try {
             expectSame("schedule " + seed, inOrder, train(device, everyLayer(), 2));
         } finally {
-            SoftwareDriver.scheduleSeed(0);
+            SoftwareDevice.restoreSettings();
         }
     }
 

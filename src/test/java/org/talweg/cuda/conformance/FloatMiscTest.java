@@ -319,6 +319,28 @@ class FloatMiscTest {
         assertTrue(different > COUNT / 4, "the perturbed mode hardly moves anything: " + different);
     }
 
+    /** CUDA's own expm1f is within its documented 1 ULP only if they are. */
+    @ParameterizedTest
+    @ValueSource(longs = {0, 1, 2, 3})
+    void powersOfTwoAreExact(long seed) {
+        int[] in = new int[256];
+        for (int i = 0; i < in.length; i++) {
+            in[i] = Float.floatToRawIntBits(i - 126f);
+        }
+        try {
+            SoftwareDriver.approximationSeed(seed);
+            for (String ftz : List.of("", ".ftz")) {
+                int[] out = Ptx.kernel(".reg .f32 %a, %d; ld.global.f32 %a, [%src]; ex2.approx" + ftz
+                    + ".f32 %d, %a; st.global.f32 [%dst], %d;").launch(2, 128).run(in, 1);
+                for (int i = 0; i < in.length; i++) {
+                    assertEquals((float) Math.pow(2, i - 126), Float.intBitsToFloat(out[i]), "2^" + (i - 126));
+                }
+            }
+        } finally {
+            SoftwareDriver.approximationSeed(0);
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"div.full.f32", "div.full.ftz.f32", "div.approx.f32", "div.approx.ftz.f32"})
     void approximateDivision(String instruction) {

@@ -24,6 +24,7 @@ module org.talweg {
     exports org.talweg.train;
     exports org.talweg.analysis;
     exports org.talweg.analysis.plot;
+    exports org.talweg.report;
 
     // Options are filled in by reflection.
     opens org.talweg.cli to info.picocli;

@@ -32,8 +32,9 @@ class FloorsTest {
         Map.entry("optim", Set.of("tensor", "ops", "tape")),
         Map.entry("train", Set.of("tensor", "ops", "tape", "nn", "optim", "data")),
         Map.entry("analysis", Set.of("tensor", "ops", "tape", "nn", "optim", "data", "train", "reference")),
-        Map.entry("cli", Set.of("tensor", "ops", "tape", "nn", "optim", "data", "train", "analysis", "reference", "cpu",
-            "cuda")));
+        Map.entry("report", Set.of("tensor", "data", "train", "analysis")),
+        Map.entry("cli", Set.of("tensor", "ops", "tape", "nn", "optim", "data", "train", "analysis", "report", "reference",
+            "cpu", "cuda")));
 
     @Test
     void importsPointDown() throws IOException {

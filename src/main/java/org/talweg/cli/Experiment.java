@@ -145,6 +145,11 @@ final class Experiment {
         return split;
     }
 
+    /** The test rows with their features as they were read. */
+    Dataset unscaledTest() {
+        return split(all, seed).test();
+    }
+
     long seed() {
         return seed;
     }

@@ -101,6 +101,11 @@ final class JsonProgress implements Progress {
         print(line);
     }
 
+    /** It is in the folder that the last line names; that line stays the last. */
+    @Override
+    public void report(Path file) {
+    }
+
     private void print(Map<String, Object> line) {
         try {
             out.println(JSON.writeValueAsString(line));

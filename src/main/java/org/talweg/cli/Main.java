@@ -11,8 +11,8 @@ import picocli.CommandLine.Spec;
 /** The command line. Bad input is one line on standard error and exit code 2; a stack trace would be our own mistake. */
 @Command(name = "talweg", mixinStandardHelpOptions = true, versionProvider = Main.Version.class,
     description = "Gradient descent on NVIDIA GPUs, and without one.",
-    subcommands = {TrainCommand.class, LrFindCommand.class, DiagnoseCommand.class, LandscapeCommand.class,
-        ProfileCommand.class, ClosedFormCommand.class, MethodsCommand.class, DevicesCommand.class,
+    subcommands = {TrainCommand.class, LrFindCommand.class, ReportCommand.class, DiagnoseCommand.class,
+        LandscapeCommand.class, ProfileCommand.class, ClosedFormCommand.class, MethodsCommand.class, DevicesCommand.class,
         DoctorCommand.class},
     footer = {"", "Start with:  ./talweg train digits"})
 public final class Main implements Runnable {
@@ -64,11 +64,15 @@ public final class Main implements Runnable {
     }
 
     /** The version in the jar's manifest. */
+    static String version() {
+        String version = Main.class.getPackage().getImplementationVersion();
+        return version == null ? "development build" : version;
+    }
+
     static final class Version implements CommandLine.IVersionProvider {
         @Override
         public String[] getVersion() {
-            String version = Main.class.getPackage().getImplementationVersion();
-            return new String[] {"talweg " + (version == null ? "development build" : version)};
+            return new String[] {"talweg " + version()};
         }
     }
 }

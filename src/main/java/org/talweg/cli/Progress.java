@@ -34,6 +34,9 @@ interface Progress extends Listener {
 
     void end(TrainingResult result, Evaluation test, Path folder);
 
+    /** Where the report is; after {@link #end}. */
+    void report(Path file);
+
     /** Since Java 22 there is a console even where there is no terminal, and a method that tells. */
     private static boolean isTerminal() {
         Console console = System.console();

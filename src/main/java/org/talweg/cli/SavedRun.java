@@ -52,14 +52,18 @@ record SavedRun(Path folder, String dataName, long seed, Dataset all, Loss loss)
         return Model.load(folder.resolve("model.safetensors"), device);
     }
 
-    /** Scaled as the model wants them. */
-    Dataset rows(Rows which, Model model) {
+    Dataset unscaled(Rows which) {
         Split split = Experiment.split(all, seed);
-        Dataset rows = switch (which) {
+        return switch (which) {
             case TRAIN -> split.train();
             case VALIDATION -> split.validation();
             case TEST -> split.test();
         };
+    }
+
+    /** Scaled as the model wants them. */
+    Dataset rows(Rows which, Model model) {
+        Dataset rows = unscaled(which);
         return model.scaler().map(scaler -> scaler.apply(rows)).orElse(rows);
     }
 }

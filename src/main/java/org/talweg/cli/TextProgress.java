@@ -148,6 +148,12 @@ final class TextProgress implements Progress {
         out.flush();
     }
 
+    @Override
+    public void report(Path file) {
+        out.println("report  " + file);
+        out.flush();
+    }
+
     private void print(String format, Object... values) {
         out.print(String.format(Locale.ROOT, format, values));
     }

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.talweg.analysis.GradientLog;
 import org.talweg.analysis.GradientMonitor;
 import org.talweg.analysis.StationaryPoint;
 import org.talweg.analysis.TrajectoryRecorder;
@@ -82,6 +83,10 @@ final class TrainCommand implements Callable<Integer> {
         description = "Looks at the gradients every so many steps, e.g. 100, and says where they vanish or explode.")
     private Integer diagnose;
 
+    @Option(names = "--no-report", description = "Leaves out report.html, the page with curves, gradients, confusions and "
+        + "worst examples.")
+    private boolean noReport;
+
     @Option(names = "--out", paramLabel = "DIR", showDefaultValue = Visibility.NEVER,
         description = "Where metrics and model go, e.g. runs/a (default: runs/DATA-DATE-TIME).")
     private Path out;
@@ -105,7 +110,10 @@ final class TrainCommand implements Callable<Integer> {
             Path folder = experiment.folder(out);
             Progress progress = Progress.of(spec.commandLine().getOut(), json);
             progress.begin(choice, experiment.data(), experiment.split(), model);
-            List<Listener> listeners = new ArrayList<>(List.of(progress, new MetricsLog(folder.resolve("metrics.jsonl"))));
+            List<Listener> listeners = new ArrayList<>(List.of(progress, new MetricsLog(folder.resolve(MetricsLog.NAME))));
+            if (!noReport) {
+                listeners.add(new GradientLog(folder.resolve(RunReport.GRADIENTS), experiment.split().train()));
+            }
             if (recorder != null) {
                 listeners.add(recorder);
             }
@@ -116,12 +124,15 @@ final class TrainCommand implements Callable<Integer> {
                 .listeners(listeners.toArray(Listener[]::new));
             Trainer trainer = (kept == null ? builder : builder.restoreBest(kept)).build();
             try (Interruption interruption = new Interruption(trainer)) {
+                long began = System.nanoTime();
                 TrainingResult result = trainer.fit(experiment.trainingRows(),
                     DataLoader.of(experiment.split().validation(), EVALUATION_BATCH), epochs);
+                double seconds = (System.nanoTime() - began) / 1e9;
                 DataLoader testRows = DataLoader.of(experiment.split().test(), EVALUATION_BATCH);
                 Evaluation test = trainer.evaluate(testRows);
                 model.save(folder.resolve("model.safetensors"));
                 RunFile.write(folder, experiment, spec.commandLine().getParseResult().originalArgs());
+                ResultFile.write(folder, result, test, epochs, kept, seconds, opened);
                 if (recorder != null) {
                     recorder.trajectory().save(folder.resolve(RunFile.TRAJECTORY));
                 }
@@ -133,6 +144,10 @@ final class TrainCommand implements Callable<Integer> {
                     progress.confusion(ConfusionMatrix.of(trainer.predict(testRows)));
                 }
                 progress.end(result, test, folder);
+                if (!noReport) {
+                    progress.report(RunReport.write(folder, model, experiment.loss(), experiment.split().train(),
+                        testRows.data(), experiment.unscaledTest()));
+                }
             }
         }
         return 0;

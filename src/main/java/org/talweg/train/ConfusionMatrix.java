@@ -32,17 +32,18 @@ public record ConfusionMatrix(List<String> names, long[][] counts) {
         return new ConfusionMatrix(names, counts);
     }
 
-    long truePositives(int ofClass) {
+    /** How often the class was predicted where it was true. */
+    public long truePositives(int ofClass) {
         return counts[ofClass][ofClass];
     }
 
     /** How often the class was predicted. */
-    long predicted(int ofClass) {
+    public long predicted(int ofClass) {
         return Arrays.stream(counts).mapToLong(row -> row[ofClass]).sum();
     }
 
     /** How often the class was true. */
-    long actual(int ofClass) {
+    public long actual(int ofClass) {
         return Arrays.stream(counts[ofClass]).sum();
     }
 
@@ -70,7 +71,8 @@ public record ConfusionMatrix(List<String> names, long[][] counts) {
         return table.toString();
     }
 
-    private String name(int ofClass) {
+    /** Of a class, or its number. */
+    public String name(int ofClass) {
         return ofClass < names.size() ? names.get(ofClass) : String.valueOf(ofClass);
     }
 }

@@ -70,6 +70,22 @@ public final class Evaluator implements AutoCloseable {
         }
     }
 
+    /**
+     * Predictions with the loss of each row, scaled so that their mean is the loss.
+     */
+    public record Judged(Predictions predictions, float[] losses) {
+    }
+
+    /** What the model says of each row now, and how wrong that is. */
+    public static Judged judge(Model model, Loss loss, DataLoader loader) {
+        try (Evaluator evaluator = new Evaluator(model, loss, List.of(), loader, true)) {
+            evaluator.batches.forEach(Runnable::run);
+            float[] losses = new float[loader.data().rows()];
+            model.device().download(evaluator.losses, losses);
+            return new Judged(evaluator.predictions(), losses);
+        }
+    }
+
     private Tensor tensor(Shape shape, String purpose) {
         return resources.tensor(model.device(), DType.FLOAT32, shape, purpose);
     }

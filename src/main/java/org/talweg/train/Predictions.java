@@ -49,7 +49,7 @@ public record Predictions(Dataset data, float[] outputs, int columns, float thre
     }
 
     /** One for each row, or for each yes-or-no column of each row. */
-    int[] trueClasses() {
+    public int[] trueClasses() {
         if (classes() > 0 && data.isClassification()) {
             return data.labels();
         }
@@ -61,7 +61,7 @@ public record Predictions(Dataset data, float[] outputs, int columns, float thre
     }
 
     /** As {@link #trueClasses}; −1 where an output is NaN. */
-    int[] predictedClasses() {
+    public int[] predictedClasses() {
         if (classes() > 0 && data.isClassification() && columns > 1) {
             int[] classes = new int[rows()];
             for (int row = 0; row < classes.length; row++) {
@@ -118,7 +118,7 @@ public record Predictions(Dataset data, float[] outputs, int columns, float thre
         return data.targets();
     }
 
-    float output(int row, int column) {
+    public float output(int row, int column) {
         return outputs[row * columns + column];
     }
 }

@@ -97,6 +97,44 @@ class AnalysisCliTest {
         assertTrue(run.out.contains("a slope"), run.out);
     }
 
+    /** The report is the same whether training made it or the command, and takes in the landscape. */
+    @Test
+    void aReportOfARun() throws IOException {
+        Run run = train("a", "diabetes --epochs 3 --hidden 8 --metrics mae");
+        assertEquals(0, run.exitCode, run.err);
+        Path page = folder.resolve("a/report.html");
+        assertTrue(run.out.contains("report  " + page), run.out);
+        String first = Files.readString(page);
+        for (String part : List.of("Test predictions are off by", "Epoch kept", "dense_2", "Worst examples", "bmi",
+            "blood_pressure", "--metrics mae", "Test mae")) {
+            assertTrue(first.contains(part), part + " in\n" + first);
+        }
+        Files.writeString(page, "old");
+        run = talweg("report", folder.resolve("a").toString(), "--device", "cpu");
+        assertEquals(0, run.exitCode, run.err);
+        assertEquals(first, Files.readString(page));
+        landscape("a", "--grid 4");
+        talweg("report", folder.resolve("a").toString(), "--device", "cpu");
+        assertTrue(Files.readString(page).contains("data:image/svg+xml"));
+        Files.delete(folder.resolve("a/gradients.jsonl"));
+        Files.delete(folder.resolve("a/result.json"));
+        Files.delete(folder.resolve("a/metrics.jsonl"));
+        run = talweg("report", folder.resolve("a").toString(), "--device", "cpu");
+        assertEquals(0, run.exitCode, run.err);
+        assertTrue(Files.readString(page).contains("No epoch was finished"));
+    }
+
+    @Test
+    void aReportCanBeLeftOut() {
+        Run run = train("a", "iris --epochs 1 --no-report");
+        assertEquals(0, run.exitCode, run.err);
+        assertTrue(Files.exists(folder.resolve("a/model.safetensors")) && Files.notExists(folder.resolve("a/report.html"))
+            && Files.notExists(folder.resolve("a/gradients.jsonl")), run.out);
+        run = train("a", "iris --epochs 1 --json");
+        assertTrue(Files.exists(folder.resolve("a/report.html")));
+        assertTrue(run.out.lines().reduce((x, y) -> y).orElseThrow().contains("stop_reason"), run.out);
+    }
+
     @Test
     void trainingIsDiagnosedOnTheWay() throws IOException {
         Run run = train("deep", "iris --epochs 2 --activation sigmoid --hidden 8,8,8,8,8,8,8,8,8,8,8,8 --diagnose 4");
@@ -161,6 +199,7 @@ class AnalysisCliTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
         "diagnose /nowhere | is no folder",
+        "report /nowhere | is no folder",
         "diagnose /nowhere --tolerance 0 | above 0",
         "train iris --trajectory 0 | at least 1",
         "train iris --diagnose 0 | at least 1",

@@ -47,6 +47,24 @@ class MetricsLogTest {
     }
 
     @Test
+    void whatWasWrittenReadsBack() throws IOException {
+        Path path = directory.resolve("metrics.jsonl");
+        MetricsLog log = new MetricsLog(path);
+        log.onTrainBegin(null, 3, 10);
+        EpochMetrics third = new EpochMetrics(3, Double.NaN, 0.5, 1, 0.5, 2, 0.01, 10, 3, 1000, Map.of("val_f1", 0.75));
+        for (EpochMetrics epoch : List.of(FIRST, SECOND, third)) {
+            log.onEpochEnd(epoch);
+        }
+        assertEquals(List.of(FIRST, SECOND, third), MetricsLog.read(path));
+        String text = Files.readString(path);
+        Files.writeString(path, text.substring(0, text.length() - 30));
+        assertEquals(List.of(FIRST, SECOND), MetricsLog.read(path), "cut off while it was written");
+        Files.writeString(path, "[]\n" + text);
+        String message = assertThrows(IOException.class, () -> MetricsLog.read(path)).getMessage();
+        assertTrue(message.contains("metrics.jsonl, line 1 is damaged"), message);
+    }
+
+    @Test
     void anUnwritablePlaceFailsBeforeTheFirstEpoch() throws IOException {
         Path file = Files.writeString(directory.resolve("file"), "");
         MetricsLog log = new MetricsLog(file.resolve("metrics.jsonl"));

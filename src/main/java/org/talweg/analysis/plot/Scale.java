@@ -28,18 +28,19 @@ record Scale(double low, double high, boolean logarithmic) {
 
     /** For the losses of a landscape; 0 to 1 if none is finite. */
     static Scale of(Landscape landscape) {
-        double low = landscape.minimum().loss();
-        double high = landscape.largest();
-        if (Double.isNaN(low)) {
-            return new Scale(0, 1, false);
-        }
-        double floor = Math.max(smallestAboveZero(landscape), high * SMALLEST);
-        return low >= 0 && high > WIDE * floor ? new Scale(floor, high, true) : even(low, high);
+        return of(Arrays.stream(landscape.losses()).flatMapToDouble(Arrays::stream).toArray());
     }
 
-    private static double smallestAboveZero(Landscape landscape) {
-        return Arrays.stream(landscape.losses()).flatMapToDouble(Arrays::stream)
-            .filter(loss -> loss > 0 && Double.isFinite(loss)).min().orElse(0);
+    /** For losses or norms, those that are finite; 0 to 1 if none is. */
+    static Scale of(double[] values) {
+        double[] finite = Arrays.stream(values).filter(Double::isFinite).sorted().toArray();
+        if (finite.length == 0) {
+            return new Scale(0, 1, false);
+        }
+        double low = finite[0];
+        double high = finite[finite.length - 1];
+        double floor = Math.max(Arrays.stream(finite).filter(value -> value > 0).findFirst().orElse(0), high * SMALLEST);
+        return low >= 0 && high > WIDE * floor ? new Scale(floor, high, true) : even(low, high);
     }
 
     /** With room at both ends, as a share of the whole. */

@@ -57,7 +57,7 @@ final class SvgCanvas implements Canvas {
             place.append(" transform=\"rotate(").append(number(degrees, 2)).append(' ').append(number(x, 2)).append(' ')
                 .append(number(y, 2)).append(")\"");
         }
-        String letters = ">" + text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") + "</text>\n";
+        String letters = ">" + Markup.escape(text) + "</text>\n";
         if (halo != null) {
             out.append(place).append(paint("stroke", halo)).append(" stroke-width=\"").append(number(size / 4, 2))
                 .append('"').append(letters);
@@ -104,7 +104,7 @@ final class SvgCanvas implements Canvas {
     }
 
     /** With no more decimals than it needs, and {@code most} at most. */
-    private static String number(double value, int most) {
+    static String number(double value, int most) {
         String text = String.format(Locale.ROOT, "%." + most + "f", value).replaceAll("0+$", "");
         text = text.endsWith(".") ? text.substring(0, text.length() - 1) : text;
         return text.equals("-0") ? "0" : text;

@@ -1,6 +1,8 @@
 // ld and st in all spaces (PTX ISA, "Data Movement and Conversion Instructions").
 #include "memory_ops.hpp"
 
+#include "plain_memory.hpp"
+
 namespace talweg::exec {
 
 using ptx::Space;
@@ -85,12 +87,8 @@ W widen(M value) {
   else return static_cast<W>(value);
 }
 
-template <class M>
-M fetch(const std::byte* host) {
-  M value;
-  std::memcpy(&value, host, sizeof value);
-  return value;
-}
+template <Path kPath>
+using Plain = PlainMemory<kPath == Path::kShared || kPath == Path::kSharedWide>;
 
 template <class W, int N>
 struct Destinations {
@@ -101,24 +99,38 @@ struct Destinations {
   }
 };
 
-// Four words of each of four lanes to four slots: a transposition in registers.
+// Four words of each of four lanes to four slots, or back: a transposition in registers.
 using Four = uint32_t __attribute__((vector_size(16)));
 
-inline void load_four_lanes(const std::byte* const host[4], uint32_t* const slots[4], int lane) {
-  Four a, b, c, d;
-  std::memcpy(&a, host[0], 16);
-  std::memcpy(&b, host[1], 16);
-  std::memcpy(&c, host[2], 16);
-  std::memcpy(&d, host[3], 16);
+inline void transpose(Four (&rows)[4]) {
+  const auto [a, b, c, d] = rows;
   const Four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
   const Four ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7), cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  const Four columns[4] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5), __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
-                           __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5), __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7)};
-  for (int n = 0; n < 4; n++) std::memcpy(slots[n] + lane, &columns[n], 16);
+  rows[0] = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+  rows[1] = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+  rows[2] = __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5);
+  rows[3] = __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7);
+}
+
+template <class Memory>
+[[gnu::always_inline]] inline void load_four_lanes(const std::byte* const host[4], uint32_t* const slots[4], int lane) {
+  Four rows[4];
+  for (int i = 0; i < 4; i++) Memory::template load_row<uint32_t, 16>(&rows[i], host[i]);
+  transpose(rows);
+  for (int n = 0; n < 4; n++) std::memcpy(slots[n] + lane, &rows[n], 16);
+}
+
+template <class Memory>
+[[gnu::always_inline]] inline void store_four_lanes(std::byte* const host[4], const uint32_t* const slots[4], int lane) {
+  Four rows[4];
+  for (int n = 0; n < 4; n++) std::memcpy(&rows[n], slots[n] + lane, 16);
+  transpose(rows);
+  for (int i = 0; i < 4; i++) Memory::template store_row<uint32_t, 16>(host[i], &rows[i]);
 }
 
 template <class M, class W, int N, Path kPath>
 const Instr* load(Warp& warp, const Instr& in) {
+  using Memory = Plain<kPath>;
   const uint32_t active = active_lanes(warp, in);
   if (active == 0) return &in + 1;
   Located located;
@@ -129,22 +141,24 @@ const Instr* load(Warp& warp, const Instr& in) {
     case Shape::kContiguous: {
       const std::byte* host = located.host[0];
       if constexpr (N == 1 && sizeof(M) == sizeof(W)) {
-        std::memcpy(d.slots[0], host, kLanes * sizeof(W));
+        Memory::template load_row<M, kLanes * sizeof(M)>(d.slots[0], host);
       } else if constexpr (N == 4 && sizeof(M) == 4 && sizeof(W) == 4) {
         for (int i = 0; i < kLanes; i += 4) {
           const std::byte* lanes[4] = {host + 16 * i, host + 16 * i + 16, host + 16 * i + 32, host + 16 * i + 48};
-          load_four_lanes(lanes, d.slots, i);
+          load_four_lanes<Memory>(lanes, d.slots, i);
         }
       } else {
+        M row[kLanes * N];
+        Memory::template load_row<M, sizeof row>(row, host);
         for (int i = 0; i < kLanes; i++) {
-          for (int n = 0; n < N; n++) d.slots[n][i] = widen<M, W>(fetch<M>(host + (i * N + n) * sizeof(M)));
+          for (int n = 0; n < N; n++) d.slots[n][i] = widen<M, W>(row[i * N + n]);
         }
       }
       break;
     }
     case Shape::kUniform:
       for (int n = 0; n < N; n++) {
-        const W value = widen<M, W>(fetch<M>(located.host[0] + n * sizeof(M)));
+        const W value = widen<M, W>(Memory::template load<M>(located.host[0] + n * sizeof(M)));
         W* slot = d.slots[n];
         if (active == kAllLanes) {
           for (int i = 0; i < kLanes; i++) slot[i] = value;
@@ -156,17 +170,21 @@ const Instr* load(Warp& warp, const Instr& in) {
     case Shape::kSpread:
       if constexpr (N == 4 && sizeof(M) == 4 && sizeof(W) == 4) {
         if (active == kAllLanes) {
-          for (int i = 0; i < kLanes; i += 4) load_four_lanes(located.host + i, d.slots, i);
+          for (int i = 0; i < kLanes; i += 4) load_four_lanes<Memory>(located.host + i, d.slots, i);
           break;
         }
       }
       if (active == kAllLanes) {
         for (int i = 0; i < kLanes; i++) {
-          for (int n = 0; n < N; n++) d.slots[n][i] = widen<M, W>(fetch<M>(located.host[i] + n * sizeof(M)));
+          for (int n = 0; n < N; n++) {
+            d.slots[n][i] = widen<M, W>(Memory::template load<M>(located.host[i] + n * sizeof(M)));
+          }
         }
       } else {
         for_each_lane(active, [&](int i) {
-          for (int n = 0; n < N; n++) d.slots[n][i] = widen<M, W>(fetch<M>(located.host[i] + n * sizeof(M)));
+          for (int n = 0; n < N; n++) {
+            d.slots[n][i] = widen<M, W>(Memory::template load<M>(located.host[i] + n * sizeof(M)));
+          }
         });
       }
       break;
@@ -176,6 +194,7 @@ const Instr* load(Warp& warp, const Instr& in) {
 
 template <class M, class W, int N, Path kPath>
 const Instr* store(Warp& warp, const Instr& in) {
+  using Memory = Plain<kPath>;
   const uint32_t active = active_lanes(warp, in);
   if (active == 0) return &in + 1;
   Located located;
@@ -185,23 +204,24 @@ const Instr* store(Warp& warp, const Instr& in) {
   if (located.shape == Shape::kContiguous) {
     std::byte* host = located.host[0];
     if constexpr (N == 1 && sizeof(M) == sizeof(W)) {
-      std::memcpy(host, s.slots[0], kLanes * sizeof(W));
-    } else {
-      for (int i = 0; i < kLanes; i++) {
-        for (int n = 0; n < N; n++) {
-          const M value = static_cast<M>(s.slots[n][i]);
-          std::memcpy(host + (i * N + n) * sizeof(M), &value, sizeof value);
-        }
+      Memory::template store_row<M, kLanes * sizeof(M)>(host, s.slots[0]);
+    } else if constexpr (N == 4 && sizeof(M) == 4 && sizeof(W) == 4) {
+      for (int i = 0; i < kLanes; i += 4) {
+        std::byte* lanes[4] = {host + 16 * i, host + 16 * i + 16, host + 16 * i + 32, host + 16 * i + 48};
+        store_four_lanes<Memory>(lanes, s.slots, i);
       }
+    } else {
+      M row[kLanes * N];
+      for (int i = 0; i < kLanes; i++) {
+        for (int n = 0; n < N; n++) row[i * N + n] = static_cast<M>(s.slots[n][i]);
+      }
+      Memory::template store_row<M, sizeof row>(host, row);
     }
     return &in + 1;
   }
   for_each_lane(active, [&](int i) {
     std::byte* host = located.host[located.shape == Shape::kUniform ? 0 : i];
-    for (int n = 0; n < N; n++) {
-      const M value = static_cast<M>(s.slots[n][i]);
-      std::memcpy(host + n * sizeof(M), &value, sizeof value);
-    }
+    for (int n = 0; n < N; n++) Memory::template store<M>(host + n * sizeof(M), static_cast<M>(s.slots[n][i]));
   });
   return &in + 1;
 }
@@ -250,7 +270,8 @@ const Instr* store_strong(Warp& warp, const Instr& in) {
 template <class M, class W>
 const Instr* load_parameter(Warp& warp, const Instr& in) {
   const uint32_t active = active_lanes(warp, in);
-  const W value = widen<M, W>(fetch<M>(reinterpret_cast<const std::byte*>(warp.block->parameters()) + in.imm));
+  const std::byte* parameter = reinterpret_cast<const std::byte*>(warp.block->parameters()) + in.imm;
+  const W value = widen<M, W>(PlainMemory<true>::load<M>(parameter));
   W* d = slot<W>(warp, in.dst);
   if (active == kAllLanes) {
     for (int i = 0; i < kLanes; i++) d[i] = value;

@@ -136,14 +136,12 @@ public final class BuildNative {
             }
         }
         Path file = classes.resolve(library.home).resolve("native/linux-" + arch()).resolve(library.name);
-        if (unchanged(library.name + ".txt", linked.toString()) && modified(file) > newestObject) {
-            return;
-        }
-        Files.createDirectories(file.getParent());
         Path fresh = file.resolveSibling(library.name + ".tmp");
         List<String> command = new ArrayList<>(List.of(compiler, "-shared", "-pthread", "-Wl,--no-undefined",
             "-Wl,-Bsymbolic", "-o", fresh.toString()));
-        command.addAll(callersFlags());
+        List<String> wanted = callersFlags();
+        // Debug information names this folder, and the same sources are to give the same library everywhere.
+        command.addAll(wanted.isEmpty() ? List.of("-Wl,--strip-debug") : wanted);
         if (library.soname != null) {
             command.add("-Wl,-soname," + library.soname);
         }
@@ -155,6 +153,10 @@ public final class BuildNative {
         }
         linked.forEach(object -> command.add(object.toString()));
         command.add("-ldl");
+        if (unchanged(library.name + ".txt", command.toString()) && modified(file) > newestObject) {
+            return;
+        }
+        Files.createDirectories(file.getParent());
         run(command);
         Files.move(fresh, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
         say("built " + file);

@@ -46,9 +46,9 @@ public record Activation(Kind kind, float p, float q) {
         MISH(Saved.INPUT, "z tanh(log(1 + exp(z)))"),
         /** f' = 0 up to −3, 1 from 3 on, z / 3 + 1/2 between. Howard et al. 2019. */
         HARDSWISH(Saved.INPUT, "z min(max(z + 3, 0), 6) / 6"),
-        /** f' = 1/6 where 0 < a < 1, else 0. */
+        /** f' = 1/6 where {@code 0 < a < 1}, else 0. */
         HARDSIGMOID(Saved.OUTPUT, "min(max(z + 3, 0), 6) / 6"),
-        /** f' = 1 where 0 < a < 6, else 0. */
+        /** f' = 1 where {@code 0 < a < 6}, else 0. */
         RELU6(Saved.OUTPUT, "min(max(z, 0), 6)"),
         /** f' = 1 − eᵃ. */
         LOG_SIGMOID(Saved.OUTPUT, "-log(1 + exp(-z))");

@@ -22,7 +22,7 @@ public record ElementwiseLoss(Formula formula, float a, float b) {
         ABSOLUTE_ERROR,
         /** |d| ≤ δ: d²/2, else δ (|d| − δ/2); f' = d held within ±δ. Huber 1964. */
         HUBER,
-        /** |d| < β: d²/(2β), else |d| − β/2; f' = d/β, else sign d. Girshick 2015. */
+        /** {@code |d| < β}: d²/(2β), else |d| − β/2; f' = d/β, else sign d. Girshick 2015. */
         SMOOTH_L1,
         /** log cosh d; f' = tanh d. */
         LOG_COSH,

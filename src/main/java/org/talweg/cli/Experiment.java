@@ -20,7 +20,10 @@ import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
 import org.talweg.ops.Precision;
 import org.talweg.optim.Clip;
+import org.talweg.optim.Lbfgs;
 import org.talweg.optim.Optimizer;
+import org.talweg.optim.ParameterGroups;
+import org.talweg.optim.ParameterLayout;
 import org.talweg.tape.Loss;
 import org.talweg.train.Trainer;
 import picocli.CommandLine.Help.Visibility;
@@ -32,6 +35,7 @@ final class Experiment {
     /** Of all rows; what neither takes is the test part. */
     private static final double TRAIN_SHARE = 0.7;
     private static final double VALIDATION_SHARE = 0.15;
+    private static final int ROWS = 32;
 
     @Parameters(paramLabel = "DATA", description = "A built-in data set: digits, breast_cancer, diabetes or iris.")
     private String data;
@@ -79,8 +83,20 @@ final class Experiment {
         description = "e.g. 0.01; decoupled for adamw, L2 for adam and sgd (default: the optimizer's).")
     private Float weightDecay;
 
-    @Option(names = "--batch", paramLabel = "ROWS", defaultValue = "32",
-        description = "Rows of a step: 1 is stochastic descent, full batch descent.")
+    @Option(names = "--freeze", paramLabel = "NAMES", split = ",", showDefaultValue = Visibility.NEVER,
+        description = "Layers or parameters that stay as they begin, e.g. dense_1 or dense_1.bias,norm*.")
+    private List<String> frozen = List.of();
+
+    @Option(names = "--lr-scale", paramLabel = "NAME=FACTOR", split = ",", showDefaultValue = Visibility.NEVER,
+        description = "Multiplies the learning rate of layers or parameters, e.g. dense_1=0.1,bias=2.")
+    private List<String> rateFactors = List.of();
+
+    @Option(names = "--no-decay", paramLabel = "NAMES", split = ",", showDefaultValue = Visibility.NEVER,
+        description = "Layers or parameters without weight decay, e.g. bias; vectors are all biases and norm scales.")
+    private List<String> undecayed = List.of();
+
+    @Option(names = "--batch", paramLabel = "ROWS", showDefaultValue = Visibility.NEVER,
+        description = "Rows of a step: 1 is stochastic descent, full batch descent (default: 32; for lbfgs full).")
     private String batch;
 
     @Option(names = "--accumulate", paramLabel = "ROWS", showDefaultValue = Visibility.NEVER,
@@ -117,6 +133,7 @@ final class Experiment {
         Activation.parse(activation);
         hiddenUnits();
         optimizer();
+        groups();
         clip();
         all = Datasets.builtIn(data);
         loss();
@@ -184,6 +201,12 @@ final class Experiment {
         }
         Model model = LossChoices.output(builder, outputs(), loss, all).build(on);
         model.setScaler(scaler);
+        try {
+            ParameterLayout.of(model.tape(), groups());
+        } catch (IllegalArgumentException e) {
+            model.close();
+            throw e;
+        }
         return model;
     }
 
@@ -193,7 +216,8 @@ final class Experiment {
     }
 
     Trainer.Builder trainer(Model model) {
-        Trainer.Builder builder = Trainer.builder(model).loss(loss()).optimizer(optimizer()).clip(clip());
+        Trainer.Builder builder = Trainer.builder(model).loss(loss()).optimizer(optimizer()).clip(clip())
+            .parameterGroups(groups());
         return microBatch == null ? builder : builder.microBatch(microBatch);
     }
 
@@ -213,6 +237,33 @@ final class Experiment {
         return OptimizerChoices.parse(text.toString());
     }
 
+    /** Whether a step takes all rows. */
+    boolean isFullBatch() {
+        return batch == null ? optimizer() instanceof Lbfgs : batch.equals("full");
+    }
+
+    /** The last rule for a parameter counts: those of its own, after what is said of all vectors. */
+    private ParameterGroups groups() {
+        ParameterGroups groups = ParameterGroups.none();
+        for (String name : undecayed) {
+            groups = name.equals("vectors") ? groups.decayMatricesOnly() : groups.weightDecay(name, 0);
+        }
+        for (String text : rateFactors) {
+            int equals = text.lastIndexOf('=');
+            check(equals > 0, "--lr-scale " + text + ": write a name and a factor, as dense_1=0.1");
+            try {
+                groups = groups.learningRate(text.substring(0, equals), Float.parseFloat(text.substring(equals + 1)));
+            } catch (NumberFormatException e) {
+                throw new IllegalArgumentException("--lr-scale " + text + ": '" + text.substring(equals + 1)
+                    + "' is no number; write dense_1=0.1", e);
+            }
+        }
+        for (String name : frozen) {
+            groups = groups.freeze(name);
+        }
+        return groups;
+    }
+
     private static void append(StringBuilder text, String key, Float value) {
         if (value != null) {
             text.append(text.indexOf(":") < 0 ? ':' : ',').append(key).append('=').append(value);
@@ -224,8 +275,13 @@ final class Experiment {
     }
 
     private int rows() {
-        if (batch.equals("full")) {
+        if (isFullBatch()) {
             return split.train().rows();
+        }
+        check(!(optimizer() instanceof Lbfgs), "--batch " + batch + ": lbfgs needs the loss of all rows at each step; "
+            + "write --batch full, or leave it out");
+        if (batch == null) {
+            return ROWS;
         }
         try {
             int rows = Integer.parseInt(batch);

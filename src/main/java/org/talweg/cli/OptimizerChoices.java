@@ -80,7 +80,12 @@ final class OptimizerChoices {
             s -> Optimizers.muon().learningRate(s.single("lr")).momentum(s.single("momentum"))
                 .nesterov(s.flag("nesterov")).weightDecay(s.single("weight_decay")).epsilon(s.single("eps"))
                 .steps(s.integer("steps")).matchRms(s.flag("match_rms")).biasCorrected(s.flag("bias_corrected"))
-                .restRate(s.single("rest")).betas(s.single("beta1"), s.single("beta2")))));
+                .restRate(s.single("rest")).betas(s.single("beta1"), s.single("beta2"))),
+        new Choice<>("lbfgs:lr=1,iterations=20,history=100,gradient_tolerance=1e-7,change_tolerance=1e-9,line_search=yes",
+            "curvature from the last steps, on all rows at once; up to so many iterations an epoch",
+            s -> Optimizers.lbfgs().learningRate(s.single("lr")).maxIterations(s.integer("iterations"))
+                .history(s.integer("history")).lineSearch(s.flag("line_search"))
+                .tolerances(s.number("gradient_tolerance"), s.number("change_tolerance")))));
 
     private OptimizerChoices() {
     }

@@ -25,6 +25,7 @@ import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
 import org.talweg.ops.Precision;
 import org.talweg.optim.FusedOptimizer;
+import org.talweg.optim.Lbfgs;
 import org.talweg.optim.Optimizer;
 import org.talweg.tape.Loss;
 import org.talweg.tensor.DType;
@@ -91,6 +92,8 @@ final class ProfileCommand implements Callable<Integer> {
         Activation f = Activation.parse(activation);
         List<Integer> units = Experiment.units(hidden);
         Optimizer method = OptimizerChoices.parse(optimizer);
+        Experiment.check(!(method instanceof Lbfgs), "--optimizer " + optimizer + ": a step of lbfgs is as many passes as its "
+            + "line search needs; profile another optimizer");
         Experiment.check(batch >= 1, "--batch " + batch + ": a step needs at least 1 row");
         Dataset rows = data == null ? random() : training();
         SoftwareDriver.load();

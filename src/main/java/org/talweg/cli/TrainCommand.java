@@ -13,6 +13,8 @@ import org.talweg.data.DataLoader;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
+import org.talweg.optim.Lbfgs;
+import org.talweg.optim.Optimizer;
 import org.talweg.optim.Schedule;
 import org.talweg.train.ConfusionMatrix;
 import org.talweg.train.Evaluation;
@@ -51,10 +53,10 @@ final class TrainCommand implements Callable<Integer> {
         description = "Passes over the training rows, e.g. 30.")
     private int epochs;
 
-    @Option(names = "--schedule", paramLabel = "NAME", defaultValue = "cosine",
+    @Option(names = "--schedule", paramLabel = "NAME", showDefaultValue = Visibility.NEVER,
         description = "Of the learning rate, e.g. one_cycle:max=0.01; several follow one another, as warmup:for=100 and "
-            + "cosine; see 'talweg methods schedule'.")
-    private List<String> schedules;
+            + "cosine; see 'talweg methods schedule' (default: cosine; for lbfgs constant).")
+    private List<String> schedules = List.of();
 
     @Option(names = "--per-epoch", description = "The numbers of steps in --schedule count epochs instead.")
     private boolean perEpoch;
@@ -98,7 +100,9 @@ final class TrainCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         Experiment.check(epochs >= 1, "--epochs " + epochs + ": at least 1 is needed");
         experiment.prepare();
-        Schedule schedule = ScheduleChoices.parse(schedules, experiment.optimizer().learningRate(), perEpoch);
+        Optimizer optimizer = experiment.optimizer();
+        List<String> chosen = !schedules.isEmpty() ? schedules : List.of(optimizer instanceof Lbfgs ? "constant" : "cosine");
+        Schedule schedule = ScheduleChoices.parse(chosen, optimizer.learningRate(), perEpoch);
         Metric[] measured = metrics.stream().map(MetricChoices.ALL::parse).toArray(Metric[]::new);
         String kept = kept();
         TrajectoryRecorder recorder = trajectory == null ? null : new TrajectoryRecorder(trajectory);

@@ -9,7 +9,8 @@ import org.talweg.tensor.Tensor;
  * {@code torch.optim.LBFGS}, but for the line search, which is on unless switched off.
  *
  * <p>It decides on the host what to evaluate next, so it cannot be part of a recorded step: a {@link Minimizer} calls an
- * {@link Objective}. Vectors stay on the device; dot products come back.
+ * {@link Objective}. Vectors stay on the device; dot products come back. A trainer whose batch is all rows does so by
+ * itself, one call of {@link Minimizer#step} an epoch.
  *
  * @param learningRate      the first step tried, and without a line search every step
  * @param maxIterations     of one call of {@link Minimizer#step}
@@ -20,7 +21,7 @@ import org.talweg.tensor.Tensor;
  * @param lineSearch        for the strong Wolfe conditions
  */
 public record Lbfgs(float learningRate, int maxIterations, int maxEvaluations, double gradientTolerance,
-                    double changeTolerance, int history, boolean lineSearch) {
+                    double changeTolerance, int history, boolean lineSearch) implements Optimizer {
 
     /** A loss and its gradient at any point. */
     @FunctionalInterface
@@ -70,6 +71,38 @@ public record Lbfgs(float learningRate, int maxIterations, int maxEvaluations, d
 
     public Lbfgs lineSearch(boolean value) {
         return new Lbfgs(learningRate, maxIterations, maxEvaluations, gradientTolerance, changeTolerance, history, value);
+    }
+
+    @Override
+    public float momentum() {
+        return 0;
+    }
+
+    /**
+     * @throws IllegalArgumentException always: what is to be climbed can be negated in the objective
+     */
+    @Override
+    public Optimizer maximize() {
+        throw new IllegalArgumentException("L-BFGS minimises; give it the negative of the function, or choose another "
+            + "optimizer");
+    }
+
+    /**
+     * A {@link Minimizer}, for frozen parameters too: they have no gradient, and so no part in any direction.
+     *
+     * @throws IllegalArgumentException if there is clipping, or a learning rate or weight decay of a parameter's own
+     */
+    @Override
+    public State newState(Device device, ParameterLayout layout, Clip clip) {
+        if (!clip.equals(Clip.none())) {
+            throw new IllegalArgumentException("L-BFGS takes the gradient as it is, because its line search bounds the step; "
+                + "leave clipping out, not " + clip);
+        }
+        if (!layout.hasOneTreatment()) {
+            throw new IllegalArgumentException("L-BFGS treats all parameters alike that are not frozen; leave learning-rate "
+                + "and weight-decay multipliers out");
+        }
+        return minimizer(device, layout.length());
     }
 
     /** Fresh state for parameters of so many elements; the caller closes it. */

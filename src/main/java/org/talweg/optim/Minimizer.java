@@ -5,12 +5,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.talweg.ops.Device;
+import org.talweg.ops.Ops;
+import org.talweg.ops.StepState;
 import org.talweg.optim.Lbfgs.Objective;
 import org.talweg.optim.LineSearch.Point;
+import org.talweg.tape.BatchResult;
 import org.talweg.tensor.Tensor;
 
 /** {@link Lbfgs} at work: what it remembers from call to call, and its vectors on the device. */
-public final class Minimizer implements AutoCloseable {
+public final class Minimizer implements Optimizer.State {
     /** Below this curvature a pair says nothing that could be told from rounding. */
     private static final double LEAST_CURVATURE = 1e-10;
 
@@ -30,6 +33,7 @@ public final class Minimizer implements AutoCloseable {
     private double scale = 1;
     private double size;
     private long iterations;
+    private double gradientNorm;
     private int evaluations;
 
     Minimizer(Lbfgs settings, Device device, long length) {
@@ -48,26 +52,32 @@ public final class Minimizer implements AutoCloseable {
         }
     }
 
+    /** With the settings' learning rate. */
+    public double step(Tensor parameters, Objective objective) {
+        return step(parameters, objective, settings.learningRate());
+    }
+
     /**
-     * Up to {@link Lbfgs#maxIterations} iterations.
+     * Up to {@link Lbfgs#maxIterations} iterations; none, if the gradient is not finite.
      *
+     * @param learningRate the first step tried, and without a line search every step
      * @return the loss before them
      */
-    public double step(Tensor parameters, Objective objective) {
+    public double step(Tensor parameters, Objective objective, double learningRate) {
         if (parameters.elements() != length) {
             throw new IllegalArgumentException(parameters.shape() + " parameters for a minimizer of " + length);
         }
         Tensor gradient = search.fresh();
         double first = objective.evaluate(parameters, gradient);
         evaluations = 1;
+        gradientNorm = Math.sqrt(vectors.dot(gradient, gradient));
         double loss = first;
         for (int i = 1; vectors.largest(gradient) > settings.gradientTolerance(); i++) {
             prepareDirection(gradient);
             vectors.copy(gradient, previous);
             double before = loss;
             double slope = vectors.dot(gradient, direction);
-            size = iterations == 1 ? Math.min(1, 1 / vectors.sumOfSizes(gradient)) * settings.learningRate()
-                : settings.learningRate();
+            size = iterations == 1 ? Math.min(1, 1 / vectors.sumOfSizes(gradient)) * learningRate : learningRate;
             if (slope > -settings.changeTolerance()) {
                 break;
             }
@@ -100,6 +110,20 @@ public final class Minimizer implements AutoCloseable {
     /** Loss evaluations of the last {@link #step}. */
     public int evaluations() {
         return evaluations;
+    }
+
+    /** Of the gradient before the last {@link #step}. */
+    public double gradientNorm() {
+        return gradientNorm;
+    }
+
+    /**
+     * @throws UnsupportedOperationException always
+     */
+    @Override
+    public void apply(Ops ops, Tensor parameters, Tensor gradients, BatchResult batch, StepState state) {
+        throw new UnsupportedOperationException("L-BFGS evaluates the loss as often as a step needs; call step(parameters, "
+            + "objective), or fit() of a trainer whose batch is all rows");
     }
 
     /** −H g by the two-loop recursion, after the last step and the change of the gradient have joined the history. */
@@ -141,6 +165,7 @@ public final class Minimizer implements AutoCloseable {
     }
 
     /** What the next call depends on beside the parameters. */
+    @Override
     public SavedState save() {
         Map<String, float[]> vectors = new LinkedHashMap<>();
         Map<String, Double> numbers = new LinkedHashMap<>();
@@ -164,6 +189,7 @@ public final class Minimizer implements AutoCloseable {
      * @throws IllegalArgumentException if it is the state of another optimizer, of other parameters, or of a longer
      *                                  history
      */
+    @Override
     public void restore(SavedState saved) {
         int count = (int) saved.number("pairs");
         if (count > settings.history()) {

@@ -5,13 +5,15 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.talweg.ops.Segment;
 import org.talweg.tape.Parameter;
 
 /**
  * Parameters that are treated in ways of their own: {@code ParameterGroups.none().decayMatricesOnly()
- * .learningRate("dense_1.*", 0.1f).freeze("embedding.*")}. Patterns are parameter names, in which {@code *} stands for
- * any characters. Where several rules set the same thing for a parameter, the last counts.
+ * .learningRate("dense_1", 0.1f).freeze("embedding*")}. A pattern is the name of a parameter, {@code dense_1.weight}, of a
+ * layer, {@code dense_1}, or of what is called so in every layer, {@code bias}; {@code *} stands for any characters. Where
+ * several rules set the same thing for a parameter, the last counts.
  *
  * @param rules in order
  */
@@ -27,8 +29,10 @@ public record ParameterGroups(List<Rule> rules) {
     public record Rule(String pattern, Float learningRate, Float weightDecay, boolean frozen) {
 
         private boolean matches(Parameter parameter) {
+            String name = parameter.name();
             return pattern == null ? parameter.shape().rank() < 2
-                : Pattern.matches("\\Q" + pattern.replace("*", "\\E.*\\Q") + "\\E", parameter.name());
+                : Stream.of(name, layer(name), name.substring(name.lastIndexOf('.') + 1)).anyMatch(part ->
+                    Pattern.matches("\\Q" + pattern.replace("*", "\\E.*\\Q") + "\\E", part));
         }
     }
 
@@ -80,16 +84,22 @@ public record ParameterGroups(List<Rule> rules) {
     }
 
     /**
-     * @throws IllegalArgumentException if a pattern matches no parameter; lists those there are
+     * @throws IllegalArgumentException if a pattern matches no parameter; lists layers and parameters
      */
     List<Segment> segments(List<Parameter> parameters) {
         for (Rule rule : rules) {
             if (rule.pattern != null && parameters.stream().noneMatch(rule::matches)) {
-                throw new IllegalArgumentException("no parameter is called '" + rule.pattern + "'; there are "
-                    + String.join(", ", parameters.stream().map(Parameter::name).toList()));
+                List<String> names = parameters.stream().map(Parameter::name).toList();
+                throw new IllegalArgumentException("no layer or parameter is called '" + rule.pattern + "'; there are "
+                    + String.join(", ", names.stream().map(ParameterGroups::layer).distinct().toList()) + " with "
+                    + String.join(", ", names));
             }
         }
         return parameters.stream().map(this::segment).toList();
+    }
+
+    private static String layer(String parameter) {
+        return parameter.substring(0, Math.max(0, parameter.lastIndexOf('.')));
     }
 
     private Segment segment(Parameter parameter) {

@@ -39,6 +39,11 @@ public record ParameterLayout(long length, List<Segment> segments) {
         return segments.stream().allMatch(s -> s.learningRate() == 1 && s.weightDecay() == 1 && !s.frozen());
     }
 
+    /** Whether those that are not frozen are treated alike. */
+    boolean hasOneTreatment() {
+        return segments.stream().allMatch(s -> s.frozen() || s.learningRate() == 1 && s.weightDecay() == 1);
+    }
+
     boolean hasFrozen() {
         return segments.stream().anyMatch(Segment::frozen);
     }

@@ -114,6 +114,11 @@ final class BatchNormNode extends Node {
     }
 
     @Override
+    boolean differsInTraining() {
+        return !frozen;
+    }
+
+    @Override
     boolean backwardReadsOutput() {
         return false;
     }

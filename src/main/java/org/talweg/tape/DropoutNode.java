@@ -55,6 +55,11 @@ final class DropoutNode extends Node {
     }
 
     @Override
+    boolean differsInTraining() {
+        return rate > 0;
+    }
+
+    @Override
     boolean backwardReadsOutput() {
         return false;
     }

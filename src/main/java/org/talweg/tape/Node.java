@@ -47,6 +47,11 @@ abstract class Node {
         return false;
     }
 
+    /** Whether training computes something else than prediction. */
+    boolean differsInTraining() {
+        return false;
+    }
+
     /** What it trains, unless frozen. */
     List<Parameter> parameters() {
         return List.of();

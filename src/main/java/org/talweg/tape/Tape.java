@@ -224,6 +224,11 @@ public final class Tape {
         return Collections.unmodifiableList(results);
     }
 
+    /** Names of what training computes otherwise than prediction: dropout, statistics of a batch. */
+    public List<String> differentInTraining() {
+        return results.stream().map(Value::producer).filter(Node::differsInTraining).map(Node::name).toList();
+    }
+
     private void use(Parameter parameter) {
         if (!used.add(parameter)) {
             throw new IllegalArgumentException("parameter " + parameter.name() + " is used twice; each layer "

@@ -17,7 +17,7 @@ import org.talweg.tensor.Tensor;
  * <p>A batch may come in micro-batches, whose gradients are added up before the one update: the same step up to
  * rounding, in the memory of a micro-batch.
  */
-public final class TrainingProgram implements AutoCloseable {
+public final class TrainingProgram implements StepProgram {
     private final int batch;
     private final Recording recording;
 
@@ -77,12 +77,12 @@ public final class TrainingProgram implements AutoCloseable {
         pass.emit(ops -> loss.apply(ops, prediction, step.targets(), rows, batch, own, rowLosses, rowHits, gradient));
     }
 
-    /** Rows that one run consumes. */
+    @Override
     public int batch() {
         return batch;
     }
 
-    /** One step; on a GPU asynchronous. */
+    @Override
     public void run() {
         recording.replay();
     }

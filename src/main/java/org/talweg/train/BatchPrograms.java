@@ -6,6 +6,7 @@ import org.talweg.data.DataLoader;
 import org.talweg.nn.Model;
 import org.talweg.ops.DeviceMemoryException;
 import org.talweg.tape.ProgramMemory;
+import org.talweg.tape.StepProgram;
 import org.talweg.tape.TrainingProgram;
 import org.talweg.tape.TrainingStep;
 
@@ -18,8 +19,8 @@ final class BatchPrograms implements AutoCloseable {
 
     private final Resources resources = new Resources();
     private final int fullBatches;
-    private final TrainingProgram full;
-    private final TrainingProgram last;
+    private final StepProgram full;
+    private final StepProgram last;
 
     private BatchPrograms(Model model, TrainingStep step, DataLoader loader, int microBatch) {
         fullBatches = loader.fullBatches();
@@ -31,6 +32,13 @@ final class BatchPrograms implements AutoCloseable {
             resources.close();
             throw e;
         }
+    }
+
+    /** @param whole for all rows at once; closed with this */
+    BatchPrograms(StepProgram whole) {
+        fullBatches = 1;
+        full = resources.add(whole, StepProgram::close);
+        last = null;
     }
 
     private TrainingProgram program(Model model, TrainingStep step, ProgramMemory memory, int batch, int microBatch) {
@@ -60,7 +68,7 @@ final class BatchPrograms implements AutoCloseable {
         }
     }
 
-    TrainingProgram of(int batch) {
+    StepProgram of(int batch) {
         return batch < fullBatches ? full : last;
     }
 

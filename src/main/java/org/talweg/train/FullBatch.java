@@ -3,12 +3,14 @@ package org.talweg.train;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 import org.talweg.data.Dataset;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
 import org.talweg.optim.Lbfgs;
 import org.talweg.tape.GradientProgram;
 import org.talweg.tape.Loss;
+import org.talweg.tape.Parameter;
 import org.talweg.tape.ProgramMemory;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Tensor;
@@ -23,11 +25,11 @@ import org.talweg.tensor.Tensor;
  *     }
  * }
  * }</pre>
- * Computes as in prediction, without dropout and with running statistics: each call must see the same function.
+ * A trainer with {@link Lbfgs} does the same. Computes as in prediction, without dropout and with running statistics: each call must see the same function.
  */
 public final class FullBatch implements Lbfgs.Objective, AutoCloseable {
-    /** Rows that a pass takes at a time. */
-    private static final int ROWS = 1024;
+    /** Most rows that a pass takes at a time. */
+    static final int ROWS = 1024;
 
     private final Resources resources = new Resources();
     private final Device device;
@@ -41,17 +43,26 @@ public final class FullBatch implements Lbfgs.Objective, AutoCloseable {
      * @throws IllegalArgumentException if model, loss and data do not fit together, or there is nothing to train
      */
     public FullBatch(Model model, Loss loss, Dataset data) {
+        this(model, loss, data.rows(), ROWS, Set.of(), resources -> DeviceData.upload(resources, model, loss, data));
+    }
+
+    /**
+     * @param atOnce most rows of a pass
+     * @param frozen parameters whose gradient stays 0
+     */
+    FullBatch(Model model, Loss loss, int rows, int atOnce, Set<Parameter> frozen,
+              Function<Resources, DeviceData> data) {
         this.model = model;
+        this.rows = rows;
         device = model.device();
-        rows = data.rows();
-        losses = new float[Math.min(rows, ROWS)];
+        losses = new float[Math.min(rows, atOnce)];
         try {
-            DeviceData onDevice = DeviceData.upload(resources, model, loss, data);
+            DeviceData onDevice = data.apply(resources);
             part = resources.tensor(device, DType.FLOAT32, model.parameters().shape(), "gradients");
             ProgramMemory memory = resources.add(new ProgramMemory(device, losses.length), ProgramMemory::close);
-            for (int from = 0; from < rows; from += ROWS) {
-                int to = Math.min(rows, from + ROWS);
-                programs.add(new GradientProgram(model.tape(), memory, model.parameters(), model.states(), part, Set.of(),
+            for (int from = 0; from < rows; from += losses.length) {
+                int to = Math.min(rows, from + losses.length);
+                programs.add(new GradientProgram(model.tape(), memory, model.parameters(), model.states(), part, frozen,
                     onDevice.features().rows(from, to), onDevice.targets().rows(from, to), loss, rows));
             }
             loss.prepare(device.ops(), onDevice.targets(), null, rows, memory.of(loss, model.outputShape()));

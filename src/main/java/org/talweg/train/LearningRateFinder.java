@@ -3,6 +3,7 @@ package org.talweg.train;
 import java.util.ArrayList;
 import java.util.List;
 import org.talweg.data.DataLoader;
+import org.talweg.optim.Lbfgs;
 import org.talweg.optim.Schedules;
 
 /**
@@ -52,6 +53,10 @@ public record LearningRateFinder(double from, double to, int steps, double smoot
                     taken.addAll(some);
                 }
             }).build();
+        if (trainer.optimizer() instanceof Lbfgs) {
+            throw new IllegalArgumentException("L-BFGS finds the length of each step itself; there is no learning rate to look "
+                + "for");
+        }
         try (Resources resources = new Resources()) {
             ModelCopy start = new ModelCopy(resources, trainer.model(), "start of the range test");
             start.save();

@@ -9,14 +9,17 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.ToDoubleFunction;
 import org.talweg.data.DataLoader;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
 import org.talweg.ops.StepState;
+import org.talweg.optim.Minimizer;
 import org.talweg.optim.Optimizer;
 import org.talweg.optim.ParameterLayout;
 import org.talweg.optim.Schedule;
+import org.talweg.tape.Parameter;
 import org.talweg.tape.TrainingStep;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Shape;
@@ -83,19 +86,36 @@ final class TrainingRun implements AutoCloseable {
             ParameterLayout layout = ParameterLayout.of(model.tape(), trainer.parameterGroups());
             update = resources.add(trainer.optimizer().newState(device, layout, trainer.clip()),
                 Optimizer.State::close);
+            Set<Parameter> frozen = trainer.parameterGroups().frozen(model.tape().parameters());
             TrainingStep step = new TrainingStep(model.parameters(), model.states(), gradients, data.features(),
-                data.targets(), order, state, trainer.loss(), update,
-                trainer.parameterGroups().frozen(model.tape().parameters()));
+                data.targets(), order, state, trainer.loss(), update, frozen);
             validation = valid == null ? null
                 : resources.add(new Evaluator(model, trainer.loss(), trainer.metrics(), valid), Evaluator::close);
             best = trainer.restores() == null ? null : new BestParameters(resources, model, trainer.restores());
-            programs = resources.add(BatchPrograms.plan(model, step, train, trainer.microBatch()),
-                BatchPrograms::close);
+            programs = resources.add(update instanceof Minimizer minimizer ? fullBatch(minimizer, data, frozen)
+                : BatchPrograms.plan(model, step, train, trainer.microBatch()), BatchPrograms::close);
             memory = new RunMemory(trainer, train, state, update, best);
         } catch (RuntimeException e) {
             resources.close();
             throw e;
         }
+    }
+
+    private BatchPrograms fullBatch(Minimizer minimizer, DeviceData data, Set<Parameter> frozen) {
+        Model model = trainer.model();
+        int rows = loader.data().rows();
+        if (loader.batches() > 1) {
+            throw new IllegalArgumentException("L-BFGS needs the loss of all " + rows + " rows, not of batches of "
+                + loader.batchSize() + "; use DataLoader.of(data, data.rows()), or another optimizer");
+        }
+        List<String> different = model.tape().differentInTraining();
+        if (!different.isEmpty()) {
+            throw new IllegalArgumentException("L-BFGS must see the same function at each call, and training changes "
+                + String.join(", ", different) + " from step to step; leave that out, or use another optimizer");
+        }
+        FullBatch objective = new FullBatch(model, trainer.loss(), rows, Math.min(trainer.microBatch(), FullBatch.ROWS),
+            frozen, own -> data);
+        return new BatchPrograms(new FullBatchProgram(model, minimizer, objective, state, rows));
     }
 
     private Tensor tensor(DType dtype, Shape shape, String purpose) {

@@ -13,7 +13,10 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Assumptions;
@@ -25,6 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
+import org.talweg.tape.Parameter;
 import org.talweg.testing.TestDevice;
 
 /** The command line: what a user sees, and what a machine reads. */
@@ -107,6 +111,8 @@ class CliTest {
 
     @ParameterizedTest
     @ValueSource(strings = {
+        "--optimizer lbfgs", "--optimizer lbfgs:iterations=3 --freeze dense_1", "--optimizer lbfgs --lr 0.5 --accumulate 50",
+        "--freeze dense_1", "--freeze bias", "--lr-scale dense_1=0.1", "--lr-scale *.bias=3,dense_2=0",
         "--optimizer sgd", "--optimizer adam:maximize=yes", "--optimizer momentum --clip 1", "--optimizer nesterov", "--optimizer adamw --lr 0.01",
         "--activation tanh", "--norm batch", "--norm layer", "--norm rms", "--dropout 0.2", "--hidden 8,8 --residual",
         "--init orthogonal", "--activation gelu --hidden 16", "--activation sigmoid --hidden 8,8,8",
@@ -120,6 +126,35 @@ class CliTest {
         Run run = train("iris --device cpu --epochs 2 --json " + options);
         assertEquals(0, run.exitCode, run.err);
         assertFalse(usual.get("test_loss").equals(run.lastLine().get("test_loss")), options + " changed nothing");
+    }
+
+    @Test
+    void parametersAreTreatedAsToldByName() throws IOException {
+        Map<String, float[]> start = trained("--optimizer sgd:lr=0");
+        Map<String, float[]> frozen = trained("--optimizer sgd --freeze dense_1");
+        assertArrayEquals(start.get("dense_1.weight"), frozen.get("dense_1.weight"));
+        assertArrayEquals(start.get("dense_1.bias"), frozen.get("dense_1.bias"));
+        assertFalse(Arrays.equals(start.get("dense_2.weight"), frozen.get("dense_2.weight")));
+        Map<String, float[]> still = trained("--optimizer sgd --lr-scale dense_1=0");
+        frozen.forEach((name, values) -> assertArrayEquals(values, still.get(name), name));
+        // Biases begin at 0, so that their decay shows in the second step, and weights are the same until the third.
+        Map<String, float[]> decayed = trained("--optimizer adamw:weight_decay=9");
+        for (String vectors : List.of("bias", "vectors", "dense_1.bias,*_2.bias")) {
+            Map<String, float[]> some = trained("--optimizer adamw:weight_decay=9 --no-decay " + vectors);
+            decayed.forEach((name, values) -> assertEquals(name.endsWith("weight"), Arrays.equals(values, some.get(name)),
+                name + ", --no-decay " + vectors));
+        }
+    }
+
+    /** After two steps. */
+    private Map<String, float[]> trained(String options) throws IOException {
+        Run run = train("iris --device cpu --hidden 4 --keep last --stop steps:2 " + options);
+        assertEquals(0, run.exitCode, run.err);
+        try (Device device = Devices.open("cpu");
+            Model model = Model.load(folder.resolve("run/model.safetensors"), device)) {
+            return model.tape().parameters().stream()
+                .collect(Collectors.toMap(Parameter::name, p -> model.parameterValues(p.name())));
+        }
     }
 
     @Test
@@ -143,6 +178,19 @@ class CliTest {
         "digits --clip 0 | above 0",
         "digits --clip 1 --clip global:2 | two clippings of one kind",
         "digits --optimizer adam:momentum=0.9 | no setting 'momentum'; adam takes lr, beta1, beta2, eps",
+        "digits --optimizer lbfgs --batch 32 | lbfgs needs the loss of all rows at each step; write --batch full",
+        "digits --optimizer lbfgs --clip 1 | leave clipping out",
+        "digits --optimizer lbfgs --dropout 0.1 | training changes dropout",
+        "digits --optimizer lbfgs --norm batch | training changes batch_norm_1.weight",
+        "digits --optimizer lbfgs --lr-scale bias=2 | leave learning-rate and weight-decay multipliers out",
+        "digits --optimizer lbfgs --weight-decay 0.1 | no setting 'weight_decay'; lbfgs takes lr, iterations",
+        "digits --optimizer lbfgs:maximize=yes | L-BFGS minimises",
+        "digits --freeze dense_4 | no layer or parameter is called 'dense_4'; there are dense_1, dense_2, dense_3 with",
+        "digits --no-decay norm | no layer or parameter is called 'norm'",
+        "digits --lr-scale dense_1 | write a name and a factor, as dense_1=0.1",
+        "digits --lr-scale dense_1=x | 'x' is no number",
+        "digits --lr-scale dense_1=-1 | learning-rate multiplier of parameter dense_1.weight is -1.0",
+        "digits --freeze * | there is nothing to train",
         "digits --optimizer adam:maximize=maybe | maximize is 'maybe'; it must be yes or no",
         "digits --optimizer sgd:lr=fast | lr is 'fast'; it must be a number",
         "digits --schedule one_cycle:max=0.1,per_cent=0.3 | no setting 'per_cent'; one_cycle takes max, pct, div",

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.talweg.ops.Device;
+import org.talweg.ops.Segment;
 import org.talweg.reference.ReferenceDevices;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.HostBuffer;
@@ -130,6 +131,30 @@ class LbfgsTest {
         device.download(p, x);
         p.buffer().close();
         return x;
+    }
+
+    @Test
+    void whatItCannotDoIsSaid() {
+        try (Device device = ReferenceDevices.float64()) {
+            ParameterLayout one = ParameterLayout.of(Shape.of(3));
+            assertMessage("leave clipping out", () -> Optimizers.lbfgs().newState(device, one, Clip.byValue(1)));
+            ParameterLayout slow = new ParameterLayout(4, List.of(new Segment("w", 0, Shape.of(4), 0.5f, 1, false)));
+            assertMessage("leave learning-rate and weight-decay multipliers out",
+                () -> Optimizers.lbfgs().newState(device, slow, Clip.none()));
+            assertMessage("L-BFGS minimises", () -> Optimizers.lbfgs().maximize());
+            Tensor p = device.allocate(DType.FLOAT32, Shape.of(3), "parameters");
+            try (Stepper stepper = Stepper.of(Optimizers.lbfgs(), device, Shape.of(3))) {
+                assertTrue(assertThrows(UnsupportedOperationException.class, () -> stepper.step(p, p)).getMessage()
+                    .contains("a trainer whose batch is all rows"));
+            }
+            p.buffer().close();
+            assertEquals(List.of(), device.liveAllocations());
+        }
+    }
+
+    private static void assertMessage(String part, Runnable action) {
+        String message = assertThrows(IllegalArgumentException.class, action::run).getMessage();
+        assertTrue(message.contains(part), message);
     }
 
     @Test

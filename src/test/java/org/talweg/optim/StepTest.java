@@ -219,10 +219,19 @@ class StepTest {
             new Segment("dense_2.bias", 24, Shape.of(2), 2, 0, false)), segments);
         String message = assertThrows(IllegalArgumentException.class,
             () -> ParameterLayout.of(tape, ParameterGroups.none().freeze("conv*"))).getMessage();
-        assertTrue(message.contains("no parameter is called 'conv*'; there are dense_1.weight, dense_1.bias"), message);
+        assertTrue(message.contains("no layer or parameter is called 'conv*'; there are dense_1, dense_2 with dense_1.weight, dense_1.bias"), message);
+        assertEquals(List.of(true, true, false, false), frozen(tape, ParameterGroups.none().freeze("dense_1")));
+        assertEquals(List.of(false, true, false, true), frozen(tape, ParameterGroups.none().freeze("bias")));
+        assertEquals(List.of(true, true, true, true), frozen(tape, ParameterGroups.none().freeze("dense*")));
+        assertEquals(List.of(false, false, false, true), frozen(tape, ParameterGroups.none().freeze("dense_2.bias")));
+        assertThrows(IllegalArgumentException.class, () -> frozen(tape, ParameterGroups.none().freeze("dense")));
         assertThrows(IllegalArgumentException.class,
             () -> ParameterLayout.of(tape, ParameterGroups.none().learningRate("*", -1)));
         assertThrows(IllegalArgumentException.class, () -> Clip.byValue(1).and(Clip.byValue(2)));
+    }
+
+    private static List<Boolean> frozen(Tape tape, ParameterGroups groups) {
+        return ParameterLayout.of(tape, groups).segments().stream().map(Segment::frozen).toList();
     }
 
     private static Value dense(Tape tape, String name, int units, Value x) {

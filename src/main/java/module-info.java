@@ -26,8 +26,8 @@ module org.talweg {
     exports org.talweg.analysis.plot;
     exports org.talweg.report;
 
-    // Options are filled in by reflection.
-    opens org.talweg.cli to info.picocli;
+    // Options are filled in by reflection, also those that a run has written down.
+    opens org.talweg.cli to info.picocli, com.fasterxml.jackson.databind;
 
     uses org.talweg.ops.DeviceProvider;
     provides org.talweg.ops.DeviceProvider with

@@ -142,16 +142,17 @@ public record LinearRegression(double[] weights, double intercept, double meanSq
             x = new DMatrixRMaj(data.rows(), data.columns());
             y = new DMatrixRMaj(data.rows(), 1);
             means = new double[data.columns()];
+            float[] features = data.features();
             for (int row = 0; row < data.rows(); row++) {
                 targetMean += data.targets()[row] / (double) data.rows();
                 for (int column = 0; column < means.length; column++) {
-                    means[column] += data.features()[row * means.length + column] / (double) data.rows();
+                    means[column] += features[row * means.length + column] / (double) data.rows();
                 }
             }
             for (int row = 0; row < data.rows(); row++) {
                 y.set(row, 0, data.targets()[row] - targetMean);
                 for (int column = 0; column < means.length; column++) {
-                    x.set(row, column, data.features()[row * means.length + column] - means[column]);
+                    x.set(row, column, features[row * means.length + column] - means[column]);
                 }
             }
         }

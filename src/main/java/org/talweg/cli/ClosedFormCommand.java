@@ -1,15 +1,17 @@
 package org.talweg.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.talweg.analysis.LinearRegression;
 import org.talweg.data.Dataset;
-import org.talweg.data.Datasets;
 import org.talweg.data.Scaler;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -24,8 +26,11 @@ final class ClosedFormCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "DATA", description = "A built-in data set with a number to predict: diabetes.")
-    private String data;
+    @Parameters(paramLabel = "SOURCE", description = "With a number to predict, e.g. diabetes. " + DataOptions.SOURCE)
+    private String source;
+
+    @Mixin
+    private DataOptions data;
 
     @Option(names = "--ridge", paramLabel = "LAMBDA", defaultValue = "0",
         description = "Penalty on the squared weights, added to the mean squared error.")
@@ -42,12 +47,13 @@ final class ClosedFormCommand implements Callable<Integer> {
     private String device;
 
     @Override
-    public Integer call() {
+    public Integer call() throws IOException {
         if (steps < 1) {
             throw new ParameterException(spec.commandLine(), "--steps " + steps + ": at least 1 is needed");
         }
-        Dataset unscaled = Datasets.builtIn(data);
-        Dataset rows = raw ? unscaled : Scaler.standard().fit(unscaled).apply(unscaled);
+        Dataset unscaled = data.load(source).rows();
+        Dataset rows = data.filling(raw ? Optional.empty() : Optional.of(Scaler.standard()))
+            .map(scaling -> scaling.fit(unscaled).apply(unscaled)).orElse(unscaled);
         LinearRegression formula = LinearRegression.ridge(rows, ridge);
         try (Device opened = Devices.open(device)) {
             print(rows, formula, LinearRegression.descend(rows, ridge, steps, opened));

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import org.talweg.data.DataLoader;
 import org.talweg.data.Dataset;
-import org.talweg.data.Datasets;
+import org.talweg.data.Loaded;
 import org.talweg.data.Scaler;
 import org.talweg.data.Split;
 import org.talweg.nn.Model;
@@ -27,18 +27,19 @@ import org.talweg.optim.ParameterLayout;
 import org.talweg.tape.Loss;
 import org.talweg.train.Trainer;
 import picocli.CommandLine.Help.Visibility;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** Data, model and method: the options that every command which trains has. */
 final class Experiment {
-    /** Of all rows; what neither takes is the test part. */
-    private static final double TRAIN_SHARE = 0.7;
-    private static final double VALIDATION_SHARE = 0.15;
     private static final int ROWS = 32;
 
-    @Parameters(paramLabel = "DATA", description = "A built-in data set: digits, breast_cancer, diabetes or iris.")
-    private String data;
+    @Parameters(paramLabel = "SOURCE", description = DataOptions.SOURCE)
+    private String source;
+
+    @Mixin
+    private DataOptions data;
 
     @Option(names = "--device", paramLabel = "NAME", defaultValue = "best",
         description = "best, cuda, cuda:N, cpu, reference or software (the real kernels without a GPU).")
@@ -120,7 +121,7 @@ final class Experiment {
         description = "Decides split, initial parameters and order of the rows, e.g. 7.")
     private long seed;
 
-    private Dataset all;
+    private Loaded loaded;
     private Split split;
     private Scaler scaler;
 
@@ -128,33 +129,38 @@ final class Experiment {
      * Reads every option and the data: to be called before anything is opened.
      *
      * @throws IllegalArgumentException saying which option is wrong, and how
+     * @throws IOException              if the data cannot be read
      */
-    void prepare() {
+    void prepare() throws IOException {
         Activation.parse(activation);
         hiddenUnits();
         optimizer();
         groups();
         clip();
-        all = Datasets.builtIn(data);
-        loss();
         Optional<Scaler.Method> method = ScaleChoices.ALL.parse(scale);
-        Split raw = split(all, seed);
-        scaler = method.map(fitting -> fitting.fit(raw.train())).orElse(null);
-        split = scaler == null ? raw : scaler.apply(raw);
+        loaded = data.load(source);
+        loss();
+        use(data.split(loaded, seed), method);
         rows();
     }
 
-    /** The rows of a run, which other commands find again by its seed. */
-    static Split split(Dataset data, long seed) {
-        return data.shuffle(seed).split(TRAIN_SHARE, VALIDATION_SHARE);
+    /** Fits the scaler to the training rows and scales all. */
+    private void use(Split raw, Optional<Scaler.Method> method) {
+        scaler = data.filling(method).map(fitting -> fitting.fit(raw.train())).orElse(null);
+        split = scaler == null ? raw : scaler.apply(raw);
     }
 
-    String dataName() {
+    /** As on the command line. */
+    String source() {
+        return source;
+    }
+
+    DataOptions dataOptions() {
         return data;
     }
 
     Dataset data() {
-        return all;
+        return loaded.rows();
     }
 
     /** Scaled. */
@@ -164,7 +170,7 @@ final class Experiment {
 
     /** The test rows with their features as they were read. */
     Dataset unscaledTest() {
-        return split(all, seed).test();
+        return data.split(loaded, seed).test();
     }
 
     long seed() {
@@ -188,9 +194,9 @@ final class Experiment {
     }
 
     Model model(Device on) {
-        Sequential.Builder builder = Sequential.builder(all.inputShape()).seed(seed).precision(precision);
+        Sequential.Builder builder = Sequential.builder(data().inputShape()).seed(seed).precision(precision);
         Activation f = Activation.parse(activation);
-        long before = all.inputShape().elements();
+        long before = data().inputShape().elements();
         for (int units : hiddenUnits()) {
             if (residual && units == before) {
                 builder.residual(branch -> LayerChoices.addHidden(branch, units, f, norm, init, dropout));
@@ -199,7 +205,7 @@ final class Experiment {
             }
             before = units;
         }
-        Model model = LossChoices.output(builder, outputs(), loss, all).build(on);
+        Model model = LossChoices.output(builder, outputs(), loss, data()).build(on);
         model.setScaler(scaler);
         try {
             ParameterLayout.of(model.tape(), groups());
@@ -211,8 +217,8 @@ final class Experiment {
     }
 
     private int outputs() {
-        boolean oneEach = all.isClassification() && !LossChoices.isYesOrNo(loss());
-        return oneEach ? all.classes() : all.targetNames().size();
+        boolean oneEach = data().isClassification() && !LossChoices.isYesOrNo(loss());
+        return oneEach ? data().classes() : data().targetNames().size();
     }
 
     Trainer.Builder trainer(Model model) {
@@ -227,7 +233,7 @@ final class Experiment {
     }
 
     Loss loss() {
-        return LossChoices.parse(loss, all);
+        return LossChoices.parse(loss, data());
     }
 
     Optimizer optimizer() {
@@ -323,7 +329,7 @@ final class Experiment {
     /** Where results go: {@code out}, or a new folder below {@code runs}. */
     Path folder(Path out) throws IOException {
         Path folder = out != null ? out : Path.of("runs",
-            data + "-" + LocalDateTime.now().format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss")));
+            data().name().replaceAll("[^\\w.-]", "_") + "-" + LocalDateTime.now().format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss")));
         if (Files.exists(folder) && !Files.isDirectory(folder)) {
             throw new IOException("--out " + folder + " is a file; name a folder");
         }

@@ -2,12 +2,14 @@ package org.talweg.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
@@ -16,7 +18,6 @@ import org.talweg.cuda.KernelProfile;
 import org.talweg.cuda.SoftwareDriver;
 import org.talweg.data.DataLoader;
 import org.talweg.data.Dataset;
-import org.talweg.data.Datasets;
 import org.talweg.data.Scaler;
 import org.talweg.nn.Model;
 import org.talweg.nn.Sequential;
@@ -34,6 +35,7 @@ import org.talweg.train.StepMetrics;
 import org.talweg.train.Trainer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Visibility;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -53,9 +55,12 @@ final class ProfileCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "DATA", arity = "0..1",
-        description = "A built-in data set: digits, breast_cancer, diabetes or iris; or none, and --input and --classes.")
-    private String data;
+    @Parameters(paramLabel = "SOURCE", arity = "0..1",
+        description = DataOptions.SOURCE + " Or none, and --input and --classes.")
+    private String source;
+
+    @Mixin
+    private DataOptions data;
 
     @Option(names = "--input", paramLabel = "N", showDefaultValue = Visibility.NEVER,
         description = "Features of random rows, in place of DATA, e.g. 784.")
@@ -88,14 +93,14 @@ final class ProfileCommand implements Callable<Integer> {
     private boolean json;
 
     @Override
-    public Integer call() throws JsonProcessingException {
+    public Integer call() throws IOException {
         Activation f = Activation.parse(activation);
         List<Integer> units = Experiment.units(hidden);
         Optimizer method = OptimizerChoices.parse(optimizer);
         Experiment.check(!(method instanceof Lbfgs), "--optimizer " + optimizer + ": a step of lbfgs is as many passes as its "
             + "line search needs; profile another optimizer");
         Experiment.check(batch >= 1, "--batch " + batch + ": a step needs at least 1 row");
-        Dataset rows = data == null ? random() : training();
+        Dataset rows = source == null ? random() : training();
         SoftwareDriver.load();
 
         Loss loss = LossChoices.parse("auto", rows);
@@ -123,11 +128,11 @@ final class ProfileCommand implements Callable<Integer> {
             : new StepFloor.LossRows(loss.name(), outputs, loss.hasHits());
     }
 
-    private Dataset training() {
+    private Dataset training() throws IOException {
         Experiment.check(input == null && classes == null, "--input and --classes describe random rows; leave them out, "
-            + "or leave out " + data);
-        Dataset raw = Experiment.split(Datasets.builtIn(data), SEED).train();
-        return Scaler.minMax().fit(raw).apply(raw);
+            + "or leave out " + source);
+        Dataset raw = data.split(data.load(source), SEED).train();
+        return data.filling(Optional.of(Scaler.minMax())).orElseThrow().fit(raw).apply(raw);
     }
 
     /** Two batches. */

@@ -7,14 +7,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.talweg.data.Dataset;
-import org.talweg.data.Datasets;
+import org.talweg.data.Loaded;
 import org.talweg.data.Split;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
 import org.talweg.tape.Loss;
 
 /** A folder that {@code talweg train} wrote: its model, and the rows it was trained, validated and tested on. */
-record SavedRun(Path folder, String dataName, long seed, Dataset all, Loss loss) {
+record SavedRun(Path folder, DataOptions reading, long seed, Loaded data, Loss loss) {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /** Which rows to look at. */
@@ -37,14 +37,24 @@ record SavedRun(Path folder, String dataName, long seed, Dataset all, Loss loss)
         } catch (JsonProcessingException e) {
             throw new IOException(description + " is damaged: " + e.getOriginalMessage(), e);
         }
-        for (String key : new String[] {"data", "seed", "loss"}) {
+        for (String key : new String[] {"data", "reading", "seed", "loss"}) {
             if (!run.has(key)) {
                 throw new IOException(description + " has no '" + key + "'; train again with this version");
             }
         }
-        Dataset all = Datasets.builtIn(run.get("data").asText());
-        return new SavedRun(folder, run.get("data").asText(), run.get("seed").asLong(), all,
-            LossChoices.parse(run.get("loss").asText(), all));
+        DataOptions reading;
+        try {
+            reading = JSON.treeToValue(run.get("reading"), DataOptions.class);
+        } catch (JsonProcessingException e) {
+            throw new IOException(description + " is damaged: 'reading' says " + e.getOriginalMessage(), e);
+        }
+        Loaded data = reading.load(run.get("data").asText());
+        return new SavedRun(folder, reading, run.get("seed").asLong(), data,
+            LossChoices.parse(run.get("loss").asText(), data.rows()));
+    }
+
+    String dataName() {
+        return data.rows().name();
     }
 
     /** The caller closes it. */
@@ -53,7 +63,7 @@ record SavedRun(Path folder, String dataName, long seed, Dataset all, Loss loss)
     }
 
     Dataset unscaled(Rows which) {
-        Split split = Experiment.split(all, seed);
+        Split split = reading.split(data, seed);
         return switch (which) {
             case TRAIN -> split.train();
             case VALIDATION -> split.validation();

@@ -48,7 +48,8 @@ final class TextProgress implements Progress {
         out.println("device  " + choice.device().name() + ": " + choice.device().description());
         out.println("        " + choice.reason());
         print("data    %s: %,d rows of %d features, %s; %,d to train, %,d to validate, %,d to test%n", data.name(),
-            data.rows(), data.columns(), data.isClassification() ? data.classes() + " classes" : "a number to predict",
+            data.rows(), data.columns(), data.isClassification() ? data.classes() + " classes of " + data.targetNames().get(0)
+                : String.join(" and ", data.targetNames()) + " to predict",
             split.train().rows(), split.validation().rows(), split.test().rows());
         out.println();
         out.println(model.summary().stripTrailing());

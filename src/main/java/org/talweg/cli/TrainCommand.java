@@ -37,7 +37,8 @@ import picocli.CommandLine.Spec;
         + "after the step in progress; the best model is kept.",
     footer = {"", "Examples:", "  ./talweg train digits --hidden 128,64 --optimizer adam --epochs 30",
         "  ./talweg train digits --optimizer sgd:momentum=0.9 --schedule one_cycle",
-        "  ./talweg train iris --stop no_improvement:patience=5 --metrics f1,auc"})
+        "  ./talweg train iris --stop no_improvement:patience=5 --metrics f1,auc",
+        "  ./talweg train src/main/resources/org/talweg/data/iris.csv --target species --without petal_width"})
 final class TrainCommand implements Callable<Integer> {
     private static final int EVALUATION_BATCH = 1024;
     /** Momentum carries the last step past the point whose gradient norm ended training. */

@@ -5,16 +5,16 @@ import org.talweg.tensor.Philox;
 import org.talweg.tensor.Shape;
 
 /**
- * Rows of features with a target each, in host memory. The target is either a class number per row
- * ({@link #isClassification}) or numbers.
+ * Rows of features with a target each. The target is either a class number per row ({@link #isClassification}) or
+ * numbers. Targets are in host memory; features may stay in a file that is larger.
  *
- * @param features     row-major, rows × {@link #featureNames}
+ * @param source       the features, {@link #featureNames} in a row; NaN where one is missing and a {@link Scaler} fills it
  * @param labels       class number of each row, or null
  * @param classNames   names by class number; empty without labels
  * @param targets      row-major, rows × {@link #targetNames}; null with labels
  * @param targetNames  names of the target columns
  */
-public record Dataset(String name, List<String> featureNames, float[] features, List<String> targetNames,
+public record Dataset(String name, List<String> featureNames, Rows source, List<String> targetNames,
                       int[] labels, List<String> classNames, float[] targets) {
     /** Keeps the draws of a shuffle apart from those of initialisers and epochs that have the same seed. */
     private static final long SHUFFLE_STREAM = 1L << 33;
@@ -26,11 +26,11 @@ public record Dataset(String name, List<String> featureNames, float[] features, 
         featureNames = List.copyOf(featureNames);
         targetNames = List.copyOf(targetNames);
         classNames = List.copyOf(classNames);
-        if (featureNames.isEmpty() || features.length % featureNames.size() != 0) {
-            throw new IllegalArgumentException(name + ": " + features.length + " values do not make rows of "
-                + featureNames.size() + " features");
+        if (source.columns() != featureNames.size()) {
+            throw new IllegalArgumentException(name + ": rows of " + source.columns() + " numbers with "
+                + featureNames.size() + " feature names");
         }
-        int rows = features.length / featureNames.size();
+        int rows = source.count();
         if ((labels == null) == (targets == null)) {
             throw new IllegalArgumentException(name + ": give either labels or targets");
         }
@@ -49,17 +49,35 @@ public record Dataset(String name, List<String> featureNames, float[] features, 
     /** Rows with a class each. */
     public static Dataset classification(String name, List<String> featureNames, float[] features, String targetName,
                                          int[] labels, List<String> classNames) {
-        return new Dataset(name, featureNames, features, List.of(targetName), labels, classNames, null);
+        return new Dataset(name, featureNames, rows(name, featureNames, features), List.of(targetName), labels, classNames,
+            null);
     }
 
     /** Rows with one or more numbers each. */
     public static Dataset regression(String name, List<String> featureNames, float[] features,
                                      List<String> targetNames, float[] targets) {
-        return new Dataset(name, featureNames, features, targetNames, null, List.of(), targets);
+        return new Dataset(name, featureNames, rows(name, featureNames, features), targetNames, null, List.of(), targets);
+    }
+
+    private static Rows rows(String name, List<String> featureNames, float[] features) {
+        if (featureNames.isEmpty() || features.length % featureNames.size() != 0) {
+            throw new IllegalArgumentException(name + ": " + features.length + " values do not make rows of "
+                + featureNames.size() + " features");
+        }
+        return Rows.of(features, featureNames.size());
     }
 
     public int rows() {
-        return features.length / columns();
+        return source.count();
+    }
+
+    /**
+     * All features, row-major: the array itself where they lie in one, else a copy.
+     *
+     * @throws IllegalArgumentException if they do not fit into an array, or into the heap
+     */
+    public float[] features() {
+        return source.toArray();
     }
 
     /** Number of features. */
@@ -88,13 +106,13 @@ public record Dataset(String name, List<String> featureNames, float[] features, 
 
     /** The given rows in the given order. */
     public Dataset select(int... rows) {
-        return new Dataset(name, featureNames, gather(features, columns(), rows), targetNames,
+        return new Dataset(name, featureNames, source.select(rows), targetNames,
             labels == null ? null : gatherLabels(rows), classNames,
             targets == null ? null : gather(targets, targetNames.size(), rows));
     }
 
     /** The same rows with other features, as many as before. */
-    Dataset withFeatures(float[] values) {
+    Dataset withFeatures(Rows values) {
         return new Dataset(name, featureNames, values, targetNames, labels, classNames, targets);
     }
 

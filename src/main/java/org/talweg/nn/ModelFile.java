@@ -98,6 +98,7 @@ final class ModelFile {
             ObjectNode node = root.putObject("scaler").put("name", scaler.name());
             DoubleStream.of(scaler.shift()).forEach(node.putArray("shift")::add);
             DoubleStream.of(scaler.divisor()).forEach(node.putArray("divisor")::add);
+            scaler.fill().ifPresent(fill -> DoubleStream.of(fill).forEach(node.putArray("fill")::add));
         });
         return JSON.writeValueAsString(root);
     }
@@ -120,7 +121,8 @@ final class ModelFile {
 
     private static Scaler scaler(JsonNode node) {
         return node.isMissingNode() ? null
-            : Scaler.of(node.path("name").asText(), numbers(node.path("shift")), numbers(node.path("divisor")));
+            : Scaler.of(node.path("name").asText(), numbers(node.path("shift")), numbers(node.path("divisor")),
+            node.has("fill") ? numbers(node.path("fill")) : null);
     }
 
     private static double[] numbers(JsonNode list) {

@@ -90,7 +90,7 @@ class DatasetsTest {
         "x,y\\n1,2\\n3;4,5\\n | table.csv:3, column 'x': '3;4' is not a finite number",
         "x,y\\n1,2\\n,5\\n | table.csv:3, column 'x': the cell is empty",
         "x,y\\n1,2\\n3,\\n | table.csv:3, column 'y': the cell is empty",
-        "x,y\\nNaN,2\\n | table.csv:2, column 'x': 'NaN' is not a finite number",
+        "x,y\\nNaN,2\\n | table.csv:2, column 'x': 'NaN' says that the value is missing",
         "x,y\\n1d,2\\n | table.csv:2, column 'x': '1d' is not a finite number",
         "x,y\\n1e60,2\\n | table.csv:2, column 'x': '1e60' is not a finite number",
         "x,y\\n1,2,3\\n | table.csv:2: 3 cells; the header has 2",

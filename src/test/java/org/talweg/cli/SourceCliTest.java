@@ -1,0 +1,167 @@
+package org.talweg.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.talweg.data.Dataset;
+import org.talweg.data.Datasets;
+import org.talweg.nn.Model;
+import org.talweg.ops.Device;
+import org.talweg.ops.Devices;
+
+/** The user's own data on the command line. */
+class SourceCliTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @TempDir
+    private Path folder;
+
+    private record Run(int exitCode, String out, String err) {
+        JsonNode lastLine() throws IOException {
+            List<String> lines = out.lines().toList();
+            return JSON.readTree(lines.get(lines.size() - 1));
+        }
+    }
+
+    private static Run talweg(Stream<String> args) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        int exitCode = Main.run(new PrintWriter(out, true), new PrintWriter(err, true), args.toArray(String[]::new));
+        return new Run(exitCode, out.toString(), err.toString());
+    }
+
+    /** {@code people.csv} with words, gaps and a number of each row; the last column follows from the others. */
+    @BeforeEach
+    void writeTable() throws IOException {
+        StringBuilder table = new StringBuilder("id;colour;size;kind\n");
+        SplittableRandom random = new SplittableRandom(5);
+        for (int i = 0; i < 200; i++) {
+            boolean red = random.nextBoolean();
+            int size = random.nextInt(100);
+            table.append(i).append(red ? ";red;" : ";blue;").append(i % 20 == 7 ? "" : size).append(';')
+                .append(red == size < 50 ? "good" : "bad").append('\n');
+        }
+        Files.writeString(folder.resolve("people.csv"), table);
+    }
+
+    private Run run(String command) {
+        return talweg(Arrays.stream(command.split(" "))
+            .map(word -> word.replace("DIR", folder.toString())));
+    }
+
+    private Run train(String options) {
+        return run("train " + options + " --device cpu --json --out DIR/run");
+    }
+
+    @Test
+    void aTableTrainsAndOtherCommandsFindItAgain() throws IOException {
+        Run run = train("DIR/people.csv --without id --missing mean --hidden 16 --epochs 40 --test 0.25 --scale standard");
+        assertEquals(0, run.exitCode, run.err);
+        assertTrue(run.lastLine().get("test_accuracy").asDouble() > 0.85, run.out);
+        assertEquals(50, JSON.readTree(run.out.lines().findFirst().orElseThrow()).get("test_rows").asInt());
+        try (Device device = Devices.open("cpu"); Model model = Model.load(folder.resolve("run/model.safetensors"), device)) {
+            assertEquals(3, model.scaler().orElseThrow().columns(), "colour=blue, colour=red, size");
+            assertEquals(0.5, model.scaler().orElseThrow().fill().orElseThrow()[0], 0.1, "what fills a gap is kept");
+        }
+        Run diagnosis = run("diagnose DIR/run --device cpu");
+        assertEquals(0, diagnosis.exitCode, diagnosis.err);
+        assertTrue(diagnosis.out.contains("the model stands at"), diagnosis.out);
+        assertEquals(0, run("landscape DIR/run --device cpu --grid 5").exitCode);
+        JsonNode made = JSON.readTree(folder.resolve("run/run.json").toFile());
+        assertEquals(folder.resolve("people.csv").toAbsolutePath().toString(), made.get("data").asText());
+        assertEquals("MEAN", made.get("reading").get("missing").asText());
+    }
+
+    @Test
+    void textSaysWhatIsPredicted() {
+        Run run = run("train DIR/people.csv --missing drop --epochs 1 --device cpu --hidden none --out DIR/run");
+        assertTrue(run.out.contains("data    people.csv: 190 rows of 4 features, 2 classes of kind; 133 to train"), run.out);
+        Run other = run("train DIR/people.csv --missing drop --epochs 1 --device cpu --target id --out DIR/run");
+        assertTrue(other.out.contains("190 rows of 5 features, id to predict"), other.out);
+    }
+
+    /** Written as MNIST is, the digits are learned like the built-in ones, and tested on the rows set apart. */
+    @Test
+    void aFolderOfImagesTrains() throws IOException {
+        Dataset digits = Datasets.builtIn("digits").shuffle(1);
+        write("train", digits, 0, 1500);
+        write("t10k", digits, 1500, digits.rows());
+        Run run = train("DIR/mnist --epochs 8 --lr 0.003");
+        assertEquals(0, run.exitCode, run.err);
+        JsonNode first = JSON.readTree(run.out.lines().findFirst().orElseThrow());
+        assertEquals(297, first.get("test_rows").asInt());
+        assertEquals(225, first.get("val_rows").asInt());
+        assertTrue(run.lastLine().get("test_accuracy").asDouble() > 0.93, run.out);
+        assertEquals(0, run("diagnose DIR/run --device cpu").exitCode);
+        Run twice = train("DIR/mnist --test 0.2");
+        assertTrue(twice.err.contains("--test 0.2: " + folder.resolve("mnist") + " has test rows of its own"), twice.err);
+    }
+
+    private void write(String part, Dataset data, int from, int to) throws IOException {
+        Path mnist = Files.createDirectories(folder.resolve("mnist"));
+        ByteBuffer images = ByteBuffer.allocate(16 + (to - from) * 64).putInt(0x803).putInt(to - from).putInt(8).putInt(8);
+        ByteBuffer labels = ByteBuffer.allocate(8 + to - from).putInt(0x801).putInt(to - from);
+        for (int row = from; row < to; row++) {
+            for (int i = 0; i < 64; i++) {
+                images.put((byte) data.features()[row * 64 + i]);
+            }
+            labels.put((byte) data.labels()[row]);
+        }
+        Files.write(mnist.resolve(part + "-images-idx3-ubyte"), images.array());
+        Files.write(mnist.resolve(part + "-labels-idx1-ubyte"), labels.array());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"lr-find DIR/people.csv --without id --missing zero --device cpu --out DIR/run",
+        "closed-form DIR/people.csv --target id --missing median --features size",
+        "train iris --target 0 --task regression --epochs 1 --device cpu --out DIR/run",
+        "train DIR/people.csv --no-header --missing drop --separator ; --target -1 --encode index --categorical 0,2 --epochs 1 --device cpu --out "
+            + "DIR/run",
+        "train DIR/people.csv --header --missing drop --target kind --categorical id --encode index --epochs 1 --device cpu "
+            + "--out DIR/run --validation 0.3"})
+    void everyCommandReadsTheSameSources(String command) {
+        Run run = run(command);
+        assertEquals(0, run.exitCode, run.err);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "DIR/people.csv | people.csv:9, column 'size': the cell is empty",
+        "DIR/people.csv --target gone | people.csv has no column 'gone'; it has [id, colour, size, kind]",
+        "DIR/people.csv --missing drop --task regression | column 'kind': 'good' is not a finite number",
+        "DIR/people.csv --missing drop --encode none | column 'colour'",
+        "DIR/people.csv --missing sometimes | sometimes",
+        "DIR/people.csv --separator ;; | --separator ;;: write one character",
+        "DIR/people.csv --validation 0.7 --test 0.4 | leave nothing to train on",
+        "DIR/people.csv --validation 0 | a share is above 0",
+        "DIR/gone.csv | there is no file",
+        "DIR | holds none of the IDX files",
+        "DIR/people.xls | is neither a built-in data set nor a file or folder; a source is a built-in data set",
+        "digits --target 64 --task regression --missing error --categorical p00x | no column 'p00x'"})
+    void badDataIsOneLine(String options, String message) {
+        Run run = train(options);
+        assertEquals(2, run.exitCode, run.out + run.err);
+        assertEquals(1, run.err.lines().count(), run.err);
+        assertTrue(run.err.startsWith("talweg: ") && run.err.contains(message), run.err);
+        assertFalse(Files.exists(folder.resolve("run")));
+    }
+}

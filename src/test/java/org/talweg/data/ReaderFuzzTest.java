@@ -1,0 +1,142 @@
+package org.talweg.data;
+
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.management.ThreadMXBean;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Files that something has happened to: an error that says so, or numbers; never a hang, and no memory on credit. */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
+class ReaderFuzzTest {
+    private static final int MUTATIONS = 10_000;
+    /** A small file must not make a reader allocate more than this. */
+    private static final long MOST_MEMORY = 16 << 20;
+    /** What sizes and counts are likely to trip over. */
+    private static final long[] EDGES = {0, -1, 1, 127, 255, 65535, Integer.MAX_VALUE, Integer.MIN_VALUE, Long.MAX_VALUE,
+        Long.MIN_VALUE, 1L << 40};
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void tables() throws IOException {
+        fuzz("t.csv", "colour,size,\"a, b\",y\nred,1.5,3,0\n\"bl\"\"ue\",2e3,-4,1\ngreen,NA,0,2\n"
+            .getBytes(StandardCharsets.UTF_8), SourceOptions.usual());
+        fuzz("t.csv.gz", ArrayFiles.gzip("a\tb\n1\t2\n\t4\n5\t6\n".getBytes(StandardCharsets.UTF_8)),
+            new SourceOptions("b", List.of(), List.of(), List.of(), Task.AUTO, Missing.FILL,
+                Encoding.INDEX, null, null));
+    }
+
+    @Test
+    void arraysOfNumPy() throws IOException {
+        double[] values = IntStream.range(0, 24).mapToDouble(i -> i).toArray();
+        fuzz("a.npy", ArrayFiles.numbers("<f4", values, "(6, 4)"), SourceOptions.usual());
+        fuzz("a.npz", ArrayFiles.npz(Map.of("x", ArrayFiles.numbers("<f8", values, "(6, 2, 2)"),
+            "y", ArrayFiles.numbers("<i4", Arrays.copyOf(values, 6), "(6,)"))), SourceOptions.usual());
+    }
+
+    @Test
+    void idxFiles() throws IOException {
+        Files.write(directory.resolve("train-labels-idx1-ubyte"), ArrayFiles.idx(8, new byte[] {0, 1, 2}, 3));
+        byte[] images = ArrayFiles.idx(8, new byte[12], 3, 2, 2);
+        fuzz("train-images-idx3-ubyte", images, SourceOptions.usual());
+        fuzz("train-images-idx3-ubyte.gz", ArrayFiles.gzip(images), SourceOptions.usual());
+    }
+
+    @Test
+    void safetensors() throws IOException {
+        fuzz("a.safetensors", ArrayFiles.safetensors("{'__metadata__':{'a':'b'},'x':{'dtype':'F32','shape':[2,2],"
+            + "'data_offsets':[0,16]},'y':{'dtype':'I64','shape':[2],'data_offsets':[16,32]}}", new byte[32]),
+            SourceOptions.usual());
+    }
+
+    private void fuzz(String name, byte[] good, SourceOptions options) throws IOException {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        SplittableRandom random = new SplittableRandom(name.hashCode());
+        boolean folder = name.contains("idx");
+        int read = 0;
+        int refused = 0;
+        for (int i = 0; i < MUTATIONS; i++) {
+            byte[] bad = mutate(good, random);
+            // A file of its own each time: the last one may still be mapped.
+            Path path = directory.resolve(folder ? name : i + name);
+            Files.write(path, bad);
+            long before = threads.getCurrentThreadAllocatedBytes();
+            try {
+                Loaded loaded = Datasets.open((folder ? directory : path).toString(), options);
+                loaded.rows().features();
+                read++;
+            } catch (IOException | IllegalArgumentException e) {
+                assertNotNull(e.getMessage());
+                refused++;
+            } catch (RuntimeException | Error e) {
+                throw new AssertionError(name + ", mutation " + i + ": " + Arrays.toString(bad), e);
+            }
+            long allocated = threads.getCurrentThreadAllocatedBytes() - before;
+            assertTrue(allocated < MOST_MEMORY, name + ", mutation " + i + " allocates " + allocated + " bytes: "
+                + Arrays.toString(bad));
+            Files.delete(path);
+        }
+        assertTrue(read > 0 && refused > 0, name + ": " + read + " read, " + refused + " refused");
+    }
+
+    private static byte[] mutate(byte[] good, SplittableRandom random) {
+        byte[] bad = good.clone();
+        for (int i = random.nextInt(1, 4); i > 0 && bad.length > 0; i--) {
+            int at = random.nextInt(bad.length);
+            bad = switch (random.nextInt(8)) {
+                case 0 -> Arrays.copyOf(bad, at);
+                case 1 -> splice(bad, at, at, bytes(random, random.nextInt(1, 20)));
+                case 2 -> splice(bad, at, Math.min(bad.length, at + random.nextInt(1, 20)), new byte[0]);
+                case 3 -> splice(bad, at, Math.min(bad.length, at + Long.BYTES), edge(random));
+                case 4 -> splice(bad, at, Math.min(bad.length, at + 1),
+                    String.valueOf(EDGES[random.nextInt(EDGES.length)]).getBytes(StandardCharsets.UTF_8));
+                case 5 -> splice(bad, at, at, Arrays.copyOfRange(bad, at, Math.min(bad.length, at + 40)));
+                case 6 -> set(bad, at, (byte) random.nextInt(256));
+                default -> set(bad, at, (byte) (bad[at] ^ 1 << random.nextInt(8)));
+            };
+        }
+        return bad;
+    }
+
+    private static byte[] edge(SplittableRandom random) {
+        ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES)
+            .order(random.nextBoolean() ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN);
+        return Arrays.copyOf(bytes.putLong(EDGES[random.nextInt(EDGES.length)]).array(), random.nextBoolean() ? 8 : 4);
+    }
+
+    private static byte[] bytes(SplittableRandom random, int count) {
+        byte[] bytes = new byte[count];
+        random.nextBytes(bytes);
+        return bytes;
+    }
+
+    private static byte[] set(byte[] bytes, int at, byte value) {
+        bytes[at] = value;
+        return bytes;
+    }
+
+    private static byte[] splice(byte[] bytes, int from, int to, byte[] between) {
+        byte[] result = new byte[bytes.length - (to - from) + between.length];
+        System.arraycopy(bytes, 0, result, 0, from);
+        System.arraycopy(between, 0, result, from, between.length);
+        System.arraycopy(bytes, to, result, from + between.length, bytes.length - to);
+        return result;
+    }
+}

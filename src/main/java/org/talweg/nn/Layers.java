@@ -4,11 +4,14 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import org.talweg.ops.Activation;
 
 /** Layers from their settings: the other direction of {@link Layer#settings}. */
 public final class Layers {
     private static final Map<String, String> TYPES = new LinkedHashMap<>();
+    /** Types that are not built in. */
+    private static final Map<String, Function<Map<String, Object>, Layer>> REGISTERED = new LinkedHashMap<>();
 
     static {
         TYPES.put("dense", "fully connected, with an activation");
@@ -25,15 +28,36 @@ public final class Layers {
     }
 
     /** Every layer type with a line that says what it is. */
-    public static Map<String, String> types() {
+    public static synchronized Map<String, String> types() {
         return new LinkedHashMap<>(TYPES);
+    }
+
+    /**
+     * Makes models with a layer of one's own readable from their files. The same type may be registered again.
+     *
+     * @param type   what its {@link Layer#type} says
+     * @param line   what it is, in a few words
+     * @param layer  from its {@link Layer#settings}; numbers come as {@link Integer} or {@link Double}
+     * @throws IllegalArgumentException if a built-in layer has this type
+     */
+    public static synchronized void register(String type, String line, Function<Map<String, Object>, Layer> layer) {
+        if (TYPES.containsKey(type) && !REGISTERED.containsKey(type)) {
+            throw new IllegalArgumentException("layer type '" + type + "' is built in; choose another name");
+        }
+        TYPES.put(type, line);
+        REGISTERED.put(type, layer);
     }
 
     /**
      * @throws IllegalArgumentException if the type is unknown (then it lists those there are, one a line), or a setting
      *                                  is missing or of the wrong kind
      */
-    public static Layer of(String type, Map<String, Object> settings) {
+    public static synchronized Layer of(String type, Map<String, Object> settings) {
+        Function<Map<String, Object>, Layer> registered = REGISTERED.get(type);
+        return registered != null ? registered.apply(settings) : builtIn(type, settings);
+    }
+
+    private static Layer builtIn(String type, Map<String, Object> settings) {
         return switch (type) {
             case "dense" -> new Dense(setting(settings, "units", Integer.class), activation(settings),
                 setting(settings, "bias", Boolean.class));

@@ -50,7 +50,7 @@ final class CustomLoop {
             float[] rowLosses = new float[ROWS];
             float[] gradient = new float[(int) gradients.elements()];
             double loss = 0;
-            for (int step = 0; step < 2000; step++) {
+            for (int step = 0; step < 10_000; step++) {
                 program.run();
                 device.download(program.rowLosses(), rowLosses);
                 device.download(gradients, gradient);

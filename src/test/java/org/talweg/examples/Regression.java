@@ -24,7 +24,7 @@ final class Regression {
 
     public static void main(String[] args) {
         try (Device device = Device.best()) {
-            Split split = Datasets.builtIn("diabetes").shuffle(1).split(0.8);
+            Split split = Datasets.builtIn("diabetes").shuffle(42).split(0.8);
             Scaler scaler = Scaler.standard().fit(split.train());
             DataLoader train = DataLoader.of(scaler.apply(split.train()), 32).shuffled(1);
             DataLoader valid = DataLoader.of(scaler.apply(split.validation()), 256);
@@ -33,7 +33,7 @@ final class Regression {
                 TrainingResult result = Trainer.builder(model)
                     .loss(Losses.huber(30))
                     .optimizer(Optimizers.adamW().weightDecay(0.01f))
-                    .schedule(Schedules.constant(0.02f))
+                    .schedule(Schedules.cosine(0.05))
                     .metrics(Metrics.mae(), Metrics.rSquared())
                     .stopWhen(Stop.noImprovement("val_loss", 15))
                     .restoreBest("val_loss")

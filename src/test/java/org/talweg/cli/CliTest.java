@@ -195,6 +195,7 @@ class CliTest {
         "digits --optimizer sgd:lr=fast | lr is 'fast'; it must be a number",
         "digits --schedule one_cycle:max=0.1,per_cent=0.3 | no setting 'per_cent'; one_cycle takes max, pct, div",
         "digits --schedule one_cycle:phases=4 | phases is '4'; it must be 2 or 3",
+        "digits --optimizer sgd --schedule one_cycle:low=0.85,high=0.95 | the schedule moves the momentum, and Sgd",
         "digits --schedule warmup:for=5 | followed by nothing",
         "digits --schedule constant --schedule cosine | for how many steps is this one?",
         "digits --schedule cosine:for=5 | lasts to the end",

@@ -55,7 +55,7 @@ final class Confusions {
         } else {
             html.markup(picture(matrix));
         }
-        html.close().open("div");
+        html.close().open("div", "class", "beside rest");
         frequent(html, matrix);
         classes(html, matrix);
         html.close().close().close();
@@ -90,7 +90,7 @@ final class Confusions {
     /** How strong a colour: so that a single mistake among many rows is still seen. */
     private static String shade(ConfusionMatrix matrix, int truth, long count) {
         double share = (double) count / Math.max(1, matrix.actual(truth));
-        return count == 0 ? "0" : String.format(Locale.ROOT, "%.2f", 0.12 + 0.88 * Math.sqrt(share));
+        return count == 0 ? "0" : String.format(Locale.ROOT, "%.2f", 0.3 + 0.7 * Math.sqrt(share));
     }
 
     private static String picture(ConfusionMatrix matrix) {
@@ -122,17 +122,19 @@ final class Confusions {
 
     private static String shortened(String name) {
         int[] letters = name.codePoints().toArray();
-        return letters.length <= LONGEST_NAME ? name : new String(letters, 0, LONGEST_NAME - 1) + "…";
+        int half = LONGEST_NAME / 2;
+        return letters.length <= LONGEST_NAME ? name
+            : new String(letters, 0, half) + "…" + new String(letters, letters.length - half + 1, half - 1);
     }
 
     private static void frequent(Html html, ConfusionMatrix matrix) {
         List<Pair> pairs = pairs(matrix);
-        html.add("h3", "Most frequent mistakes");
+        html.open("div").add("h3", "Most frequent mistakes");
         if (pairs.isEmpty()) {
-            html.add("p", "None.");
+            html.add("p", "None.").close();
             return;
         }
-        html.scrolling("Most frequent mistakes").open("table", "class", "numbers").heads("is", "taken for", "rows", "of the class");
+        html.scrolling("Most frequent mistakes").open("table", "class", "numbers mistakes").heads("is", "taken for", "rows", "of the class");
         html.open("tbody");
         for (Pair pair : pairs.subList(0, Math.min(MOST_PAIRS, pairs.size()))) {
             html.open("tr").open("th", "scope", "row").name(matrix.name(pair.truth())).close()
@@ -140,24 +142,44 @@ final class Confusions {
                 .add("td", Words.count(pair.count()))
                 .add("td", Words.share((double) pair.count() / matrix.actual(pair.truth()))).close();
         }
-        html.close().close().close();
+        html.close().close().close().close();
     }
 
+    /** All of few classes; of many, first those that are known least. */
     private static void classes(Html html, ConfusionMatrix matrix) {
-        html.add("h3", "Class by class");
+        int[] all = IntStream.range(0, matrix.counts().length).toArray();
+        html.open("div");
+        if (all.length <= MOST_NUMBERS) {
+            html.add("h3", "Class by class");
+            classes(html, matrix, all);
+        } else {
+            html.add("h3", "Classes with the lowest F1");
+            classes(html, matrix, IntStream.of(all).boxed().sorted(Comparator.comparingDouble(i -> f1(matrix, i)))
+                .limit(MOST_PAIRS).mapToInt(i -> i).toArray());
+            html.open("details").add("summary", "All " + all.length + " classes");
+            classes(html, matrix, all);
+            html.close();
+        }
+        html.add("p", "Precision: of what was said to be the class, the share that is. Recall: of what is the class, the "
+            + "share that was found. F1: their harmonic mean.", "class", "note").close();
+    }
+
+    private static double f1(ConfusionMatrix matrix, int i) {
+        return 2.0 * matrix.truePositives(i) / (matrix.predicted(i) + matrix.actual(i));
+    }
+
+    private static void classes(Html html, ConfusionMatrix matrix, int[] which) {
         html.scrolling("Precision and recall of each class").open("table", "class", "numbers");
         html.heads("class", "rows", "precision", "recall", "F1").open("tbody");
-        for (int i = 0; i < matrix.counts().length; i++) {
+        for (int i : which) {
             long right = matrix.truePositives(i);
             long said = matrix.predicted(i);
             long actual = matrix.actual(i);
             html.open("tr").open("th", "scope", "row").name(matrix.name(i)).close().add("td", Words.count(actual))
                 .add("td", said == 0 ? "–" : Words.share((double) right / said))
                 .add("td", actual == 0 ? "–" : Words.share((double) right / actual))
-                .add("td", said + actual == 0 ? "–" : Words.share(2.0 * right / (said + actual))).close();
+                .add("td", said + actual == 0 ? "–" : Words.share(f1(matrix, i))).close();
         }
         html.close().close().close();
-        html.add("p", "Precision: of what was said to be the class, the share that is. Recall: of what is the class, the "
-            + "share that was found. F1: their harmonic mean.", "class", "note");
     }
 }

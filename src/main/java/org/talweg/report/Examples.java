@@ -69,8 +69,13 @@ final class Examples {
                 + truth(row) + ", said to be " + said(row), "width", String.valueOf(image.width()), "height",
                 String.valueOf(image.height()));
             html.open("p").add("span", "is ").open("b").name(truth(row)).close().close();
-            html.open("p").add("span", isRight(row) ? "said " : "taken for ").open("b").name(said(row)).close().close();
-            html.open("p", "class", "note").text("row " + row + ", loss " + Words.number(test.losses()[row])).close().close();
+            html.open("p").add("span", isRight(row) ? "said " : "taken for ").open("b").name(answer(row)).close().close();
+            double sure = sure(row);
+            if (!Double.isNaN(sure)) {
+                html.add("p", Words.share(sure) + " sure", "class", "note");
+            }
+            html.add("p", "loss " + Words.number(test.losses()[row]), "class", "note");
+            html.add("p", "row " + row, "class", "note").close();
         }
         html.close();
     }

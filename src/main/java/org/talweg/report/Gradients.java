@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import org.talweg.analysis.GradientHealth;
@@ -30,7 +31,7 @@ final class Gradients {
                 .filter(look -> look.health().layers().stream().anyMatch(layer -> Double.isFinite(layer.updateRatio())))
                 .toList();
             if (!moved.isEmpty()) {
-                layers(html, "Change of weights in a step, relative to them", moved, Layer::updateRatio);
+                layers(html, "Weight change in a step, relative", moved, Layer::updateRatio);
             }
         }
         if (report.health() != null) {
@@ -46,8 +47,9 @@ final class Gradients {
     private static void verdict(Html html, Report report) {
         GradientHealth health = report.health();
         if (health != null && health.isHealthy()) {
-            html.open("p", "class", "verdict good").add("strong", "Healthy.").text(" In the model as it is now the first "
-                + "layer gets " + Words.number(health.attenuation()) + " times the signal of the last.").close();
+            html.open("p", "class", "verdict good").add("strong", "Healthy.").text(String.format(Locale.ROOT,
+                " In the model as it is now the first layer gets %.2g times the signal of the last.", health.attenuation()))
+                .close();
         }
         Map<String, Finding> findings = new LinkedHashMap<>();
         Map<String, List<Integer>> epochs = new LinkedHashMap<>();
@@ -119,15 +121,28 @@ final class Gradients {
     private static void table(Html html, GradientHealth health) {
         html.open("div", "class", "cell").add("h3", "The model as it is now, layer by layer");
         html.scrolling("Gradients by layer").open("table", "class", "numbers");
-        html.heads("layer", "norm of weights", "norm of gradient", "signal", "dead units", "saturated");
-        html.open("tbody");
+        boolean dead = health.layers().stream().anyMatch(layer -> layer.deadUnits() > 0);
+        boolean flat = health.layers().stream().anyMatch(layer -> layer.saturation() > 0);
+        List<String> heads = new ArrayList<>(List.of("layer", "norm of weights", "norm of gradient", "signal"));
+        if (dead) {
+            heads.add("dead units");
+        }
+        if (flat) {
+            heads.add("saturated");
+        }
+        html.heads(heads.toArray(String[]::new)).open("tbody");
         for (Layer layer : health.layers()) {
             html.open("tr").open("th", "scope", "row").name(layer.name()).close();
             html.add("td", layer.weightNorm() == 0 ? "" : Words.number(layer.weightNorm()));
             html.add("td", Words.number(layer.gradientNorm()));
             html.add("td", Words.number(layer.signal()));
-            html.add("td", layer.units() == 0 ? "" : layer.deadUnits() + " of " + layer.units());
-            html.add("td", layer.units() == 0 ? "" : Words.share(layer.saturation())).close();
+            if (dead) {
+                html.add("td", layer.units() == 0 ? "" : layer.deadUnits() + " of " + layer.units());
+            }
+            if (flat) {
+                html.add("td", layer.units() == 0 ? "" : Words.share(layer.saturation()));
+            }
+            html.close();
         }
         html.close().close().close();
         html.add("p", "Signal: norm of the loss's gradient with respect to what a layer computes before its activation, on "

@@ -53,6 +53,7 @@ public record Report(String name, String data, List<EpochMetrics> history, Outco
         Curves.add(sections, this);
         Gradients.add(sections, this);
         Confusions.add(sections, this);
+        Numbers.add(sections, this);
         Examples.add(sections, this);
         Pictures.add(sections, this);
         Settings.add(sections, this);

@@ -40,9 +40,8 @@ final class Summary {
         html.add("a", "Learning curves", "href", "#curves");
         html.add("a", "Gradients", "href", "#gradients");
         if (report.test() != null) {
-            if (report.test().predictions().hasClasses()) {
-                html.add("a", "Confusions", "href", "#confusions");
-            }
+            boolean classes = report.test().predictions().hasClasses();
+            html.add("a", classes ? "Confusions" : "Predictions", "href", classes ? "#confusions" : "#predictions");
             html.add("a", "Worst examples", "href", "#examples");
         }
         if (!report.pictures().isEmpty()) {
@@ -162,9 +161,9 @@ final class Summary {
             html.text(". It ended: " + outcome.stopReason());
         }
         html.text(".");
-        if (outcome.keptEpoch() > 0 && outcome.keptMetric() != null) {
-            html.text(" The model is that of epoch " + outcome.keptEpoch() + ", the best by "
-                + Words.metric(outcome.keptMetric()) + ".");
+        if (outcome.keptEpoch() > 0) {
+            html.text(" The model is that of epoch " + outcome.keptEpoch() + ", the best"
+                + (outcome.keptMetric() == null ? "." : " by " + Words.metric(outcome.keptMetric()) + "."));
         }
         html.close();
     }

@@ -206,7 +206,10 @@ class ReportTest {
         assertEquals("", section(page, "confusions"));
         assertEquals(12, elements(page, "table", "examples").get(0).getElementsByTagName("tbody").item(0).getChildNodes()
             .getLength() / 2);
-        page(Reports.report(Reports.history(3), 2, Reports.numbers(2)));
+        Element points = elements(page, "path", "points").get(0);
+        assertEquals(Reports.ROWS, points.getAttribute("d").chars().filter(c -> c == 'M').count());
+        page = page(Reports.report(Reports.history(3), 2, Reports.numbers(8)));
+        assertEquals(6, elements(page, "path", "points").size());
     }
 
     @Test

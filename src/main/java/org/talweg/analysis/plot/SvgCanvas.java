@@ -11,6 +11,12 @@ import java.util.Locale;
 
 /** Writes Scalable Vector Graphics 1.1, text as text. */
 final class SvgCanvas implements Canvas {
+    /** Ink and paper change places on a dark screen, in viewers that know of one; colours of the data stay. */
+    private static final String DARK = String.format(Locale.ROOT, "<style>@media screen and (prefers-color-scheme: dark) {"
+        + "[fill=\"%1$s\"]{fill:#e6eaef}[stroke=\"%1$s\"]{stroke:#e6eaef}[fill=\"%2$s\"]{fill:#171b21}"
+        + "[stroke=\"%2$s\"]{stroke:#171b21}[stroke=\"%3$s\"]{stroke:#343b44}}</style>%n", hex(Palette.INK),
+        hex(Palette.PAPER), hex(Palette.FAINT));
+
     private final StringBuilder out = new StringBuilder();
     private int clips;
     private boolean clipped;
@@ -18,8 +24,8 @@ final class SvgCanvas implements Canvas {
     SvgCanvas(int width, int height) {
         out.append(String.format(Locale.ROOT, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
             + "viewBox=\"0 0 %d %d\" font-family=\"Helvetica, Arial, DejaVu Sans, sans-serif\" fill=\"none\" "
-            + "fill-rule=\"evenodd\" stroke-linejoin=\"round\" stroke-linecap=\"round\">%n", width, height, width,
-            height));
+            + "fill-rule=\"evenodd\" stroke-linejoin=\"round\" stroke-linecap=\"round\">%n%s", width, height, width,
+            height, DARK));
     }
 
     void write(Path path) throws IOException {
@@ -79,9 +85,13 @@ final class SvgCanvas implements Canvas {
     }
 
     private static String paint(String what, Color color) {
-        String paint = String.format(Locale.ROOT, " %s=\"#%06x\"", what, color.getRGB() & 0xffffff);
+        String paint = " " + what + "=\"" + hex(color) + "\"";
         return color.getAlpha() == 255 ? paint
             : paint + String.format(Locale.ROOT, " %s-opacity=\"%.2f\"", what, color.getAlpha() / 255.0);
+    }
+
+    private static String hex(Color color) {
+        return String.format(Locale.ROOT, "#%06x", color.getRGB() & 0xffffff);
     }
 
     private static String data(Path2D path, int decimals) {

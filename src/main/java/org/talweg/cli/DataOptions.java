@@ -84,6 +84,22 @@ final class DataOptions {
         description = "Of the rows, to test with in the end, e.g. 0.2 (default: " + SHARE + ", or the source's own test rows).")
     private Double test;
 
+    /** Of cross-validation; 0 without. */
+    @JsonProperty
+    private int folds;
+
+    /** The one that is set apart, from 0 on. */
+    @JsonProperty
+    private int fold;
+
+    /** From now on the split is one of cross-validation: this fold is the test part. */
+    void fold(int number, int of) {
+        Experiment.check(test == null, "--test " + test + ": with --folds each fold is the test part once");
+        Experiment.check(of >= 2, "--folds " + of + ": at least 2 are needed");
+        fold = number;
+        folds = of;
+    }
+
     /**
      * @throws IOException              if the source cannot be read
      * @throws IllegalArgumentException if it is no source, or not what the options say
@@ -128,7 +144,11 @@ final class DataOptions {
     Split split(Loaded loaded, long seed) {
         Dataset shuffled = loaded.rows().shuffle(seed);
         Split split;
-        if (loaded.hasTest()) {
+        if (folds > 0) {
+            Split around = shuffled.folds(folds).get(fold);
+            Split rest = around.train().split(1 - validation, validation);
+            split = new Split(rest.train(), rest.validation(), around.validation());
+        } else if (loaded.hasTest()) {
             Split rest = shuffled.split(1 - validation, validation);
             split = new Split(rest.train(), rest.validation(), loaded.test());
         } else {

@@ -137,16 +137,22 @@ final class Experiment {
         optimizer();
         groups();
         clip();
-        Optional<Scaler.Method> method = ScaleChoices.ALL.parse(scale);
+        ScaleChoices.ALL.parse(scale);
         loaded = data.load(source);
         loss();
-        use(data.split(loaded, seed), method);
+        split(data.split(loaded, seed));
         rows();
     }
 
+    /** Sets another fold apart, from 0 on; data are there already. */
+    void fold(int number, int of) {
+        data.fold(number, of);
+        split(data.split(loaded, seed));
+    }
+
     /** Fits the scaler to the training rows and scales all. */
-    private void use(Split raw, Optional<Scaler.Method> method) {
-        scaler = data.filling(method).map(fitting -> fitting.fit(raw.train())).orElse(null);
+    private void split(Split raw) {
+        scaler = data.filling(ScaleChoices.ALL.parse(scale)).map(fitting -> fitting.fit(raw.train())).orElse(null);
         split = scaler == null ? raw : scaler.apply(raw);
     }
 

@@ -10,9 +10,11 @@ import org.talweg.train.Trainer;
 final class Interruption implements AutoCloseable {
     private final CountDownLatch closed = new CountDownLatch(1);
     private final Thread hook;
+    private volatile boolean happened;
 
     Interruption(Trainer trainer) {
         hook = new Thread(() -> {
+            happened = true;
             trainer.requestStop();
             try {
                 closed.await();
@@ -21,6 +23,10 @@ final class Interruption implements AutoCloseable {
             }
         }, "interruption");
         Runtime.getRuntime().addShutdownHook(hook);
+    }
+
+    boolean happened() {
+        return happened;
     }
 
     @Override

@@ -14,6 +14,7 @@ import org.talweg.data.Split;
 import org.talweg.nn.Model;
 import org.talweg.ops.Devices;
 import org.talweg.train.ConfusionMatrix;
+import org.talweg.train.CrossValidation;
 import org.talweg.train.EpochMetrics;
 import org.talweg.train.Evaluation;
 import org.talweg.train.TrainingResult;
@@ -82,11 +83,7 @@ final class JsonProgress implements Progress {
     @Override
     public void end(TrainingResult result, Evaluation test, Path folder) {
         Map<String, Object> line = new LinkedHashMap<>();
-        line.put("test_loss", test.loss());
-        if (!Double.isNaN(test.accuracy())) {
-            line.put("test_accuracy", test.accuracy());
-        }
-        test.metrics().forEach((name, value) -> line.put("test_" + name, value));
+        putTest(line, test);
         line.putAll(result.last().values());
         line.put("epochs", result.history().size());
         line.put("skipped_steps", result.skippedSteps());
@@ -104,6 +101,39 @@ final class JsonProgress implements Progress {
     /** It is in the folder that the last line names; that line stays the last. */
     @Override
     public void report(Path file) {
+    }
+
+    @Override
+    public void fold(int number, int of, TrainingResult result, Evaluation test, Path folder) {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("fold", number);
+        putTest(line, test);
+        line.put("epochs", result.history().size());
+        line.put("stop_reason", result.stopReason());
+        line.put("out", folder.toString());
+        print(line);
+    }
+
+    @Override
+    public void folds(CrossValidation validation, Path folder) {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("folds", validation.folds().size());
+        for (String name : validation.names()) {
+            line.put("test_" + name, validation.mean(name));
+            line.put("test_" + name + "_deviation", validation.deviation(name));
+        }
+        line.put("data", run.get("data"));
+        line.put("device", run.get("device"));
+        line.put("out", folder.toString());
+        print(line);
+    }
+
+    private static void putTest(Map<String, Object> line, Evaluation test) {
+        line.put("test_loss", test.loss());
+        if (!Double.isNaN(test.accuracy())) {
+            line.put("test_accuracy", test.accuracy());
+        }
+        test.metrics().forEach((name, value) -> line.put("test_" + name, value));
     }
 
     private void print(Map<String, Object> line) {

@@ -10,6 +10,7 @@ import org.talweg.data.Split;
 import org.talweg.nn.Model;
 import org.talweg.ops.Devices;
 import org.talweg.train.ConfusionMatrix;
+import org.talweg.train.CrossValidation;
 import org.talweg.train.Evaluation;
 import org.talweg.train.Listener;
 import org.talweg.train.TrainingResult;
@@ -33,6 +34,12 @@ interface Progress extends Listener {
     void confusion(ConfusionMatrix matrix);
 
     void end(TrainingResult result, Evaluation test, Path folder);
+
+    /** A run of cross-validation, in place of {@link #end}. */
+    void fold(int number, int of, TrainingResult result, Evaluation test, Path folder);
+
+    /** After the last fold. */
+    void folds(CrossValidation validation, Path folder);
 
     /** Where the report is; after {@link #end}. */
     void report(Path file);

@@ -17,6 +17,7 @@ import org.talweg.data.Split;
 import org.talweg.nn.Model;
 import org.talweg.ops.Devices;
 import org.talweg.train.ConfusionMatrix;
+import org.talweg.train.CrossValidation;
 import org.talweg.train.EpochMetrics;
 import org.talweg.train.Evaluation;
 import org.talweg.train.StepMetrics;
@@ -152,6 +153,27 @@ final class TextProgress implements Progress {
     @Override
     public void report(Path file) {
         out.println("report  " + file);
+        out.flush();
+    }
+
+    @Override
+    public void fold(int number, int of, TrainingResult result, Evaluation test, Path folder) {
+        StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "fold %" + String.valueOf(of).length()
+            + "d/%d  loss %.4f", number, of, test.loss()));
+        append(line, "accuracy", test.accuracy());
+        appendOthers(line, test.metrics());
+        line.append(" on ").append(test.rows()).append(" rows never seen in training; ").append(result.stopReason());
+        out.println(line);
+        out.flush();
+    }
+
+    @Override
+    public void folds(CrossValidation validation, Path folder) {
+        out.println();
+        for (String name : validation.names()) {
+            print("%-10s  %.4f ± %.4f%n", name, validation.mean(name), validation.deviation(name));
+        }
+        out.println("mean and standard deviation of " + validation.folds().size() + " folds; saved in " + folder);
         out.flush();
     }
 

@@ -1,6 +1,7 @@
 package org.talweg.cli;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,6 +18,7 @@ import org.talweg.optim.Lbfgs;
 import org.talweg.optim.Optimizer;
 import org.talweg.optim.Schedule;
 import org.talweg.train.ConfusionMatrix;
+import org.talweg.train.CrossValidation;
 import org.talweg.train.Evaluation;
 import org.talweg.train.Listener;
 import org.talweg.train.Metric;
@@ -38,7 +40,8 @@ import picocli.CommandLine.Spec;
     footer = {"", "Examples:", "  ./talweg train digits --hidden 128,64 --optimizer adam --epochs 30",
         "  ./talweg train digits --optimizer sgd:momentum=0.9 --schedule one_cycle",
         "  ./talweg train iris --stop no_improvement:patience=5 --metrics f1,auc",
-        "  ./talweg train src/main/resources/org/talweg/data/iris.csv --target species --without petal_width"})
+        "  ./talweg train src/main/resources/org/talweg/data/iris.csv --target species --without petal_width",
+        "  ./talweg train breast_cancer --scale standard --epochs 10 --folds 5 --metrics f1"})
 final class TrainCommand implements Callable<Integer> {
     private static final int EVALUATION_BATCH = 1024;
     /** Momentum carries the last step past the point whose gradient norm ended training. */
@@ -90,6 +93,11 @@ final class TrainCommand implements Callable<Integer> {
         + "worst examples.")
     private boolean noReport;
 
+    @Option(names = "--folds", paramLabel = "K", showDefaultValue = Visibility.NEVER,
+        description = "Cross-validation: trains K times, e.g. 5, tests each on another share of the rows, and shows mean and "
+            + "standard deviation.")
+    private Integer folds;
+
     @Option(names = "--out", paramLabel = "DIR", showDefaultValue = Visibility.NEVER,
         description = "Where metrics and model go, e.g. runs/a (default: runs/DATA-DATE-TIME).")
     private Path out;
@@ -101,21 +109,63 @@ final class TrainCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         Experiment.check(epochs >= 1, "--epochs " + epochs + ": at least 1 is needed");
         experiment.prepare();
-        Optimizer optimizer = experiment.optimizer();
-        List<String> chosen = !schedules.isEmpty() ? schedules : List.of(optimizer instanceof Lbfgs ? "constant" : "cosine");
-        Schedule schedule = ScheduleChoices.parse(chosen, optimizer.learningRate(), perEpoch);
-        Metric[] measured = metrics.stream().map(MetricChoices.ALL::parse).toArray(Metric[]::new);
-        String kept = kept();
-        TrajectoryRecorder recorder = trajectory == null ? null : new TrajectoryRecorder(trajectory);
+        if (folds != null) {
+            experiment.fold(0, folds);
+        }
+        schedule();
+        metrics();
+        kept();
+        recorder();
         Experiment.check(diagnose == null || diagnose >= 1, "--diagnose " + diagnose + ": at least 1 step is needed");
-        Stop[] criteria = stops.stream().map(StopChoices.ALL::parse).toArray(Stop[]::new);
+        criteria();
 
         Devices.Choice choice = experiment.device();
-        try (Device opened = choice.device(); Model model = experiment.model(opened)) {
-            Path folder = experiment.folder(out);
+        try (Device opened = choice.device()) {
             Progress progress = Progress.of(spec.commandLine().getOut(), json);
-            progress.begin(choice, experiment.data(), experiment.split(), model);
-            List<Listener> listeners = new ArrayList<>(List.of(progress, new MetricsLog(folder.resolve(MetricsLog.NAME))));
+            if (folds == null) {
+                train(choice, opened, progress, null);
+            } else {
+                crossValidate(choice, opened, progress);
+            }
+        }
+        return 0;
+    }
+
+    /** Each fold is a run of its own, in a folder of its own. */
+    private void crossValidate(Devices.Choice choice, Device opened, Progress progress) throws IOException {
+        Path folder = experiment.folder(out);
+        List<Evaluation> tests = new ArrayList<>();
+        boolean interrupted = false;
+        for (int fold = 0; fold < folds && !interrupted; fold++) {
+            experiment.fold(fold, folds);
+            Path own = Files.createDirectories(folder.resolve("fold-" + (fold + 1)));
+            Tested tested = train(choice, opened, progress, own);
+            tests.add(tested.test);
+            interrupted = tested.interrupted;
+            progress.fold(fold + 1, folds, tested.result, tested.test, own);
+        }
+        if (tests.size() > 1) {
+            progress.folds(new CrossValidation(tests), folder);
+        }
+    }
+
+    private record Tested(TrainingResult result, Evaluation test, boolean interrupted) {
+    }
+
+    /** @param fold where one of several runs goes; null if it is the only one, which is shown as it goes */
+    private Tested train(Devices.Choice choice, Device opened, Progress progress, Path fold) throws IOException {
+        boolean alone = fold == null;
+        String kept = kept();
+        TrajectoryRecorder recorder = recorder();
+        try (Model model = experiment.model(opened)) {
+            Path folder = alone ? experiment.folder(out) : fold;
+            if (alone || fold.endsWith("fold-1")) {
+                progress.begin(choice, experiment.data(), experiment.split(), model);
+            }
+            List<Listener> listeners = new ArrayList<>(List.of(new MetricsLog(folder.resolve(MetricsLog.NAME))));
+            if (alone) {
+                listeners.add(0, progress);
+            }
             if (!noReport) {
                 listeners.add(new GradientLog(folder.resolve(RunReport.GRADIENTS), experiment.split().train()));
             }
@@ -125,8 +175,8 @@ final class TrainCommand implements Callable<Integer> {
             if (diagnose != null) {
                 listeners.add(new GradientMonitor(experiment.split().train(), diagnose, progress::health));
             }
-            Trainer.Builder builder = experiment.trainer(model).schedule(schedule).metrics(measured).stopWhen(criteria)
-                .listeners(listeners.toArray(Listener[]::new));
+            Trainer.Builder builder = experiment.trainer(model).schedule(schedule()).metrics(metrics())
+                .stopWhen(criteria()).listeners(listeners.toArray(Listener[]::new));
             Trainer trainer = (kept == null ? builder : builder.restoreBest(kept)).build();
             try (Interruption interruption = new Interruption(trainer)) {
                 long began = System.nanoTime();
@@ -148,14 +198,37 @@ final class TrainCommand implements Callable<Integer> {
                 if (confusion) {
                     progress.confusion(ConfusionMatrix.of(trainer.predict(testRows)));
                 }
-                progress.end(result, test, folder);
-                if (!noReport) {
-                    progress.report(RunReport.write(folder, model, experiment.loss(), experiment.split().train(),
-                        testRows.data(), experiment.unscaledTest()));
+                if (alone) {
+                    progress.end(result, test, folder);
                 }
+                if (!noReport) {
+                    Path report = RunReport.write(folder, model, experiment.loss(), experiment.split().train(),
+                        testRows.data(), experiment.unscaledTest());
+                    if (alone) {
+                        progress.report(report);
+                    }
+                }
+                return new Tested(result, test, interruption.happened());
             }
         }
-        return 0;
+    }
+
+    private Schedule schedule() {
+        Optimizer optimizer = experiment.optimizer();
+        List<String> chosen = !schedules.isEmpty() ? schedules : List.of(optimizer instanceof Lbfgs ? "constant" : "cosine");
+        return ScheduleChoices.parse(chosen, optimizer.learningRate(), perEpoch);
+    }
+
+    private Metric[] metrics() {
+        return metrics.stream().map(MetricChoices.ALL::parse).toArray(Metric[]::new);
+    }
+
+    private TrajectoryRecorder recorder() {
+        return trajectory == null ? null : new TrajectoryRecorder(trajectory);
+    }
+
+    private Stop[] criteria() {
+        return stops.stream().map(StopChoices.ALL::parse).toArray(Stop[]::new);
     }
 
     /** The metric whose best epoch is kept, or null for the last epoch. */

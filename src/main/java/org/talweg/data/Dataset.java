@@ -133,6 +133,17 @@ public record Dataset(String name, List<String> featureNames, Rows source, List<
         return Split.of(this, train, validation);
     }
 
+    /**
+     * For k-fold cross-validation: as many splits, each of which sets another share of the rows apart for validation and
+     * trains on the rest; every row is set apart once. With classes, each class is cut in the same proportion. Shuffle
+     * first, unless the order is already random.
+     *
+     * @throws IllegalArgumentException if there are fewer than 2 folds, or more than rows
+     */
+    public List<Split> folds(int count) {
+        return Split.folds(this, count);
+    }
+
     private int[] gatherLabels(int[] rows) {
         int[] result = new int[rows.length];
         for (int i = 0; i < rows.length; i++) {

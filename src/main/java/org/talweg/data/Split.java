@@ -35,6 +35,27 @@ public record Split(Dataset train, Dataset validation, Dataset test) {
         return new Split(select(data, part, 0), select(data, part, 1), select(data, part, 2));
     }
 
+    static List<Split> folds(Dataset data, int count) {
+        if (count < 2 || count > data.rows()) {
+            throw new IllegalArgumentException(count + " folds of " + data.rows() + " rows of " + data.name()
+                + "; there must be at least 2, and a row in each");
+        }
+        int[] part = new int[data.rows()];
+        int seen = 0;
+        for (List<Integer> group : groups(data)) {
+            for (int row : group) {
+                part[row] = seen++ % count;
+            }
+        }
+        List<Split> folds = new ArrayList<>();
+        for (int fold = 0; fold < count; fold++) {
+            int held = fold;
+            int[] others = Arrays.stream(part).map(own -> own == held ? 1 : 0).toArray();
+            folds.add(new Split(select(data, others, 0), select(data, others, 1), data.select()));
+        }
+        return folds;
+    }
+
     /** Row numbers of each class in order; all of them in one group without classes. */
     private static List<List<Integer>> groups(Dataset data) {
         List<List<Integer>> groups = new ArrayList<>();

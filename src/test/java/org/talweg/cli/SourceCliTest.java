@@ -12,6 +12,7 @@ import java.io.StringWriter;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -128,6 +129,29 @@ class SourceCliTest {
         }
         Files.write(mnist.resolve(part + "-images-idx3-ubyte"), images.array());
         Files.write(mnist.resolve(part + "-labels-idx1-ubyte"), labels.array());
+    }
+
+    @Test
+    void crossValidationTestsEveryRowOnce() throws IOException {
+        Run run = run("train DIR/people.csv --without id --missing mean --hidden 8 --epochs 5 --folds 4 --metrics f1 --device cpu "
+            + "--json --out DIR/run");
+        assertEquals(0, run.exitCode, run.err);
+        List<JsonNode> lines = new ArrayList<>();
+        for (String line : run.out.lines().toList()) {
+            lines.add(JSON.readTree(line));
+        }
+        assertEquals(6, lines.size(), "what is trained, four folds, and the mean: " + run.out);
+        assertEquals(50, lines.get(0).get("test_rows").asInt());
+        double mean = lines.subList(1, 5).stream().mapToDouble(line -> line.get("test_loss").asDouble()).average().orElseThrow();
+        assertEquals(mean, run.lastLine().get("test_loss").asDouble(), 1e-12);
+        assertTrue(run.lastLine().get("test_loss_deviation").asDouble() > 0, run.out);
+        Run fold = run("diagnose DIR/run/fold-3 --device cpu");
+        assertEquals(0, fold.exitCode, fold.err);
+        Run text = run("train iris --epochs 2 --folds 3 --device cpu --out DIR/iris");
+        assertTrue(text.out.contains("fold 3/3  loss") && text.out.contains(" on 50 rows") && text.out.contains(" ± "), text.out);
+        assertTrue(train("iris --folds 1").err.contains("--folds 1: at least 2"));
+        assertTrue(train("iris --folds 151").err.contains("151 folds of 150 rows"));
+        assertTrue(train("iris --folds 5 --test 0.2").err.contains("each fold is the test part once"));
     }
 
     @ParameterizedTest

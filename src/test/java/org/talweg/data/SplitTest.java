@@ -47,6 +47,30 @@ class SplitTest {
         assertEquals(Math.round(0.6 * data.rows()), split.train().rows());
     }
 
+    @Test
+    void everyRowIsInOneFold() {
+        Dataset data = Datasets.builtIn("iris").shuffle(1);
+        List<Split> folds = data.folds(4);
+        int rows = 0;
+        for (Split fold : folds) {
+            assertEquals(150, fold.train().rows() + fold.validation().rows());
+            assertEquals(37.5, fold.validation().rows(), 0.5);
+            rows += fold.validation().rows();
+            for (int label = 0; label < 3; label++) {
+                assertEquals(12.5, count(fold.validation(), label), 0.5);
+            }
+        }
+        assertEquals(150, rows);
+        float[] held = new float[10];
+        for (int fold = 0; fold < 10; fold++) {
+            held[fold] = numbered(10).folds(10).get(fold).validation().features()[0];
+        }
+        Arrays.sort(held);
+        assertArrayEquals(numbered(10).features(), held);
+        assertThrows(IllegalArgumentException.class, () -> numbered(3).folds(4));
+        assertThrows(IllegalArgumentException.class, () -> numbered(3).folds(1));
+    }
+
     private static long count(Dataset data, int label) {
         return IntStream.of(data.labels()).filter(value -> value == label).count();
     }

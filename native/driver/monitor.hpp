@@ -19,6 +19,7 @@ void count_launch(const std::string& kernel);
 std::string launch_table();  // lines of "count name"
 void reset_driver_counters();
 
+// Reports and leaks go to standard error too if TALWEG_CHECK is set.
 void set_report(const std::string& report);
 std::string take_report();
 

@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "../exec/float_state.hpp"
+
 namespace talweg::cublas {
 namespace {
 
@@ -34,7 +36,10 @@ cublasStatus_t submit(cudaStream_t stream, const char* name, Work work) {
   if (call == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
   const TalwegWork description{
       name,
-      [](void* data, TalwegHolds holds, void* memory) -> int { return (*static_cast<Work*>(data))({holds, memory}); },
+      [](void* data, TalwegHolds holds, void* memory) -> int {
+        const exec::FloatState ours;
+        return (*static_cast<Work*>(data))({holds, memory});
+      },
       [](void* data) { delete static_cast<Work*>(data); }, new Work(std::move(work))};
   return status(call(stream, &description));
 }

@@ -44,6 +44,10 @@ TALWEG_JAVA(void, setTruncatingMma)(JNIEnv*, jclass, jboolean on) {
   talweg::exec::settings().truncating_mma = on != 0;
 }
 
+TALWEG_JAVA(void, setLaunchLimit)(JNIEnv*, jclass, jlong instructions) {
+  talweg::exec::settings().launch_limit = static_cast<uint64_t>(instructions);
+}
+
 TALWEG_JAVA(jstring, opcodeNames)(JNIEnv* env, jclass) {
   std::string names;
   for (const std::string_view name : talweg::exec::opcode_names()) names.append(name).append("\n");

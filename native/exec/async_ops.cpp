@@ -58,6 +58,7 @@ const Instr* begin_copy(Warp& warp, const Instr& in) {
   const uint32_t* bytes = slot<uint32_t>(warp, in.c);
   const uint32_t ignored = predicate(warp, in.d);
   const uint64_t offset = (&in + 1)->imm;
+  if (warp.suspected) warp.block->changed();
   for_each_lane(active, [&](int i) {
     warp.copies.begin(i, host_of(located, i, in.flags), reinterpret_cast<const std::byte*>(source[i] + offset),
                       (ignored >> i & 1) != 0 ? 0 : bytes[i], in.flags);
@@ -168,11 +169,13 @@ const Instr* on_barrier(Warp& warp, const Instr& in) {
   const uint64_t* state = slot<uint64_t>(warp, in.b);
   uint64_t* d = slot<uint64_t>(warp, in.dst);
   uint32_t done = 0;
+  constexpr bool kTests = kOperation == On::kTestState || kOperation == On::kTestParity;
+  if (warp.suspected && !kTests) warp.block->changed();
   for_each_lane(active, [&](int i) {
     std::byte* host = host_of(located, i, 8);
     uint64_t* word = reinterpret_cast<uint64_t*>(host);
     if (kOperation == On::kCopiesArrive || kOperation == On::kCopiesArriveCounted) warp.copies.wait_all(1u << i);
-    if (kOperation != On::kTestState && kOperation != On::kTestParity && warp.block->checker() != nullptr) {
+    if (!kTests && warp.block->checker() != nullptr) {
       warp.block->checker()->mbarrier_arrives(warp, host);
     }
     switch (kOperation) {
@@ -212,7 +215,7 @@ const Instr* on_barrier(Warp& warp, const Instr& in) {
       if ((done >> i & 1) != 0) checker->mbarrier_waited(warp, host_of(located, i, 8));
     });
   }
-  if (kOperation == On::kTestState || kOperation == On::kTestParity) {
+  if (kTests) {
     write_predicate(warp, in.dst, active, done);
     warp.likely_spin();
   }

@@ -1,6 +1,7 @@
 // atom and red (PTX ISA, "Parallel Synchronization and Communication Instructions"), on real atomics of the host.
 #include "float_rules.hpp"
 #include "memory_ops.hpp"
+#include "plain_memory.hpp"
 #include "small_float.hpp"
 #include "types.hpp"
 
@@ -65,9 +66,12 @@ Flushed sum(Flushed a, Flushed b) { return {canonical(flush<true>(flush<true>(a.
 float sum(float a, float b) { return canonical(a + b); }
 double sum(double a, double b) { return a + b; }
 
+template <class T>
+using Bits = std::conditional_t<sizeof(T) == 2, uint16_t, std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>;
+
 template <class F>
 F float_add(F* memory, F b) {
-  using W = std::conditional_t<sizeof(F) == 2, uint16_t, std::conditional_t<sizeof(F) == 4, uint32_t, uint64_t>>;
+  using W = Bits<F>;
   W* words = reinterpret_cast<W*>(memory);
   W old = __atomic_load_n(words, __ATOMIC_SEQ_CST);
   for (;;) {
@@ -112,8 +116,11 @@ const Instr* atomic(Warp& warp, const Instr& in) {
     std::byte* host = located.shape == Shape::kSpread       ? located.host[i]
                       : located.shape == Shape::kContiguous ? located.host[0] + static_cast<size_t>(i) * sizeof(T)
                                                             : located.host[0];
-    d[i] = word_of<T>(apply<T, kOp>(host, value_of<T>(b[i]), value_of<T>(c[i])));
+    const T old = apply<T, kOp>(host, value_of<T>(b[i]), value_of<T>(c[i]));
+    d[i] = word_of<T>(old);
+    if (warp.suspected && PlainMemory<false>::load<Bits<T>>(host) != bit_cast<Bits<T>>(old)) warp.block->changed();
   });
+  if (warp.suspected) listen(warp, active, located);
   if constexpr (kOp == Op::kCas || kOp == Op::kExch) warp.likely_spin();
   return &in + 1;
 }

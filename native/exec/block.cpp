@@ -109,6 +109,7 @@ void Block::start(uint64_t index) {
   if (seeded()) random_.seed(launch_.seed * 0x9e3779b97f4a7c15u + index);
   std::memset(shared_, kSharedPoison, launch_.shared_bytes);
   barriers_ = {};
+  standstills_.clear();
   if (checker_ != nullptr) checker_->begin();
   const Instr* entry = launch_.program.code.data() + launch_.function.first;
   for (Warp& warp : warps_) {
@@ -121,6 +122,11 @@ void Block::start(uint64_t index) {
 Block::Outcome Block::run(std::vector<Remembered>& remembered) {
   remembered_ = &remembered;
   warp_instructions_ = lane_instructions_ = 0;
+  suspected_ = launch_.suspected.load(std::memory_order_relaxed);
+  standstill_at_ = 0;
+  if (!suspected_) standstills_.clear();
+  else if (standstills_.empty()) standstills_.resize(warps_.size());
+  for (Warp& warp : warps_) warp.suspected = suspected_;
   std::vector<uint32_t> order;
   if (seeded()) {
     order.resize(warps_.size());
@@ -150,14 +156,24 @@ Block::Outcome Block::run(std::vector<Remembered>& remembered) {
       break;
     }
     if (!progress) {
-      report_deadlock();
+      report_deadlock(Status::kLaunchFailed, "", "");
       outcome = Outcome::kFailed;
       break;
+    }
+    if (launch_.limit != 0 && launch_.executed.load(std::memory_order_relaxed) + warp_instructions_ > launch_.limit) {
+      report_limit();
+      outcome = Outcome::kFailed;
+      break;
+    }
+    if (suspected_) {
+      look_for_standstill();
+      if (standstill_at_ != 0) break;
     }
     const bool any_ready = std::any_of(warps_.begin(), warps_.end(), [](const Warp& warp) { return warp.ready(); });
     if (any_ready && only_spinning) break;
   }
   if (counts_ != nullptr) counts_->flush();
+  if (launch_.limit != 0) launch_.executed.fetch_add(warp_instructions_, std::memory_order_relaxed);
   counters().warp_instructions.fetch_add(warp_instructions_, std::memory_order_relaxed);
   counters().lane_instructions.fetch_add(lane_instructions_, std::memory_order_relaxed);
   return outcome;
@@ -165,6 +181,7 @@ Block::Outcome Block::run(std::vector<Remembered>& remembered) {
 
 void Block::arrive(int index, Warp& warp, uint32_t lanes, uint32_t expected, uint32_t true_lanes) {
   Barrier& barrier = barriers_[static_cast<size_t>(index)];
+  if (suspected_) changed();
   barrier.in_use = true;
   barrier.expected = expected;
   barrier.arrived[warp.index()] |= lanes;
@@ -174,6 +191,7 @@ void Block::arrive(int index, Warp& warp, uint32_t lanes, uint32_t expected, uin
 }
 
 void Block::lanes_exited() {
+  if (suspected_) changed();
   for (int i = 0; i < 16; i++) {
     if (barriers_[static_cast<size_t>(i)].in_use) complete_if_full(i);
   }
@@ -243,7 +261,25 @@ const Instr* Block::fault(Warp& warp, const Instr& instr, int lane, Status statu
   return stop();
 }
 
-void Block::report_deadlock() {
+void Block::look_for_standstill() {
+  const uint64_t changes = launch_.changes.load(std::memory_order_relaxed);
+  bool all = true;
+  for (size_t w = 0; w < warps_.size(); w++) {
+    if (warps_[w].ready()) all = standstills_[w].circles(warps_[w], changes) && all;
+  }
+  standstill_at_ = all ? changes : 0;
+}
+
+void Block::report_standstill(uint64_t others) {
+  report_deadlock(Status::kLaunchTimeout, "no progress: ",
+                  others == 0 ? "" : "; " + std::to_string(others) + " other blocks get no further either");
+}
+
+void Block::report_limit() {
+  report_deadlock(Status::kLaunchTimeout, "launch limit of " + std::to_string(launch_.limit) + " instructions: ", "");
+}
+
+void Block::report_deadlock(Status status, const std::string& prefix, const std::string& suffix) {
   // The first thread that waits for lanes of its own warp, else the first at a barrier; and one that waits elsewhere.
   struct Waiting {
     Warp* warp = nullptr;
@@ -260,10 +296,14 @@ void Block::report_deadlock() {
     });
   }
   std::stable_sort(waiting.begin(), waiting.end(), [](const Waiting& a, const Waiting& b) {
-    return (a.state == Group::State::kSync) > (b.state == Group::State::kSync);
+    const auto rank = [](Group::State state) {
+      return state == Group::State::kSync ? 0 : state == Group::State::kBarrier ? 1 : 2;
+    };
+    return rank(a.state) < rank(b.state);
   });
   const Waiting& first = waiting.front();
   std::ostringstream what;
+  what << prefix;
   uint32_t together = 0;
   const Waiting* elsewhere = nullptr;
   for (const Waiting& other : waiting) {
@@ -272,15 +312,18 @@ void Block::report_deadlock() {
   }
   if (first.state == Group::State::kSync) {
     what << "divergent warp sync: lanes of its mask never arrive";
+  } else if (first.state == Group::State::kReady) {
+    what << "it would run for ever";
   } else {
     what << "barrier " << first.barrier << " never completes: " << together << " of " << launch_.threads_per_block
          << " threads wait here";
   }
   if (elsewhere != nullptr) {
-    what << "; " << thread_name(elsewhere->warp->index(), __builtin_ctz(elsewhere->mask)) << " waits at "
-         << where(*elsewhere->instr);
+    what << "; " << thread_name(elsewhere->warp->index(), __builtin_ctz(elsewhere->mask))
+         << (elsewhere->state == Group::State::kReady ? " spins at " : " waits at ") << where(*elsewhere->instr);
   }
-  fault(*first.warp, *first.instr, __builtin_ctz(first.mask), Status::kLaunchFailed, what.str());
+  what << suffix;
+  fault(*first.warp, *first.instr, __builtin_ctz(first.mask), status, what.str());
 }
 
 }  // namespace talweg::exec

@@ -12,6 +12,7 @@
 #include "../check/switches.hpp"
 #include "launch.hpp"
 #include "program.hpp"
+#include "standstill.hpp"
 #include "warp.hpp"
 
 namespace talweg::check {
@@ -43,6 +44,13 @@ struct Launch {
   uint32_t checks = 0;  // of check::Check
   bool check_bounds = true;
   count::LaunchCounts* counts = nullptr;  // null unless the launch is counted
+
+  uint64_t limit = 0;  // of warp instructions; 0: none
+  std::atomic<uint64_t> executed{0};
+
+  // Once no block has ended for long, blocks count what changes in memory and what comes from outside.
+  std::atomic<bool> suspected{false};
+  std::atomic<uint64_t> changes{1};
 
   std::atomic<bool> failed{false};
   std::mutex mutex;
@@ -81,7 +89,13 @@ class Block {
   std::mt19937_64& random() { return random_; }
   check::BlockChecker* checker() const { return checker_.get(); }  // null if nothing is to be checked
   count::BlockCounts* counts() const { return counts_.get(); }      // null unless the launch is counted
-  bool seeded() const { return launch_.seed != 0; }
+  bool seeded() const { return launch_.seed != 0 && !suspected_; }
+  bool suspected() const { return suspected_; }
+  void changed() { launch_.changes.fetch_add(1, std::memory_order_relaxed); }
+  // Whether no warp can get anywhere until memory changes again.
+  bool at_standstill() const { return standstill_at_ == launch_.changes.load(std::memory_order_relaxed); }
+  // Says why, once that is so of all blocks that have begun; `others` of them are not this one.
+  void report_standstill(uint64_t others);
 
   void count(uint64_t instructions, uint64_t lanes) {
     warp_instructions_ += instructions;
@@ -107,7 +121,9 @@ class Block {
   };
 
   void complete_if_full(int index);
-  void report_deadlock();
+  void report_deadlock(Status status, const std::string& prefix, const std::string& suffix);
+  void look_for_standstill();
+  void report_limit();
   std::string block_name() const;
 
   Launch& launch_;
@@ -116,6 +132,9 @@ class Block {
   size_t local_bytes_ = 0;
   std::byte* shared_ = nullptr;
   std::vector<Warp> warps_;
+  std::vector<Standstill> standstills_;  // of warps, while suspected
+  bool suspected_ = false;
+  uint64_t standstill_at_ = 0;  // Launch::changes when all warps were found to circle; 0: they are not
   std::array<Barrier, 16> barriers_;
   std::unique_ptr<check::BlockChecker> checker_;
   std::unique_ptr<count::BlockCounts> counts_;

@@ -114,6 +114,7 @@ std::string format(Warp& warp, int lane, const std::string& pattern, uint64_t va
 }
 
 const Instr* vprintf(Warp& warp, const Instr& in) {
+  if (warp.suspected) warp.block->changed();
   for_each_lane(active_lanes(warp, in), [&](int lane) {
     const std::string pattern = text_at(warp, lane, argument<uint64_t>(warp, in, lane, 0));
     const std::string text = format(warp, lane, pattern, argument<uint64_t>(warp, in, lane, 1));
@@ -138,6 +139,7 @@ const Instr* assert_failed(Warp& warp, const Instr& in) {
 
 // The heap of device code is device memory like any other; what kernels do not free lives as long as the context.
 const Instr* allocate(Warp& warp, const Instr& in) {
+  if (warp.suspected) warp.block->changed();
   for_each_lane(active_lanes(warp, in), [&](int lane) {
     const uint64_t bytes = argument<uint64_t>(warp, in, lane, 0);
     give(warp, in, lane, bytes == 0 ? uint64_t{0} : warp.block->launch().memory.allocate(bytes, "device malloc"));
@@ -146,6 +148,7 @@ const Instr* allocate(Warp& warp, const Instr& in) {
 }
 
 const Instr* release(Warp& warp, const Instr& in) {
+  if (warp.suspected) warp.block->changed();
   const Instr* next = &in + 1;
   for_each_lane(active_lanes(warp, in), [&](int lane) {
     const uint64_t address = argument<uint64_t>(warp, in, lane, 0);

@@ -33,6 +33,7 @@ const Instr* branch_indexed(Warp& warp, const Instr& in) {
     if (index[lane] >= table.size()) {
       return warp.block->fault(warp, in, lane, Status::kLaunchFailed, "branch index outside its table");
     }
+    if (table[index[lane]] <= 0) warp.count_back_edge();
     uint32_t same = 0;
     for_each_lane(left, [&](int other) { same |= index[other] == index[lane] ? 1u << other : 0u; });
     warp.park(same, &in + table[index[lane]], warp.depth());

@@ -10,11 +10,13 @@
 
 #include "../count/launch_counts.hpp"
 #include "block.hpp"
+#include "float_state.hpp"
 
 namespace talweg::exec {
 namespace {
 
 constexpr size_t kResidentBlocks = 512;  // begun and not finished, unless the launch is cooperative
+constexpr size_t kPatience = 64, kPatienceOfEach = 8;  // slices of blocks, of which none ends the block
 
 // One launch on its way. Helper threads may look at it after the launch has ended, hence shared ownership.
 class GridRun {
@@ -32,6 +34,7 @@ class GridRun {
     std::unique_lock<std::mutex> lock(mutex_);
     if (over()) return;
     workers_++;
+    const FloatState ours;
     std::vector<Remembered> remembered(launch_.program.remembered_allocations);
     std::unique_ptr<Block> spare;
     while (std::unique_ptr<Block> block = take(lock, spare)) {
@@ -39,9 +42,16 @@ class GridRun {
       const Block::Outcome outcome = block->run(remembered);
       lock.lock();
       running_--;
+      if (!block->suspected()) {  // it may have changed anything
+        launch_.changes++;
+        changes_++;
+      }
       if (outcome == Block::Outcome::kYielded) {
         yielded_.push_back(std::move(block));
+        if (++fruitless_ > kPatience + kPatienceOfEach * resident_) suspect();
       } else {
+        launch_.suspected = false;
+        fruitless_ = 0;
         resident_--;
         if (outcome == Block::Outcome::kFinished) finished_++;
         spare = std::move(block);
@@ -76,14 +86,30 @@ class GridRun {
         lock.lock();
         return block;
       }
-      if (!yielded_.empty()) {
-        std::unique_ptr<Block> block = std::move(yielded_.front());
-        yielded_.pop_front();
+      const auto next = std::find_if(yielded_.begin(), yielded_.end(),
+                                     [](const std::unique_ptr<Block>& block) { return !block->at_standstill(); });
+      if (next != yielded_.end()) {
+        std::unique_ptr<Block> block = std::move(*next);
+        yielded_.erase(next);
         running_++;
         return block;
       }
+      if (running_ == 0 && !yielded_.empty()) {
+        yielded_.front()->report_standstill(yielded_.size() - 1);
+        changed_.notify_all();
+        return nullptr;
+      }
       changed_.wait(lock);
     }
+  }
+
+  // Blocks look for a standstill as long as nothing changes.
+  void suspect() {
+    const uint64_t changes = launch_.changes.load(std::memory_order_relaxed);
+    const bool cleared = launch_.suspected && changes != changes_;
+    if (cleared) fruitless_ = 0;
+    changes_ = changes;
+    launch_.suspected = !cleared;
   }
 
   Launch& launch_;
@@ -92,7 +118,8 @@ class GridRun {
   std::mutex mutex_;
   std::condition_variable changed_;
   uint64_t next_ = 0, finished_ = 0;
-  size_t resident_ = 0;
+  size_t resident_ = 0, fruitless_ = 0;  // slices since a block ended or memory changed
+  uint64_t changes_ = 0;
   int running_ = 0, workers_ = 0;
   bool closed_ = false;
   std::deque<std::unique_ptr<Block>> yielded_;
@@ -184,6 +211,7 @@ LaunchResult launch(const LaunchRequest& request, DeviceMemory& memory) {
     return refuse(Status::kLaunchOutOfResources, "no device memory left for a grid-wide barrier");
   }
   state.grid_workspace = workspace.address();
+  state.limit = settings().launch_limit;
   state.truncating_mma = settings().truncating_mma;
   state.checks = check::switches();
   state.check_bounds = (state.checks & check::kBounds) != 0;

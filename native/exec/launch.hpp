@@ -25,6 +25,7 @@ struct Settings {
   std::atomic<uint64_t> approximation_seed{0};  // 0: best effort; else errors within the documented bounds
   std::atomic<bool> truncating_mma{false};      // products of mma aligned and cut as tensor cores do, or summed exactly
   std::atomic<int> threads{0};             // 0: as many as the CPU has
+  std::atomic<uint64_t> launch_limit{0};   // warp instructions of a launch; 0: as many as it wants
 };
 Settings& settings();
 
@@ -42,6 +43,7 @@ enum class Status : int {
   kInvalidValue = 1,
   kLaunchOutOfResources = 701,
   kIllegalAddress = 700,
+  kLaunchTimeout = 702,
   kMisalignedAddress = 716,
   kIllegalInstruction = 715,
   kAssert = 710,

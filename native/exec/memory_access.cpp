@@ -269,6 +269,22 @@ void locate(Warp& warp, const Instr& in, AddressKind kind, uint32_t active, uint
   if (warp.watched) watch(warp, in, region, active, bytes, access, located);
 }
 
+void listen(Warp& warp, uint32_t active, const Located& located) {
+  Block& block = *warp.block;
+  const DeviceMemory& memory = block.launch().memory;
+  const uint32_t lanes = located.shape == Shape::kSpread ? active : 1;
+  for_each_lane(lanes, [&](int i) {
+    const std::byte* host = located.host[i];
+    const uint64_t in_parameters = static_cast<uint64_t>(host - reinterpret_cast<const std::byte*>(block.parameters()));
+    if (static_cast<uint64_t>(host - block.shared()) < block.shared_bytes() || block.is_local(host) ||
+        in_parameters < block.launch().request.kernel->parameter_bytes) {
+      return;
+    }
+    const Allocation* allocation = memory.find_own(reinterpret_cast<uint64_t>(host));
+    if (allocation == nullptr || allocation->reaches_host() || memory.open_to_others()) block.changed();
+  });
+}
+
 const Remembered* remember(Block& block, const Instr& in, uint64_t address) {
   Remembered& remembered = block.remembered(in.jump);
   if (address - remembered.base < remembered.end - remembered.base) return &remembered;

@@ -128,6 +128,20 @@ template <class Memory>
   for (int i = 0; i < 4; i++) Memory::template store_row<uint32_t, 16>(host[i], &rows[i]);
 }
 
+// Of a launch that is suspected to stand still: whether a store is about to change anything.
+template <class M, class W, int N>
+void note_change(Warp& warp, uint32_t active, const Located& located, const Destinations<W, N>& values) {
+  bool changes = false;
+  for_each_lane(active, [&](int i) {
+    const size_t at = located.shape == Shape::kContiguous ? static_cast<size_t>(i) * N * sizeof(M) : 0;
+    const std::byte* host = located.host[located.shape == Shape::kSpread ? i : 0] + at;
+    for (int n = 0; n < N; n++) {
+      changes = changes || PlainMemory<false>::load<M>(host + n * sizeof(M)) != static_cast<M>(values.slots[n][i]);
+    }
+  });
+  if (changes) warp.block->changed();
+}
+
 template <class M, class W, int N, Path kPath>
 const Instr* load(Warp& warp, const Instr& in) {
   using Memory = Plain<kPath>;
@@ -136,6 +150,7 @@ const Instr* load(Warp& warp, const Instr& in) {
   Located located;
   locate_on<kPath>(warp, in, active, sizeof(M) * N, Access::kRead, located);
   const Destinations<W, N> d(warp, in);
+  if (warp.suspected && located.shape != Shape::kFault) listen(warp, active, located);
   switch (located.shape) {
     case Shape::kFault: return stop();
     case Shape::kContiguous: {
@@ -201,6 +216,7 @@ const Instr* store(Warp& warp, const Instr& in) {
   locate_on<kPath>(warp, in, active, sizeof(M) * N, Access::kWrite, located);
   const Destinations<W, N> s(warp, in);
   if (located.shape == Shape::kFault) return stop();
+  if (warp.suspected) note_change<M>(warp, active, located, s);
   if (located.shape == Shape::kContiguous) {
     std::byte* host = located.host[0];
     if constexpr (N == 1 && sizeof(M) == sizeof(W)) {
@@ -236,6 +252,7 @@ const Instr* load_strong(Warp& warp, const Instr& in) {
   locate_on<Path::kOther>(warp, in, active, sizeof(M) * N, Access::kRead, located);
   if (located.shape == Shape::kFault) return stop();
   const Destinations<W, N> d(warp, in);
+  if (warp.suspected) listen(warp, active, located);
   const bool row = located.shape == Shape::kContiguous, uniform = located.shape == Shape::kUniform;
   for_each_lane(active, [&](int i) {
     const std::byte* host = row ? located.host[0] + i * N * sizeof(M) : located.host[uniform ? 0 : i];
@@ -256,6 +273,7 @@ const Instr* store_strong(Warp& warp, const Instr& in) {
   locate_on<Path::kOther>(warp, in, active, sizeof(M) * N, Access::kWrite, located);
   if (located.shape == Shape::kFault) return stop();
   const Destinations<W, N> s(warp, in);
+  if (warp.suspected) note_change<M>(warp, active, located, s);
   const bool row = located.shape == Shape::kContiguous, uniform = located.shape == Shape::kUniform;
   for_each_lane(active, [&](int i) {
     std::byte* host = row ? located.host[0] + i * N * sizeof(M) : located.host[uniform ? 0 : i];

@@ -24,6 +24,7 @@ uint64_t nanoseconds() {
 
 template <class W, bool kHigh>
 const Instr* read_clock(Warp& warp, const Instr& in) {
+  if (warp.suspected) warp.block->changed();  // time goes by
   const uint64_t now = nanoseconds();
   W* d = slot<W>(warp, in.dst);
   for_each_lane(active_lanes(warp, in), [&](int i) { d[i] = static_cast<W>(kHigh ? now >> 32 : now); });

@@ -21,6 +21,7 @@ Settings& settings() {
     made->approximation_seed = static_cast<uint64_t>(from_environment("TALWEG_APPROXIMATION_SEED", 0));
     made->truncating_mma = from_environment("TALWEG_TRUNCATING_MMA", 0) != 0;
     made->threads = static_cast<int>(from_environment("TALWEG_THREADS", 0));
+    made->launch_limit = static_cast<uint64_t>(from_environment("TALWEG_LAUNCH_LIMIT", 0));
     return made;
   }();
   return instance;

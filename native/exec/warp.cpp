@@ -43,6 +43,8 @@ std::byte* Warp::frame(uint32_t depth) {
   return deep_frames_[depth - 1].data();
 }
 
+uint32_t Warp::frame_bytes() const { return block->launch().program.frame_bytes; }
+
 std::byte* Warp::local_memory(int lane) const {
   return local_ + static_cast<size_t>(lane) * block->launch().function.stack_bytes;
 }
@@ -166,13 +168,21 @@ const Instr* Warp::go_on(const Instr* next) {
   return stop();
 }
 
-const Instr* Warp::back_edge(const Instr* target) {
-  if (--slice_ > 0 && count_ == 1) return target;
+void Warp::count_back_edge() {
+  slice_--;
   Group& group = groups_[current_];
   if (count_ > 1 && ++group.back_edges >= kGiveWay) {
     group.back_edges = 0;
     group.age++;
   }
+}
+
+const Instr* Warp::back_edge(const Instr* target) {
+  if (slice_ > 1 && count_ == 1) {
+    slice_--;
+    return target;
+  }
+  count_back_edge();
   return go_on(target);
 }
 

@@ -31,6 +31,7 @@ class Warp {
   Block* block = nullptr;
   AsyncCopies copies;  // of cp.async, not yet waited for
   bool watched = false;  // accesses and barriers are checked or counted
+  bool suspected = false;  // of going round in a circle: what changes is told to the launch
 
   // Registers, special registers and 32 times `stack_bytes` of local memory lie in memory that the block owns.
   void prepare(Block& owner, uint32_t index, std::byte* registers, std::byte* specials, std::byte* local);
@@ -56,8 +57,10 @@ class Warp {
   // Lanes that wait at `in` join the running group. False, and nothing done, if live lanes are still missing.
   bool converge(const Instr& in);
   const Instr* caller(int lane) const;  // the call instruction that the lane is in
+  const Instr* call(uint32_t depth, int lane) const { return calls_[depth][static_cast<size_t>(lane)]; }
   void leave(uint32_t lanes, uint32_t caller_local_bytes);
   uint32_t depth() const { return groups_[current_].depth; }
+  void count_back_edge();
   void likely_spin() {
     slice_ -= kSpinCost;
     spins_++;
@@ -71,6 +74,7 @@ class Warp {
   uint32_t local_base(int lane) const { return local_base_[lane]; }
   std::byte* local_memory(int lane) const;
   std::byte* frame(uint32_t depth);
+  uint32_t frame_bytes() const;
 
  private:
   static constexpr int kSlice = 4096;         // backward branches until another warp has its turn

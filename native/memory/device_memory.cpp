@@ -201,6 +201,15 @@ bool DeviceMemory::set_open(const std::shared_ptr<DeviceMemory>& peer, bool open
   return false;
 }
 
+bool DeviceMemory::open_to_others() const {
+  for (const Link& link : links()) {
+    for (const Link& back : link.memory->links()) {
+      if (back.memory.get() == this && back.open) return true;
+    }
+  }
+  return false;
+}
+
 DeviceMemory::Pin::Pin(const std::shared_ptr<DeviceMemory>& memory) {
   pinned_.push_back(memory);
   for (const Link& link : memory->links()) pinned_.push_back(link.memory);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <shared_mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "../check/written_bytes.hpp"
@@ -23,6 +24,7 @@ struct Allocation {
   bool host = false;         // page-locked host memory: does not count as device memory
   unsigned flags = 0;        // of page-locked memory, as asked for
   check::WrittenBytes* written = nullptr;  // null: all of it counts as written
+  bool reaches_host() const { return host || std::string_view(kind) == "managed memory"; }
   bool freed = false;        // kept for a while after free, so that use after free can be named
 };
 
@@ -64,6 +66,9 @@ class DeviceMemory {
   // Gives access to all of a linked memory, and takes it back. False if that is so already.
   bool open_to(const std::shared_ptr<DeviceMemory>& peer) { return set_open(peer, true); }
   bool close_to(const std::shared_ptr<DeviceMemory>& peer) { return set_open(peer, false); }
+
+  // Whether a linked memory's kernels may write here.
+  bool open_to_others() const;
 
   // While one of these lives, no address of this memory or of one reachable from it becomes invalid: what is freed
   // meanwhile reads as zeros.

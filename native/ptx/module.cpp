@@ -7,6 +7,7 @@
 #include <set>
 
 #include "../exec/decode.hpp"
+#include "../exec/float_state.hpp"
 #include "../memory/device_memory.hpp"
 #include "parser.hpp"
 #include "shared_layout.hpp"
@@ -247,6 +248,7 @@ class LoadedModule : public Module {
 
 std::unique_ptr<Module> Module::load(std::string_view ptx, DeviceMemory& memory, LoadError& error) {
   try {
+    const exec::FloatState ours;
     auto module = std::make_unique<LoadedModule>(memory);
     module->load(ptx);
     return module;

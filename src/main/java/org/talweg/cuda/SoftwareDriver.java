@@ -187,6 +187,21 @@ public final class SoftwareDriver {
     }
 
     /**
+     * A launch that has issued more instructions than this, one for each warp, ends with CUDA_ERROR_LAUNCH_TIMEOUT, as
+     * under a display's watchdog. Without a limit only such launches end so that provably go round in a circle. First
+     * the environment's TALWEG_LAUNCH_LIMIT.
+     *
+     * @param instructions 0 for no limit
+     */
+    public static void launchLimit(long instructions) {
+        if (instructions < 0) {
+            throw new IllegalArgumentException("a limit of " + instructions + " instructions; 0 means none");
+        }
+        load();
+        setLaunchLimit(instructions);
+    }
+
+    /**
      * Which checks kernels run under from now on, in place of those before. {@link Check#UNINITIALISED} knows only
      * memory allocated while it is on; older memory counts as written. A kernel that fails a check ends with an error
      * whose message names the kernel, the source line, the block and the thread.
@@ -368,6 +383,8 @@ public final class SoftwareDriver {
     private static native String opcodeNames();
 
     private static native void setThreads(int threads);
+
+    private static native void setLaunchLimit(long instructions);
 
     private static native void setChecks(int bits);
 

@@ -28,12 +28,14 @@ import org.talweg.train.Trainer;
 
 /**
  * Writes how gradients flow as one line of JSON each: before training and then at the end of about {@value #LOOKS} epochs
- * evenly spread, on the same {@value #ROWS} rows each time. Few looks at few rows, so that training does not become
- * noticeably slower: what one costs is a step of that many rows.
+ * evenly spread, on the same rows each time. Few looks at few rows, so that training does not become noticeably slower:
+ * a look costs as much as a step of its rows, which are {@value #SHARE} in a thousand of the training rows, at least
+ * {@value #FEWEST} and at most {@value GradientProbe#ROWS}.
  */
 public final class GradientLog implements Listener {
     private static final int LOOKS = 20;
-    private static final int ROWS = 128;
+    private static final int FEWEST = 128;
+    private static final int SHARE = 10;
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /** @param epoch 0 before training */
@@ -49,7 +51,8 @@ public final class GradientLog implements Listener {
     /** @param data of which the first rows are taken */
     public GradientLog(Path path, Dataset data) {
         this.path = path;
-        batch = data.select(IntStream.range(0, Math.min(ROWS, data.rows())).toArray());
+        int rows = (int) Math.min(Math.max(FEWEST, (long) data.rows() * SHARE / 1000), GradientProbe.ROWS);
+        batch = data.select(IntStream.range(0, Math.min(rows, data.rows())).toArray());
     }
 
     /** A file from before is replaced. */

@@ -65,7 +65,7 @@ final class Confusions {
         int classes = matrix.counts().length;
         html.open("table", "class", "confusion" + (classes > 12 ? " dense" : ""));
         html.open("caption", "class", "unseen").text("Rows of the test by true class and predicted class").close();
-        html.open("thead").open("tr").open("th", "class", "corner", "scope", "col").text("true \\ said").close();
+        html.open("thead").open("tr").open("th", "class", "corner", "scope", "col").text("is \\ said").close();
         boolean upright = IntStream.range(0, classes).anyMatch(i -> matrix.name(i).length() > LONGEST_LEVEL);
         for (int said = 0; said < classes; said++) {
             html.open("th", "class", upright ? "upright" : "", "scope", "col", "title", matrix.name(said)).open("span").name(matrix.name(said)).close().close();
@@ -90,7 +90,7 @@ final class Confusions {
     /** How strong a colour: so that a single mistake among many rows is still seen. */
     private static String shade(ConfusionMatrix matrix, int truth, long count) {
         double share = (double) count / Math.max(1, matrix.actual(truth));
-        return count == 0 ? "0" : String.format(Locale.ROOT, "%.2f", 0.3 + 0.7 * Math.sqrt(share));
+        return count == 0 ? "0" : String.format(Locale.ROOT, "%.2f", 0.16 + 0.84 * Math.sqrt(share));
     }
 
     private static String picture(ConfusionMatrix matrix) {

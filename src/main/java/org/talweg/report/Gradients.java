@@ -123,9 +123,9 @@ final class Gradients {
         html.scrolling("Gradients by layer").open("table", "class", "numbers");
         boolean dead = health.layers().stream().anyMatch(layer -> layer.deadUnits() > 0);
         boolean flat = health.layers().stream().anyMatch(layer -> layer.saturation() > 0);
-        List<String> heads = new ArrayList<>(List.of("layer", "norm of weights", "norm of gradient", "signal"));
+        List<String> heads = new ArrayList<>(List.of("layer", "weights", "gradient", "signal"));
         if (dead) {
-            heads.add("dead units");
+            heads.add("dead");
         }
         if (flat) {
             heads.add("saturated");
@@ -145,8 +145,9 @@ final class Gradients {
             html.close();
         }
         html.close().close().close();
-        html.add("p", "Signal: norm of the loss's gradient with respect to what a layer computes before its activation, on "
-            + "the first training rows. Where each layer passes on less or more than it gets, depth makes it vanish or "
+        html.add("p", "Norms of the weights, of the gradient of all parameters, and of the signal: the loss's gradient with "
+            + "respect to what a layer computes before its activation; on the first training rows. Dead are units that give "
+            + "0 on each of them. Where each layer passes on less or more than it gets, depth makes it vanish or "
             + "explode.", "class", "note").close();
     }
 }

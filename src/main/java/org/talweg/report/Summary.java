@@ -199,7 +199,8 @@ final class Summary {
             ConfusionMatrix matrix = ConfusionMatrix.of(report.test().predictions());
             Confusions.pairs(matrix).stream().findFirst().filter(pair -> pair.count() > 1).ifPresent(pair -> html.open("li").text("Most often, ")
                 .name(matrix.name(pair.truth())).text(" was taken for ").name(matrix.name(pair.said()))
-                .text(": " + pair.count() + " of " + matrix.actual(pair.truth()) + ".").close());
+                .text(": " + Words.count(pair.count()) + " of "
+                    + Words.count(matrix.actual(pair.truth())) + ".").close());
         }
     }
 }

@@ -58,7 +58,7 @@ final class Words {
 
     /** {@code val_top_k} as {@code validation top k}. */
     static String metric(String name) {
-        String words = name.replace('_', ' ');
+        String words = name.replace('_', ' ').replace("f1", "F1").replace("auc", "AUC").replace("r2", "R²");
         return words.startsWith("val ") ? "validation " + words.substring(4) : words;
     }
 }

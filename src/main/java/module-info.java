@@ -1,6 +1,7 @@
 /** Gradient descent for the JVM on NVIDIA GPUs: models, optimizers and training over interchangeable devices. */
 module org.talweg {
     requires com.fasterxml.jackson.databind;
+    requires com.fasterxml.jackson.dataformat.yaml;
     requires de.siegmar.fastcsv;
     requires ejml.core;
     requires ejml.ddense;
@@ -27,7 +28,7 @@ module org.talweg {
     exports org.talweg.report;
 
     // Options are filled in by reflection, also those that a run has written down.
-    opens org.talweg.cli to info.picocli, com.fasterxml.jackson.databind;
+    opens org.talweg.cli to info.picocli;
 
     uses org.talweg.ops.DeviceProvider;
     provides org.talweg.ops.DeviceProvider with

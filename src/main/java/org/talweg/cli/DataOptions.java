@@ -1,6 +1,5 @@
 package org.talweg.cli;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
@@ -27,69 +26,56 @@ final class DataOptions {
     /** What becomes of missing values. */
     enum Gaps { ERROR, DROP, MEAN, MEDIAN, ZERO }
 
-    @JsonProperty
     @Option(names = "--target", paramLabel = "NAME", showDefaultValue = Visibility.NEVER,
         description = "Column or array to predict, by name, or a column by number from 0, or from the end as -1, e.g. price "
             + "(default: the usual names, else the last column).")
     private String target;
 
-    @JsonProperty
     @Option(names = "--features", paramLabel = "NAMES", split = ",", showDefaultValue = Visibility.NEVER,
         description = "Columns or array to learn from, e.g. age,income (default: all but the target).")
     private List<String> features = List.of();
 
-    @JsonProperty
     @Option(names = "--without", paramLabel = "NAMES", split = ",", showDefaultValue = Visibility.NEVER,
         description = "Columns to leave out, e.g. id,name.")
     private List<String> without = List.of();
 
-    @JsonProperty
     @Option(names = "--task", paramLabel = "NAME", defaultValue = "auto",
         description = "classification, regression, or auto: classes where targets are words or a few whole numbers.")
     private Task task;
 
-    @JsonProperty
     @Option(names = "--missing", paramLabel = "NAME", defaultValue = "error",
         description = "Of empty cells, NA and NaN: error, drop the row, or fill in the mean, median or zero, e.g. mean, of "
             + "the training rows.")
     private Gaps missing;
 
-    @JsonProperty
     @Option(names = "--encode", paramLabel = "NAME", defaultValue = "one_hot",
         description = "Columns of words: one_hot, a feature for each word; index, their number; or none, an error.")
     private Encoding encode;
 
-    @JsonProperty
     @Option(names = "--categorical", paramLabel = "NAMES", split = ",", showDefaultValue = Visibility.NEVER,
         description = "Columns whose numbers are as good as words, e.g. zip.")
     private List<String> categorical = List.of();
 
-    @JsonProperty
     @Option(names = "--header", negatable = true, showDefaultValue = Visibility.NEVER,
         description = "Whether a table begins with the names of its columns (default: its first line tells).")
     private Boolean header;
 
-    @JsonProperty
     @Option(names = "--separator", paramLabel = "CHAR", showDefaultValue = Visibility.NEVER,
         description = "Between a table's cells, e.g. ; or tab (default: its first line tells).")
     private String separator;
 
-    @JsonProperty
     @Option(names = "--validation", paramLabel = "SHARE", defaultValue = "" + SHARE,
         description = "Of the rows, to choose the best epoch by, e.g. 0.1.")
     private double validation = SHARE;
 
-    @JsonProperty
     @Option(names = "--test", paramLabel = "SHARE", showDefaultValue = Visibility.NEVER,
         description = "Of the rows, to test with in the end, e.g. 0.2 (default: " + SHARE + ", or the source's own test rows).")
     private Double test;
 
     /** Of cross-validation; 0 without. */
-    @JsonProperty
     private int folds;
 
     /** The one that is set apart, from 0 on. */
-    @JsonProperty
     private int fold;
 
     /** From now on the split is one of cross-validation: this fold is the test part. */

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import org.talweg.data.DataLoader;
 import org.talweg.data.Dataset;
+import org.talweg.data.Datasets;
 import org.talweg.data.Loaded;
 import org.talweg.data.Scaler;
 import org.talweg.data.Split;
@@ -156,13 +157,10 @@ final class Experiment {
         split = scaler == null ? raw : scaler.apply(raw);
     }
 
-    /** As on the command line. */
-    String source() {
-        return source;
-    }
-
-    DataOptions dataOptions() {
-        return data;
+    /** A file's name that holds from everywhere. */
+    String absoluteSource() {
+        return Datasets.builtInNames().contains(source) ? source
+            : Path.of(source).toAbsolutePath().normalize().toString();
     }
 
     Dataset data() {
@@ -174,9 +172,9 @@ final class Experiment {
         return split;
     }
 
-    /** The test rows with their features as they were read. */
-    Dataset unscaledTest() {
-        return data.split(loaded, seed).test();
+    /** With features as they were read. */
+    Split unscaled() {
+        return data.split(loaded, seed);
     }
 
     long seed() {

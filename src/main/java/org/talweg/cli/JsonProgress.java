@@ -17,6 +17,8 @@ import org.talweg.train.ConfusionMatrix;
 import org.talweg.train.CrossValidation;
 import org.talweg.train.EpochMetrics;
 import org.talweg.train.Evaluation;
+import org.talweg.train.RunState;
+import org.talweg.train.Trainer;
 import org.talweg.train.TrainingResult;
 
 /** One JSON object a line: the run, each epoch, and last the final figures. */
@@ -40,6 +42,11 @@ final class JsonProgress implements Progress {
         run.put("test_rows", split.test().rows());
         run.put("parameters", model.parameterCount());
         print(run);
+    }
+
+    @Override
+    public void onResume(Trainer trainer, int epochs, int stepsPerEpoch, RunState state) {
+        print(Map.of("resumed_after_step", state.steps()));
     }
 
     @Override
@@ -81,7 +88,7 @@ final class JsonProgress implements Progress {
     }
 
     @Override
-    public void end(TrainingResult result, Evaluation test, Path folder) {
+    public void end(TrainingResult result, Evaluation test, RunFolder folder) {
         Map<String, Object> line = new LinkedHashMap<>();
         putTest(line, test);
         line.putAll(result.last().values());
@@ -94,7 +101,7 @@ final class JsonProgress implements Progress {
         line.put("data", run.get("data"));
         line.put("device", run.get("device"));
         line.put("parameters", run.get("parameters"));
-        line.put("out", folder.toString());
+        line.put("out", folder.path().toString());
         print(line);
     }
 

@@ -125,9 +125,9 @@ final class LandscapeCommand implements Callable<Integer> {
     }
 
     private Landscape principal(LossSurface surface) throws IOException {
-        Path file = folder.resolve(RunFile.TRAJECTORY);
+        Path file = folder.resolve(RunFolder.TRAJECTORY);
         if (!Files.isRegularFile(file)) {
-            throw new IOException(folder + " holds no " + RunFile.TRAJECTORY
+            throw new IOException(folder + " holds no " + RunFolder.TRAJECTORY
                 + "; train with --trajectory, or take --method random");
         }
         Trajectory trajectory = Trajectory.load(file);

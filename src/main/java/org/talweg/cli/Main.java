@@ -11,7 +11,7 @@ import picocli.CommandLine.Spec;
 /** The command line. Bad input is one line on standard error and exit code 2; a stack trace would be our own mistake. */
 @Command(name = "talweg", mixinStandardHelpOptions = true, versionProvider = Main.Version.class,
     description = "Gradient descent on NVIDIA GPUs, and without one.",
-    subcommands = {TrainCommand.class, LrFindCommand.class, ReportCommand.class, DiagnoseCommand.class,
+    subcommands = {TrainCommand.class, ResumeCommand.class, LrFindCommand.class, ReportCommand.class, DiagnoseCommand.class,
         LandscapeCommand.class, ProfileCommand.class, ClosedFormCommand.class, MethodsCommand.class, DevicesCommand.class,
         DoctorCommand.class},
     footer = {"", "Start with:  ./talweg train digits"})
@@ -27,13 +27,18 @@ public final class Main implements Runnable {
 
     /** Runs one command and returns its exit code: 0 done, 1 failed, 2 bad input. */
     public static int run(PrintWriter out, PrintWriter err, String... args) {
-        return new CommandLine(new Main())
+        CommandLine line = new CommandLine(new Main())
             .setOut(out)
             .setErr(err)
             .setCaseInsensitiveEnumValuesAllowed(true)
             .setParameterExceptionHandler(Main::badInput)
-            .setExecutionExceptionHandler(Main::failed)
-            .execute(args);
+            .setExecutionExceptionHandler(Main::failed);
+        try {
+            return line.execute(Config.expand(line, args));
+        } catch (java.io.IOException e) {
+            err.println("talweg: " + oneLine(e.getMessage()));
+            return CommandLine.ExitCode.USAGE;
+        }
     }
 
     @Override

@@ -1,7 +1,6 @@
 package org.talweg.cli;
 
 import java.io.Console;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import org.talweg.analysis.GradientHealth;
 import org.talweg.analysis.StationaryPoint;
@@ -18,10 +17,6 @@ import org.talweg.train.TrainingResult;
 /** Shows a training run: with a bar on a terminal, as plain lines elsewhere, or as JSON lines for machines. */
 interface Progress extends Listener {
 
-    static Progress of(PrintWriter out, boolean json) {
-        return json ? new JsonProgress(out) : new TextProgress(out, isTerminal());
-    }
-
     void begin(Devices.Choice choice, Dataset data, Split split, Model model);
 
     /** What a look at the gradients showed, while training. */
@@ -33,7 +28,7 @@ interface Progress extends Listener {
     /** Of the test rows; just before {@link #end}. */
     void confusion(ConfusionMatrix matrix);
 
-    void end(TrainingResult result, Evaluation test, Path folder);
+    void end(TrainingResult result, Evaluation test, RunFolder folder);
 
     /** A run of cross-validation, in place of {@link #end}. */
     void fold(int number, int of, TrainingResult result, Evaluation test, Path folder);
@@ -45,7 +40,7 @@ interface Progress extends Listener {
     void report(Path file);
 
     /** Since Java 22 there is a console even where there is no terminal, and a method that tells. */
-    private static boolean isTerminal() {
+    static boolean isTerminal() {
         Console console = System.console();
         if (console == null) {
             return false;

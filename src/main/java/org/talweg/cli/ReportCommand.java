@@ -34,7 +34,7 @@ final class ReportCommand implements Callable<Integer> {
         SavedRun run = SavedRun.read(folder);
         try (Device opened = Devices.open(device); Model model = run.model(opened)) {
             Dataset test = run.rows(SavedRun.Rows.TEST, model);
-            Path report = RunReport.write(folder, model, run.loss(), run.rows(SavedRun.Rows.TRAIN, model), test,
+            Path report = RunReport.write(run.folder(), model, run.loss(), run.rows(SavedRun.Rows.TRAIN, model), test,
                 run.unscaled(SavedRun.Rows.TEST));
             spec.commandLine().getOut().println("report  " + report);
             spec.commandLine().getOut().flush();

@@ -1,7 +1,6 @@
 package org.talweg.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,9 +25,7 @@ import org.talweg.train.MetricsLog;
 /** {@code report.html} of a run's folder, made from what the folder holds and what its model says of the test rows. */
 final class RunReport {
     static final String NAME = "report.html";
-    static final String GRADIENTS = "gradients.jsonl";
     private static final int EVALUATION_BATCH = 1024;
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final Map<String, String> PICTURES = Map.of(
         "contour.svg", "Contours of the loss around the model", "surface.svg", "The same as a relief",
         "line.svg", "The loss along one direction");
@@ -42,13 +39,14 @@ final class RunReport {
      * @param testRows the same, not scaled
      * @return where the report is
      */
-    static Path write(Path folder, Model model, Loss loss, Dataset train, Dataset test, Dataset testRows)
+    static Path write(RunFolder run, Model model, Loss loss, Dataset train, Dataset test, Dataset testRows)
         throws IOException {
-        Path metrics = folder.resolve(MetricsLog.NAME);
-        Path gradients = folder.resolve(GRADIENTS);
+        Path folder = run.path();
+        Path metrics = run.metrics();
+        Path gradients = run.gradients();
         List<EpochMetrics> history = Files.exists(metrics) ? MetricsLog.read(metrics) : List.of();
         Map<String, Map<String, String>> settings = new LinkedHashMap<>();
-        settings.put("Run", table(JSON.readTree(folder.resolve(RunFile.NAME).toFile())));
+        settings.put("Run", Config.read(run.config()).table());
         settings.put("Environment", table(ResultFile.tree(folder).path("environment")));
         settings.values().removeIf(Map::isEmpty);
         String data = String.format(Locale.ROOT, "%s: %,d rows to train and %,d to test, %,d features",

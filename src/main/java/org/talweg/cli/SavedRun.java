@@ -1,69 +1,48 @@
 package org.talweg.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.talweg.data.Dataset;
-import org.talweg.data.Loaded;
 import org.talweg.data.Split;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
 import org.talweg.tape.Loss;
+import org.talweg.train.Checkpoints;
 
 /** A folder that {@code talweg train} wrote: its model, and the rows it was trained, validated and tested on. */
-record SavedRun(Path folder, DataOptions reading, long seed, Loaded data, Loss loss) {
-    private static final ObjectMapper JSON = new ObjectMapper();
+record SavedRun(RunFolder folder, Experiment experiment) {
 
     /** Which rows to look at. */
     enum Rows { TRAIN, VALIDATION, TEST }
 
     /**
+     * Reads the configuration and the data.
+     *
      * @throws IOException if the folder holds no run; says what is missing and what to do
      */
     static SavedRun read(Path folder) throws IOException {
-        Path description = folder.resolve(RunFile.NAME);
-        if (!Files.isDirectory(folder)) {
-            throw new IOException(folder + " is no folder; name one that 'talweg train' wrote, below runs or by --out");
-        }
-        if (!Files.isRegularFile(description)) {
-            throw new IOException(folder + " holds no " + RunFile.NAME + "; name a folder that 'talweg train' wrote");
-        }
-        JsonNode run;
-        try {
-            run = JSON.readTree(description.toFile());
-        } catch (JsonProcessingException e) {
-            throw new IOException(description + " is damaged: " + e.getOriginalMessage(), e);
-        }
-        for (String key : new String[] {"data", "reading", "seed", "loss"}) {
-            if (!run.has(key)) {
-                throw new IOException(description + " has no '" + key + "'; train again with this version");
-            }
-        }
-        DataOptions reading;
-        try {
-            reading = JSON.treeToValue(run.get("reading"), DataOptions.class);
-        } catch (JsonProcessingException e) {
-            throw new IOException(description + " is damaged: 'reading' says " + e.getOriginalMessage(), e);
-        }
-        Loaded data = reading.load(run.get("data").asText());
-        return new SavedRun(folder, reading, run.get("seed").asLong(), data,
-            LossChoices.parse(run.get("loss").asText(), data.rows()));
+        TrainCommand command = TrainCommand.of(new RunFolder(folder));
+        command.prepare();
+        return new SavedRun(new RunFolder(folder), command.experiment());
+    }
+
+    Loss loss() {
+        return experiment.loss();
     }
 
     String dataName() {
-        return data.rows().name();
+        return experiment.data().name();
     }
 
-    /** The caller closes it. */
+    /** The caller closes it. Of a run that did not come to its end, the best so far. */
     Model model(Device device) throws IOException {
-        return Model.load(folder.resolve("model.safetensors"), device);
+        Path best = folder.checkpoints().resolve(Checkpoints.BEST);
+        return Model.load(Files.exists(folder.model()) || !Files.exists(best) ? folder.model() : best, device);
     }
 
     Dataset unscaled(Rows which) {
-        Split split = reading.split(data, seed);
+        Split split = experiment.unscaled();
         return switch (which) {
             case TRAIN -> split.train();
             case VALIDATION -> split.validation();

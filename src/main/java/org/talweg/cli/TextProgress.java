@@ -2,6 +2,7 @@ package org.talweg.cli;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -20,6 +21,7 @@ import org.talweg.train.ConfusionMatrix;
 import org.talweg.train.CrossValidation;
 import org.talweg.train.EpochMetrics;
 import org.talweg.train.Evaluation;
+import org.talweg.train.RunState;
 import org.talweg.train.StepMetrics;
 import org.talweg.train.Trainer;
 import org.talweg.train.TrainingResult;
@@ -60,11 +62,22 @@ final class TextProgress implements Progress {
 
     @Override
     public void onTrainBegin(Trainer trainer, int allEpochs, int stepsPerEpoch) {
+        begin(allEpochs, stepsPerEpoch, 0);
+    }
+
+    @Override
+    public void onResume(Trainer trainer, int allEpochs, int stepsPerEpoch, RunState run) {
+        print("going on after step %,d, in epoch %d%n", run.steps(), run.history().size() + 1);
+        begin(allEpochs, stepsPerEpoch, run.steps());
+    }
+
+    private void begin(int allEpochs, int stepsPerEpoch, long done) {
         epochs = allEpochs;
         epochBegan = System.nanoTime();
         if (terminal) {
             bar = new ProgressBarBuilder().setTaskName("training").setInitialMax((long) allEpochs * stepsPerEpoch)
                 .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(BAR_REFRESH_MILLISECONDS)
+                .startsFrom(done, Duration.ZERO)
                 .setConsumer(new DelegatingProgressBarConsumer(this::rewrite, BAR_WIDTH)).build();
         }
     }
@@ -78,7 +91,8 @@ final class TextProgress implements Progress {
         epochRows += steps.stream().mapToInt(StepMetrics::rows).sum();
         double seconds = (System.nanoTime() - epochBegan) / 1e9;
         bar.stepBy(steps.size());
-        bar.setExtraMessage(String.format(Locale.ROOT, " loss %.4f, %,.0f samples/s", last.loss(),
+        String accuracy = Float.isNaN(last.accuracy()) ? "" : String.format(Locale.ROOT, ", accuracy %.2f", last.accuracy());
+        bar.setExtraMessage(String.format(Locale.ROOT, " loss %.4f%s, %,.0f samples/s", last.loss(), accuracy,
             epochRows / seconds));
     }
 
@@ -136,7 +150,7 @@ final class TextProgress implements Progress {
     }
 
     @Override
-    public void end(TrainingResult result, Evaluation test, Path folder) {
+    public void end(TrainingResult result, Evaluation test, RunFolder folder) {
         out.println();
         StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "test    loss %.4f", test.loss()));
         append(line, "accuracy", test.accuracy());
@@ -146,7 +160,10 @@ final class TextProgress implements Progress {
         if (result.restoredEpoch() > 0) {
             out.println("kept    the parameters of epoch " + result.restoredEpoch() + ", the best");
         }
-        out.println("saved   " + folder.resolve("model.safetensors") + ", " + folder.resolve("metrics.jsonl"));
+        out.println("saved   " + folder.model() + ", " + folder.metrics());
+        if (result.stopReason().startsWith("interrupted")) {
+            out.println("go on   ./talweg resume " + folder.path());
+        }
         out.flush();
     }
 

@@ -289,10 +289,14 @@ class CliTest {
     @Test
     void howARunWasMadeIsWrittenDown() throws IOException {
         train("iris --device cpu --epochs 1 --scale robust");
-        JsonNode made = JSON.readTree(folder.resolve("run/run.json").toFile());
-        assertEquals("iris", made.get("data").asText());
-        assertEquals("robust", made.get("scale").asText());
-        assertEquals("train", made.get("arguments").get(0).asText());
+        List<String> made = Files.readAllLines(folder.resolve("run/run.yaml"));
+        assertTrue(made.contains("scale: robust") && made.contains("seed: 42"), made.toString());
+        JsonNode session = JSON.readTree(folder.resolve("run/environment.json").toFile()).get("sessions").get(0);
+        assertEquals("train", session.get("arguments").get(0).asText());
+        assertEquals("cpu", session.get("device").asText());
+        assertEquals(64, session.get("data_sha256").asText().length());
+        assertEquals(Runtime.version().feature(), Runtime.Version.parse(session.get("java").asText()
+            .replaceAll(".* ", "").replaceAll("[^0-9.].*", "")).feature());
         try (Device device = Devices.open("cpu");
             Model model = Model.load(folder.resolve("run/model.safetensors"), device)) {
             assertEquals("robust", model.scaler().orElseThrow().name());

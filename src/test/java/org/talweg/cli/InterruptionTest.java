@@ -16,6 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
+import org.talweg.train.Checkpoint;
 
 /** Ctrl-C, sent to a process that would train for days. */
 class InterruptionTest {
@@ -45,6 +46,11 @@ class InterruptionTest {
         assertTrue(lines.stream().anyMatch(line -> line.matches("ended   interrupted (in|after) epoch \\d+.*")), text);
         assertTrue(lines.stream().anyMatch(line -> line.matches("kept    the parameters of epoch \\d+, the best")), text);
         assertTrue(lines.stream().anyMatch(line -> line.startsWith("test    loss")), text);
+        String after = text.replaceAll("(?s).*\\nended   interrupted in epoch \\d+, after step (\\d+).*", "$1");
+        Checkpoint checkpoint = Checkpoint.latest(folder.resolve("checkpoints")).orElseThrow();
+        assertTrue(after.equals(text) || checkpoint.steps() == Long.parseLong(after), checkpoint.steps() + "\n" + text);
+        assertTrue(lines.contains("go on   ./talweg resume " + folder), text);
+        assertTrue(Files.readString(folder.resolve("log.txt")).contains("ended   interrupted "), "the log ends too early");
         try (Device device = Devices.open("cpu");
             Model model = Model.load(folder.resolve("model.safetensors"), device)) {
             assertEquals(17_226, model.parameterCount());

@@ -1,0 +1,98 @@
+package org.talweg.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.stream.StreamSupport;
+import org.talweg.data.WholeFile;
+import org.talweg.ops.Device;
+import org.talweg.ops.Devices;
+import org.talweg.train.Fingerprint;
+import org.talweg.train.MetricsLog;
+
+/** What a run leaves: its configuration, its surroundings, its figures, its checkpoints and its model. */
+record RunFolder(Path path) {
+    /** Every option, as {@code --config} takes it. */
+    static final String CONFIG = "run.yaml";
+    static final String TRAJECTORY = "trajectory.safetensors";
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    Path config() {
+        return path.resolve(CONFIG);
+    }
+
+    /** What it ran on and with, which no option says. */
+    Path environment() {
+        return path.resolve("environment.json");
+    }
+
+    Path metrics() {
+        return path.resolve(MetricsLog.NAME);
+    }
+
+    Path gradients() {
+        return path.resolve("gradients.jsonl");
+    }
+
+    Path log() {
+        return path.resolve("log.txt");
+    }
+
+    Path checkpoints() {
+        return path.resolve("checkpoints");
+    }
+
+    Path model() {
+        return path.resolve("model.safetensors");
+    }
+
+    Path trajectory() {
+        return path.resolve(TRAJECTORY);
+    }
+
+    /** What an earlier run in this folder left and this one may not come to write. */
+    void clear() throws IOException {
+        for (Path file : List.of(model(), trajectory(), environment(), gradients(), path.resolve(ResultFile.NAME),
+            path.resolve(RunReport.NAME))) {
+            Files.deleteIfExists(file);
+        }
+    }
+
+    /** Adds a session to {@link #environment}: the first is the run's beginning, others go on with it. */
+    void writeEnvironment(Devices.Choice choice, Experiment experiment, List<String> arguments) throws IOException {
+        Device device = choice.device();
+        ObjectNode session = JSON.createObjectNode()
+            .put("started", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString())
+            .put("device", device.name())
+            .put("description", device.description())
+            .put("reason", choice.reason())
+            .put("talweg", Main.version())
+            .put("java", System.getProperty("java.vm.name") + " " + System.getProperty("java.runtime.version"))
+            .put("os", System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
+                + System.getProperty("os.arch"))
+            .put("processors", Runtime.getRuntime().availableProcessors())
+            .put("seed", experiment.seed())
+            .put("data", experiment.data().toString())
+            .put("data_sha256", Fingerprint.of(experiment.data()));
+        arguments.forEach(session.putArray("arguments")::add);
+        ObjectNode root = JSON.createObjectNode();
+        root.putArray("sessions").addAll(sessions()).add(session);
+        WholeFile.write(environment(), JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n");
+    }
+
+    private List<JsonNode> sessions() {
+        try {
+            JsonNode sessions = JSON.readTree(environment().toFile()).path("sessions");
+            return StreamSupport.stream(sessions.spliterator(), false).toList();
+        } catch (IOException e) {
+            // None yet, or damaged: it is for people, and no run depends on it.
+            return List.of();
+        }
+    }
+}

@@ -1,0 +1,218 @@
+package org.talweg.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.talweg.testing.OnEveryDevice;
+import org.talweg.testing.TestDevice;
+
+/** Folders of runs: what they hold, how a run is repeated from one, and how it goes on. */
+class RunCliTest {
+    @TempDir
+    private Path folder;
+
+    private record Run(int exitCode, String out, String err) {
+    }
+
+    private static Run talweg(String command) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        int exitCode = Main.run(new PrintWriter(out, true), new PrintWriter(err, true), command.split(" "));
+        return new Run(exitCode, out.toString(), err.toString());
+    }
+
+    private static Run succeeds(String command) {
+        Run run = talweg(command);
+        assertEquals(0, run.exitCode, command + "\n" + run.err);
+        return run;
+    }
+
+    private Path at(String name) {
+        return folder.resolve(name);
+    }
+
+    /** But for speeds. */
+    private static List<String> metrics(Path run) throws IOException {
+        return Files.readAllLines(run.resolve("metrics.jsonl")).stream()
+            .map(line -> line.replaceAll(",\"samples_per_second\":[^,}]*", "")).toList();
+    }
+
+    private static void assertSameRun(Path expected, Path actual) throws IOException {
+        assertEquals(metrics(expected), metrics(actual));
+        for (String file : List.of("model.safetensors", "checkpoints/best.safetensors")) {
+            assertArrayEquals(Files.readAllBytes(expected.resolve(file)), Files.readAllBytes(actual.resolve(file)), file);
+        }
+    }
+
+    @Test
+    void aRunIsRepeatedFromItsFolder() throws IOException {
+        succeeds("train iris --device cpu --epochs 3 --hidden 8,8 --residual --norm batch --schedule warmup:for=3 "
+            + "--schedule cosine --stop steps:11 --metrics f1,auc --clip 1 --lr 0.01 --out " + at("a"));
+        Run again = succeeds("train --config " + at("a/run.yaml") + " --quiet --out " + at("b"));
+        assertEquals("", again.out);
+        assertSameRun(at("a"), at("b"));
+        assertEquals(Files.readAllLines(at("a/run.yaml")).stream().skip(1).toList(),
+            Files.readAllLines(at("b/run.yaml")).stream().skip(1).toList());
+        succeeds("train --config " + at("a/run.yaml") + " --lr 0.02 --schedule constant --out " + at("c"));
+        List<String> changed = Files.readAllLines(at("c/run.yaml"));
+        assertTrue(changed.contains("lr: 0.02") && changed.contains("- constant") && !changed.contains("- cosine"),
+            "the command line overrides: " + changed);
+        String log = Files.readString(at("b/log.txt"));
+        assertTrue(log.contains("epoch 3/3") && log.contains("ended   11 steps done"), log);
+    }
+
+    @Test
+    void jsonWillDo() throws IOException {
+        Files.writeString(at("run.json"), """
+            {
+              "source": "iris",
+              "device": "cpu", "epochs": 2,
+              "hidden": [8, 8],
+              "residual": true,
+              "per_epoch": false,
+              "metrics": ["f1", "auc"]
+            }
+            """);
+        Files.writeString(at("run.yaml"), """
+            # the same
+            source: iris
+            device: cpu
+            epochs: 2
+            hidden: 8,8
+            residual: yes
+            metrics:
+              - f1
+              - auc
+            """);
+        succeeds("train --config " + at("run.json") + " --out " + at("a"));
+        succeeds("train --config=" + at("run.yaml") + " --out " + at("b"));
+        assertSameRun(at("a"), at("b"));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', ignoreLeadingAndTrailingWhitespace = true, value = {
+        "source: iris;epoch: 3 | :2:1: there is no setting 'epoch'; there are ",
+        "source: iris;epochs: many | :2:1: 'epochs' is 'many'; it must be a number",
+        "source: iris;epochs: 3;epochs: 4 | :3:1: 'epochs' stands in line 2 already",
+        "source: iris;residual: perhaps | :2:1: 'residual' is 'perhaps'; it must be true or false",
+        "source: iris;precision: float8 | :2:1: 'precision' is 'float8'; it must be one of [float32, ",
+        "source: iris;optimizer: {name: adam} | :2:12: 'optimizer' has no value that an option could have",
+        "source: iris;lr: | :2:",
+        "source: iris; epochs: [3 | :",
+        "source: &x iris;loss: *x | 'loss' has no value that an option could have",
+        "- iris | :1:1: keys and values are expected",
+        "source: iris;---;source: iris | here begins another",
+        "epochs: 3 | Missing required parameter: 'SOURCE'",
+        "source: iris;optimizer: adam:lr=fast | lr is 'fast'; it must be a number"})
+    void aMistakeInAFileIsNamedWithItsPlace(String text, String part) throws IOException {
+        Files.writeString(at("run.yaml"), text.replace(";", "\n"));
+        Run run = talweg("train --device cpu --config " + at("run.yaml") + " --out " + at("out"));
+        assertEquals(2, run.exitCode, run.out);
+        assertTrue(run.err.startsWith("talweg: ") && run.err.contains(part), run.err);
+        assertEquals(1, run.err.lines().count(), run.err);
+        assertFalse(Files.exists(at("out")));
+    }
+
+    @Test
+    void whatIsNoRunOrNoFileIsSaid() throws IOException {
+        Files.createDirectory(at("empty"));
+        for (String[] wrong : new String[][] {{"resume " + at("nowhere"), "is no folder"},
+            {"resume " + at("empty"), "holds no run.yaml"}, {"train --config " + at("nothing.yaml"), "no such file"},
+            {"train iris --device cpu --checkpoint often --out " + at("x"), "write how often, as 30s"},
+            {"train iris --quiet --json", "mutually exclusive"}}) {
+            Run run = talweg(wrong[0]);
+            assertEquals(2, run.exitCode, wrong[0]);
+            assertTrue(run.err.contains(wrong[1]), run.err);
+            assertEquals(1, run.err.lines().count(), run.err);
+        }
+    }
+
+    @OnEveryDevice
+    void aFinishedRunIsMadeLonger(TestDevice on) throws IOException {
+        on.device();
+        String options = "train iris --hidden 8 --schedule constant --dropout 0.1 --trajectory 3 --device " + on;
+        succeeds(options + " --epochs 6 --out " + at("through"));
+        succeeds(options + " --epochs 2 --out " + at("longer"));
+        Run resumed = succeeds("resume " + at("longer") + " --epochs 6");
+        assertTrue(resumed.out.contains("going on after step 8, in epoch 3"), resumed.out);
+        assertSameRun(at("through"), at("longer"));
+        assertArrayEquals(Files.readAllBytes(at("through/trajectory.safetensors")),
+            Files.readAllBytes(at("longer/trajectory.safetensors")));
+        assertTrue(Files.readAllLines(at("longer/run.yaml")).contains("epochs: 6"), "the run is longer now");
+        Run nothing = succeeds("resume " + at("longer"));
+        assertTrue(nothing.out.contains("ended   all 6 epochs done"), nothing.out);
+        assertSameRun(at("through"), at("longer"));
+        try (Stream<Path> events = Files.list(at("longer"))) {
+            assertEquals(1, events.filter(file -> file.toString().contains("tfevents")).count());
+        }
+    }
+
+    @Test
+    void aNewRunLeavesNothingOfTheOneBefore() throws IOException {
+        succeeds("train iris --device cpu --hidden 8 --epochs 4 --trajectory 2 --checkpoint 1step --out " + at("a"));
+        succeeds("train iris --device cpu --hidden 9 --epochs 2 --checkpoint 1step --out " + at("a"));
+        assertFalse(Files.exists(at("a/trajectory.safetensors")));
+        assertEquals(2, metrics(at("a")).size());
+        assertTrue(succeeds("resume " + at("a") + " --epochs 3").out.contains("going on after step 8"), "the newer run");
+        succeeds("diagnose " + at("a") + " --device cpu");
+    }
+
+    /** kill -9, again and again; what a person does next is resume. */
+    @Test
+    void aRunThatIsKilledEndsLikeOneThatRanThrough() throws IOException, InterruptedException {
+        String options = "train iris --device cpu --hidden 8 --norm batch --dropout 0.1 --epochs 400 --checkpoint 5steps "
+            + "--schedule plateau:patience=20,metric=loss --out ";
+        succeeds(options + at("through"));
+        Random random = new Random(11);
+        int killed = 0;
+        for (int life = 0; life < 6; life++) {
+            String command = life == 0 ? options + at("killed") : "resume " + at("killed");
+            killed += isKilledAfter(random.nextInt(50), command.split(" ")) ? 1 : 0;
+        }
+        assertTrue(killed >= 4, "only " + killed + " of 6 were killed before their end");
+        succeeds("resume " + at("killed"));
+        assertSameRun(at("through"), at("killed"));
+        try (Stream<Path> files = Files.walk(at("killed"))) {
+            assertFalse(files.anyMatch(file -> file.toString().endsWith(".tmp")), "temporary files stay");
+        }
+    }
+
+    private static boolean isKilledAfter(int epochs, String... command) throws IOException, InterruptedException {
+        List<String> line = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"), "org.talweg.cli.Main"));
+        line.addAll(Arrays.asList(command));
+        Process process = new ProcessBuilder(line).redirectErrorStream(true).start();
+        StringBuilder text = new StringBuilder();
+        int seen = 0;
+        try (BufferedReader out = process.inputReader()) {
+            for (String read = out.readLine(); read != null; read = out.readLine()) {
+                text.append(read).append('\n');
+                if (read.startsWith("epoch ") && seen++ == epochs) {
+                    process.destroyForcibly();
+                    break;
+                }
+            }
+        }
+        assertTrue(process.waitFor(60, TimeUnit.SECONDS), "the process goes on");
+        assertTrue(process.exitValue() == 0 || process.exitValue() == 137, process.exitValue() + "\n" + text);
+        return process.exitValue() == 137;
+    }
+}

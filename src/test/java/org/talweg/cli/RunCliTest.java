@@ -165,6 +165,17 @@ class RunCliTest {
         }
     }
 
+    /** Each fold is a run like any other, with rows of its own. */
+    @Test
+    void aFoldIsARunOfItsOwn() throws IOException {
+        succeeds("train iris --device cpu --hidden 8 --epochs 3 --folds 3 --out " + at("cv"));
+        succeeds("train --config " + at("cv/fold-2/run.yaml") + " --out " + at("alone"));
+        assertSameRun(at("cv/fold-2"), at("alone"));
+        assertTrue(Files.readString(at("cv/fold-2/log.txt")).contains("epoch 3/3"), "each has its log");
+        assertTrue(succeeds("resume " + at("cv/fold-2") + " --epochs 4").out.contains("going on after step"), "resume");
+        assertTrue(talweg("train iris --fold 1").err.contains("--fold 1: it is one of the --folds"), "which folds?");
+    }
+
     @Test
     void aNewRunLeavesNothingOfTheOneBefore() throws IOException {
         succeeds("train iris --device cpu --hidden 8 --epochs 4 --trajectory 2 --checkpoint 1step --out " + at("a"));

@@ -87,9 +87,9 @@ class SourceCliTest {
         assertEquals(0, diagnosis.exitCode, diagnosis.err);
         assertTrue(diagnosis.out.contains("the model stands at"), diagnosis.out);
         assertEquals(0, run("landscape DIR/run --device cpu --grid 5").exitCode);
-        JsonNode made = JSON.readTree(folder.resolve("run/run.json").toFile());
-        assertEquals(folder.resolve("people.csv").toAbsolutePath().toString(), made.get("data").asText());
-        assertEquals("MEAN", made.get("reading").get("missing").asText());
+        List<String> made = Files.readAllLines(folder.resolve("run/run.yaml"));
+        assertTrue(made.contains("source: " + folder.resolve("people.csv").toAbsolutePath()), made.toString());
+        assertTrue(made.contains("missing: mean"), made.toString());
     }
 
     @Test

@@ -7,7 +7,10 @@ import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.talweg.data.DataLoader;
 import org.talweg.data.Dataset;
 import org.talweg.data.Datasets;
@@ -105,6 +108,11 @@ final class Experiment {
         description = "Adds up a step's gradients over micro-batches of so many rows, e.g. 64, to save memory.")
     private Integer microBatch;
 
+    @Option(names = "--data-memory", paramLabel = "SIZE", showDefaultValue = Visibility.NEVER,
+        description = "Most device memory for rows of data, e.g. 512M; what is larger is streamed, with the same results "
+            + "(default: what the device has).")
+    private String dataMemory;
+
     @Option(names = "--clip", paramLabel = "NAME", showDefaultValue = Visibility.NEVER,
         description = "Clips the gradients, e.g. to global norm 1 by 1; several go together; see 'talweg methods clip'.")
     private List<String> clips = List.of();
@@ -143,6 +151,9 @@ final class Experiment {
         loss();
         split(data.split(loaded, seed));
         rows();
+        if (dataMemory != null) {
+            check(dataMemory() > 0, "--data-memory " + dataMemory + ": at least 1 byte is needed");
+        }
     }
 
     /** Sets another fold apart, from 0 on; data are there already. */
@@ -228,7 +239,16 @@ final class Experiment {
     Trainer.Builder trainer(Model model) {
         Trainer.Builder builder = Trainer.builder(model).loss(loss()).optimizer(optimizer()).clip(clip())
             .parameterGroups(groups());
+        if (dataMemory != null) {
+            builder.dataMemory(dataMemory());
+        }
         return microBatch == null ? builder : builder.microBatch(microBatch);
+    }
+
+    private long dataMemory() {
+        Matcher size = Pattern.compile("(\\d{1,9})([KMGT]?)").matcher(dataMemory.toUpperCase(Locale.ROOT));
+        check(size.matches(), "--data-memory " + dataMemory + ": write a number of bytes, or one with K, M, G or T");
+        return Long.parseLong(size.group(1)) << 10 * "_KMGT".indexOf(size.group(2).isEmpty() ? "_" : size.group(2));
     }
 
     /** The training rows in their batches. */

@@ -24,6 +24,7 @@ import org.talweg.ops.AllocationLedger;
 import org.talweg.ops.Device;
 import org.talweg.ops.DeviceException;
 import org.talweg.ops.DeviceMemoryException;
+import org.talweg.ops.Feed;
 import org.talweg.ops.Ops;
 import org.talweg.ops.Recording;
 import org.talweg.tensor.Buffer;
@@ -46,6 +47,7 @@ public final class CudaDevice implements Device {
     private final AllocationLedger ledger = new AllocationLedger();
     private final List<CudaBuffer> buffers = new ArrayList<>();
     private final List<CudaRecording> recordings = new ArrayList<>();
+    private final List<CudaFeed> feeds = new ArrayList<>();
     private final Map<String, CudaKernel> kernels = new HashMap<>();
     private final KernelImages images;
     private final LaunchArguments arguments;
@@ -177,6 +179,22 @@ public final class CudaDevice implements Device {
     }
 
     @Override
+    public Feed feed(int bytes) {
+        checkNotRecording("allocate");
+        CudaFeed feed;
+        try {
+            feed = new CudaFeed(this, stream, bytes);
+        } catch (CudaException e) {
+            if (e.result() == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
+                throw new DeviceMemoryException("not enough pinned memory for " + name + ": " + bytes + " bytes wanted", e);
+            }
+            throw e;
+        }
+        feeds.add(feed);
+        return feed;
+    }
+
+    @Override
     public void synchronize() {
         checkNotRecording("wait");
         Cuda.check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
@@ -206,6 +224,7 @@ public final class CudaDevice implements Device {
         check();
         liveAllocations().forEach(line -> LOG.warn("{} closed with a live buffer: {}", name, line));
         JCudaDriver.cuStreamSynchronize(stream);
+        List.copyOf(feeds).forEach(CudaFeed::close);
         List.copyOf(recordings).forEach(CudaRecording::close);
         List.copyOf(buffers).forEach(CudaBuffer::close);
         closed = true;
@@ -303,6 +322,14 @@ public final class CudaDevice implements Device {
 
     void forget(CudaRecording closedRecording) {
         recordings.remove(closedRecording);
+    }
+
+    void forget(CudaFeed closedFeed) {
+        feeds.remove(closedFeed);
+    }
+
+    void checkFeed() {
+        checkNotRecording("feed");
     }
 
     /** Frees without a check: after a fatal error the driver refuses, and closing must still go through. */

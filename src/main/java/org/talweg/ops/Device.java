@@ -57,6 +57,15 @@ public interface Device extends AutoCloseable {
      */
     Recording record(Runnable body);
 
+    /**
+     * Host memory that feeds this device beside its computation, to be closed by the caller before the device.
+     *
+     * @throws DeviceMemoryException if there is not enough memory
+     */
+    default Feed feed(int bytes) {
+        return new HostFeed(this, bytes);
+    }
+
     /** Waits until all operations so far are done, and throws what went wrong in them. */
     void synchronize();
 

@@ -13,6 +13,7 @@ import org.talweg.tensor.Tensor;
 /** A device whose memory is the Java heap and whose operations run at once in the calling thread. */
 public final class HostDevice implements Device {
     private static final Logger LOG = LoggerFactory.getLogger(HostDevice.class);
+    private static final int LONGEST_ARRAY = Integer.MAX_VALUE - 8;
 
     private final String name;
     private final String description;
@@ -52,6 +53,10 @@ public final class HostDevice implements Device {
     public Buffer allocate(DType dtype, long length, String purpose) {
         check();
         DType stored = dtype == DType.FLOAT32 ? floatType : dtype;
+        if (length > LONGEST_ARRAY) {
+            throw new DeviceMemoryException("a Java array holds at most " + LONGEST_ARRAY + " elements, and " + purpose
+                + " has " + length);
+        }
         long ticket = ledger.enter(purpose, length * stored.bytes());
         try {
             HostBuffer[] self = new HostBuffer[1];

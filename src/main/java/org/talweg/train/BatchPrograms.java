@@ -68,6 +68,15 @@ final class BatchPrograms implements AutoCloseable {
         }
     }
 
+    /**
+     * As above, but never fewer rows than {@code microBatch}.
+     *
+     * @throws DeviceMemoryException if they do not fit
+     */
+    static BatchPrograms whole(Model model, TrainingStep step, DataLoader loader, int microBatch) {
+        return new BatchPrograms(model, step, loader, Math.min(Math.min(loader.batchSize(), loader.data().rows()), microBatch));
+    }
+
     StepProgram of(int batch) {
         return batch < fullBatches ? full : last;
     }

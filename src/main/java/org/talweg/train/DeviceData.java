@@ -1,11 +1,11 @@
 package org.talweg.train;
 
 import org.talweg.data.Dataset;
+import org.talweg.data.Rows;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
 import org.talweg.tape.Loss;
 import org.talweg.tensor.DType;
-import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /**
@@ -15,6 +15,8 @@ import org.talweg.tensor.Tensor;
  * @param targets  [rows×target row]
  */
 public record DeviceData(Tensor features, Tensor targets) {
+    /** Numbers that are uploaded at a time: 4 MiB. */
+    private static final int PIECE = 1 << 20;
 
     /**
      * Uploads into tensors that {@code resources} own.
@@ -23,55 +25,25 @@ public record DeviceData(Tensor features, Tensor targets) {
      */
     public static DeviceData upload(Resources resources, Model model, Loss loss, Dataset data) {
         Device device = model.device();
-        if (!data.inputShape().equals(model.inputShape())) {
-            throw new IllegalArgumentException(data.name() + " has rows of " + data.inputShape() + ", the model takes "
-                + model.inputShape());
-        }
-        Shape targetRow = loss.targetRow(model.outputShape());
-        Tensor targets;
-        if (loss.targetType() == DType.INT32) {
-            int[] labels = labels(data, loss, model.outputShape());
-            targets = resources.tensor(device, DType.INT32, targetRow.batch(data.rows()), data.name() + " labels");
-            device.upload(labels, targets);
-        } else {
-            float[] values = numbers(data, loss, targetRow);
-            targets = resources.tensor(device, DType.FLOAT32, targetRow.batch(data.rows()), data.name() + " targets");
-            device.upload(values, targets);
-        }
+        TargetRows rows = TargetRows.of(model, loss, data);
+        Tensor targets = resources.tensor(device, rows.type(), rows.row().batch(data.rows()), data.name() + " targets");
+        rows.upload(device, targets);
         Tensor features = resources.tensor(device, DType.FLOAT32, data.inputShape().batch(data.rows()),
             data.name() + " features");
-        device.upload(data.features(), features);
+        upload(device, data.source(), features);
         return new DeviceData(features, targets);
     }
 
-    private static int[] labels(Dataset data, Loss loss, Shape output) {
-        if (!data.isClassification()) {
-            throw new IllegalArgumentException("loss " + loss.name() + " needs classes, and " + data.name()
-                + " has the numbers " + data.targetNames() + "; use squared error, or read the column as label");
-        }
-        if (data.classes() > output.dim(0)) {
-            throw new IllegalArgumentException(data.name() + " has " + data.classes()
-                + " classes, the model's last layer " + output.dim(0) + " units; give it one unit per class");
-        }
-        return data.labels();
-    }
-
-    private static float[] numbers(Dataset data, Loss loss, Shape targetRow) {
-        float[] values = data.targets();
-        if (data.isClassification()) {
-            if (data.classes() != 2) {
-                throw new IllegalArgumentException("loss " + loss.name() + " needs numbers or two classes, and "
-                    + data.name() + " has " + data.classes() + " classes; use softmax cross-entropy");
+    /** Some rows at a time, so that what lies in a file passes through the heap and does not fill it. */
+    private static void upload(Device device, Rows rows, Tensor features) {
+        int some = Math.max(1, PIECE / rows.columns());
+        for (int from = 0; from < rows.count(); from += some) {
+            int to = Math.min(rows.count(), from + some);
+            float[] piece = new float[(to - from) * rows.columns()];
+            for (int row = from; row < to; row++) {
+                rows.read(row, piece, (row - from) * rows.columns());
             }
-            values = new float[data.rows()];
-            for (int i = 0; i < values.length; i++) {
-                values[i] = data.labels()[i];
-            }
+            device.upload(piece, features.rows(from, to));
         }
-        if (values.length != data.rows() * targetRow.elements()) {
-            throw new IllegalArgumentException(data.name() + " has " + values.length / data.rows()
-                + " target values a row, the model's last layer " + targetRow.elements() + " units; make them equal");
-        }
-        return values;
     }
 }

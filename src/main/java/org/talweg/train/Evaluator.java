@@ -5,7 +5,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.talweg.data.DataLoader;
+import org.talweg.data.Dataset;
 import org.talweg.nn.Model;
+import org.talweg.ops.DeviceMemoryException;
 import org.talweg.ops.Ops;
 import org.talweg.tape.ForwardProgram;
 import org.talweg.tape.Loss;
@@ -31,10 +33,16 @@ public final class Evaluator implements AutoCloseable {
     private final float[] downloaded;
 
     public Evaluator(Model model, Loss loss, List<Metric> metrics, DataLoader loader) {
-        this(model, loss, metrics, loader, !metrics.isEmpty());
+        this(model, loss, metrics, loader, Long.MAX_VALUE);
     }
 
-    private Evaluator(Model model, Loss loss, List<Metric> metrics, DataLoader loader, boolean keepsOutputs) {
+    /** @param dataMemory most bytes of features on the device; more are streamed */
+    Evaluator(Model model, Loss loss, List<Metric> metrics, DataLoader loader, long dataMemory) {
+        this(model, loss, metrics, loader, !metrics.isEmpty(), dataMemory);
+    }
+
+    private Evaluator(Model model, Loss loss, List<Metric> metrics, DataLoader loader, boolean keepsOutputs,
+                      long dataMemory) {
         this.model = model;
         this.loss = loss;
         this.metrics = metrics;
@@ -42,7 +50,7 @@ public final class Evaluator implements AutoCloseable {
         int rows = loader.data().rows();
         int largest = Math.min(loader.batchSize(), rows);
         try {
-            DeviceData data = DeviceData.upload(resources, model, loss, loader.data());
+            Inputs data = inputs(largest, dataMemory);
             losses = tensor(Shape.of(rows), "validation losses");
             hits = loss.hasHits() ? tensor(Shape.of(rows), "validation hits") : null;
             outputs = keepsOutputs ? tensor(model.outputShape().batch(rows), "validation predictions") : null;
@@ -52,7 +60,14 @@ public final class Evaluator implements AutoCloseable {
                 Ops ops = model.device().ops();
                 batches.add(() -> loss.prepare(ops, data.targets(), null, rows, own));
             }
+            if (data.stream != null) {
+                batches.add(() -> data.stream.begin(null, 0));
+            }
             for (int from = 0; from < rows; from += largest) {
+                if (data.stream != null) {
+                    int number = from / largest;
+                    batches.add(() -> data.stream.before(number));
+                }
                 batches.add(batch(own, data, memory, from, Math.min(rows, from + largest)));
             }
         } catch (RuntimeException e) {
@@ -62,9 +77,45 @@ public final class Evaluator implements AutoCloseable {
         downloaded = new float[rows];
     }
 
+    /**
+     * @param targets of all rows
+     * @param stream  null with all features on the device
+     */
+    private record Inputs(Tensor features, Tensor targets, RowStream stream) {
+        Tensor features(int from, int to) {
+            int slot = stream == null ? from : from % stream.slots();
+            return features.rows(slot, slot + to - from);
+        }
+    }
+
+    private Inputs inputs(int batch, long dataMemory) {
+        Dataset rows = loader.data();
+        boolean streamable = 2L * batch < rows.rows();
+        long elements = (long) rows.rows() * rows.columns();
+        if (!streamable || elements * Float.BYTES <= dataMemory && elements <= Integer.MAX_VALUE) {
+            Resources whole = new Resources();
+            try {
+                DeviceData data = DeviceData.upload(whole, model, loss, rows);
+                resources.add(whole, Resources::close);
+                return new Inputs(data.features(), data.targets(), null);
+            } catch (RuntimeException e) {
+                whole.close();
+                if (!(e instanceof DeviceMemoryException) || !streamable) {
+                    throw e;
+                }
+            }
+        }
+        TargetRows host = TargetRows.of(model, loss, rows);
+        Tensor targets = resources.tensor(model.device(), host.type(), host.row().batch(rows.rows()), "validation targets");
+        host.upload(model.device(), targets);
+        // One batch a window: batches of an evaluation are large, and memory is scarce.
+        RowStream stream = resources.add(new RowStream(model.device(), rows, null, batch, 1), RowStream::close);
+        return new Inputs(stream.features(), targets, stream);
+    }
+
     /** What the model says of each row now. */
     static Predictions predict(Model model, Loss loss, DataLoader loader) {
-        try (Evaluator evaluator = new Evaluator(model, loss, List.of(), loader, true)) {
+        try (Evaluator evaluator = new Evaluator(model, loss, List.of(), loader, true, Long.MAX_VALUE)) {
             evaluator.batches.forEach(Runnable::run);
             return evaluator.predictions();
         }
@@ -78,7 +129,7 @@ public final class Evaluator implements AutoCloseable {
 
     /** What the model says of each row now, and how wrong that is. */
     public static Judged judge(Model model, Loss loss, DataLoader loader) {
-        try (Evaluator evaluator = new Evaluator(model, loss, List.of(), loader, true)) {
+        try (Evaluator evaluator = new Evaluator(model, loss, List.of(), loader, true, Long.MAX_VALUE)) {
             evaluator.batches.forEach(Runnable::run);
             float[] losses = new float[loader.data().rows()];
             model.device().download(evaluator.losses, losses);
@@ -90,9 +141,9 @@ public final class Evaluator implements AutoCloseable {
         return resources.tensor(model.device(), DType.FLOAT32, shape, purpose);
     }
 
-    private Runnable batch(Tensor own, DeviceData data, ProgramMemory memory, int from, int to) {
+    private Runnable batch(Tensor own, Inputs data, ProgramMemory memory, int from, int to) {
         ForwardProgram program = new ForwardProgram(model.tape(), memory, model.parameters(), model.states(),
-            data.features().rows(from, to));
+            data.features(from, to));
         Tensor targets = data.targets().rows(from, to);
         Tensor batchLosses = losses.rows(from, to);
         Tensor batchHits = hits == null ? null : hits.rows(from, to);

@@ -25,6 +25,7 @@ public final class Trainer {
     private final String restores;
     private final ParameterGroups parameterGroups;
     private final int microBatch;
+    private final long dataMemory;
     private final List<Listener> listeners;
     private volatile boolean stopRequested;
 
@@ -39,6 +40,7 @@ public final class Trainer {
         restores = builder.restores != null ? builder.restores : stop.restores();
         parameterGroups = builder.parameterGroups;
         microBatch = builder.microBatch;
+        dataMemory = builder.dataMemory;
         listeners = builder.listeners;
     }
 
@@ -89,6 +91,10 @@ public final class Trainer {
 
     int microBatch() {
         return microBatch;
+    }
+
+    long dataMemory() {
+        return dataMemory;
     }
 
     List<Listener> listeners() {
@@ -165,6 +171,7 @@ public final class Trainer {
         private String restores;
         private ParameterGroups parameterGroups = ParameterGroups.none();
         private int microBatch = Integer.MAX_VALUE;
+        private long dataMemory = Long.MAX_VALUE;
         private List<Listener> listeners = List.of();
 
         private Builder(Model model) {
@@ -229,6 +236,20 @@ public final class Trainer {
         public Builder microBatch(int rows) {
             Checks.atLeastOne("rows of a micro-batch", rows);
             microBatch = rows;
+            return this;
+        }
+
+        /**
+         * Most bytes of device memory for the features of training rows, and for those of validation rows: what is larger is
+         * streamed, with the same results bit for bit. Unless told, what the device has.
+         *
+         * @throws IllegalArgumentException if below 1
+         */
+        public Builder dataMemory(long bytes) {
+            if (bytes < 1) {
+                throw new IllegalArgumentException(bytes + " bytes of memory for data; at least 1 is needed");
+            }
+            dataMemory = bytes;
             return this;
         }
 

@@ -41,7 +41,7 @@ final class TrainingRun implements AutoCloseable {
     private final int epochs;
     private final StepState state;
     private final Optimizer.State update;
-    private final Tensor order;
+    private final TrainingRows rows;
     private final BatchPrograms programs;
     private final Evaluator validation;
     private final float[] rates;
@@ -74,26 +74,25 @@ final class TrainingRun implements AutoCloseable {
         totalSteps = Math.min((long) epochs * train.batches(), trainer.stop().maxSteps());
         Model model = trainer.model();
         device = model.device();
-        int rows = train.data().rows();
         int chunk = Math.min(CHUNK, train.batches());
         rates = new float[chunk * StepState.SCHEDULE_COLUMNS];
         log = new float[chunk * StepState.LOG_COLUMNS];
         try {
-            DeviceData data = DeviceData.upload(resources, model, trainer.loss(), train.data());
-            order = tensor(DType.INT32, Shape.of(rows), "epoch order");
             state = resources.add(StepState.allocate(device, chunk), StepState::close);
             Tensor gradients = tensor(DType.FLOAT32, model.parameters().shape(), "gradients");
             ParameterLayout layout = ParameterLayout.of(model.tape(), trainer.parameterGroups());
             update = resources.add(trainer.optimizer().newState(device, layout, trainer.clip()),
                 Optimizer.State::close);
             Set<Parameter> frozen = trainer.parameterGroups().frozen(model.tape().parameters());
-            TrainingStep step = new TrainingStep(model.parameters(), model.states(), gradients, data.features(),
-                data.targets(), order, state, trainer.loss(), update, frozen);
             validation = valid == null ? null
-                : resources.add(new Evaluator(model, trainer.loss(), trainer.metrics(), valid), Evaluator::close);
+                : resources.add(new Evaluator(model, trainer.loss(), trainer.metrics(), valid, trainer.dataMemory()),
+                Evaluator::close);
             best = trainer.restores() == null ? null : new BestParameters(resources, model, trainer.restores());
-            programs = resources.add(update instanceof Minimizer minimizer ? fullBatch(minimizer, data, frozen)
-                : BatchPrograms.plan(model, step, train, trainer.microBatch()), BatchPrograms::close);
+            StepPlan plan = update instanceof Minimizer minimizer ? fullBatch(minimizer, frozen)
+                : StepPlan.of(trainer, train, on -> new TrainingStep(model.parameters(), model.states(), gradients,
+                    on.data().features(), on.data().targets(), on.order(), state, trainer.loss(), update, frozen));
+            rows = resources.add(plan.rows(), TrainingRows::close);
+            programs = resources.add(plan.programs(), BatchPrograms::close);
             memory = new RunMemory(trainer, train, state, update, best);
         } catch (RuntimeException e) {
             resources.close();
@@ -101,7 +100,7 @@ final class TrainingRun implements AutoCloseable {
         }
     }
 
-    private BatchPrograms fullBatch(Minimizer minimizer, DeviceData data, Set<Parameter> frozen) {
+    private StepPlan fullBatch(Minimizer minimizer, Set<Parameter> frozen) {
         Model model = trainer.model();
         int rows = loader.data().rows();
         if (loader.batches() > 1) {
@@ -113,9 +112,20 @@ final class TrainingRun implements AutoCloseable {
             throw new IllegalArgumentException("L-BFGS must see the same function at each call, and training changes "
                 + String.join(", ", different) + " from step to step; leave that out, or use another optimizer");
         }
-        FullBatch objective = new FullBatch(model, trainer.loss(), rows, Math.min(trainer.microBatch(), FullBatch.ROWS),
-            frozen, own -> data);
-        return new BatchPrograms(new FullBatchProgram(model, minimizer, objective, state, rows));
+        long bytes = (long) rows * loader.data().columns() * Float.BYTES;
+        if (bytes > trainer.dataMemory()) {
+            throw new IllegalArgumentException("L-BFGS needs all rows on the device, which take " + bytes + " bytes, and "
+                + trainer.dataMemory() + " are allowed for data; allow more, or use another optimizer");
+        }
+        TrainingRows all = new TrainingRows(model, trainer.loss(), loader.data(), rows, 0);
+        try {
+            FullBatch objective = new FullBatch(model, trainer.loss(), rows,
+                Math.min(trainer.microBatch(), FullBatch.ROWS), frozen, own -> all.data());
+            return new StepPlan(all, new BatchPrograms(new FullBatchProgram(model, minimizer, objective, state, rows)));
+        } catch (RuntimeException e) {
+            all.close();
+            throw e;
+        }
     }
 
     private Tensor tensor(DType dtype, Shape shape, String purpose) {
@@ -189,7 +199,7 @@ final class TrainingRun implements AutoCloseable {
 
     /** An epoch, or what is left of it where the run goes on within. */
     private EpochMetrics epoch(int epoch) {
-        device.upload(loader.order(epoch), order);
+        rows.begin(loader.order(epoch), sums == null ? 0 : sums.steps());
         if (sums == null) {
             sums = new EpochSums();
             epochBegan = System.nanoTime();
@@ -238,6 +248,7 @@ final class TrainingRun implements AutoCloseable {
         device.upload(new int[] {0}, state.iteration());
         int count = 0;
         do {
+            rows.before(first + count);
             programs.of(first + count).run();
             count++;
         } while (count < most && !trainer.stopRequested() && !timeIsUp());

@@ -1,5 +1,6 @@
 package org.talweg.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -93,6 +94,15 @@ class SourceCliTest {
     }
 
     @Test
+    void streamedDataTrainTheSameModel() throws IOException {
+        assertEquals(0, train("digits --epochs 2").exitCode);
+        byte[] whole = Files.readAllBytes(folder.resolve("run/model.safetensors"));
+        Run streamed = train("digits --epochs 2 --data-memory 48K");
+        assertEquals(0, streamed.exitCode, streamed.err);
+        assertArrayEquals(whole, Files.readAllBytes(folder.resolve("run/model.safetensors")));
+    }
+
+    @Test
     void textSaysWhatIsPredicted() {
         Run run = run("train DIR/people.csv --missing drop --epochs 1 --device cpu --hidden none --out DIR/run");
         assertTrue(run.out.contains("data    people.csv: 190 rows of 4 features, 2 classes of kind; 133 to train"), run.out);
@@ -176,6 +186,8 @@ class SourceCliTest {
         "DIR/people.csv --missing sometimes | sometimes",
         "DIR/people.csv --separator ;; | --separator ;;: write one character",
         "DIR/people.csv --validation 0.7 --test 0.4 | leave nothing to train on",
+        "digits --data-memory much | --data-memory much: write a number of bytes",
+        "digits --data-memory 0 | at least 1 byte",
         "DIR/people.csv --validation 0 | a share is above 0",
         "DIR/gone.csv | there is no file",
         "DIR | holds none of the IDX files",

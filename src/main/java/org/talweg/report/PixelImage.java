@@ -19,13 +19,13 @@ import org.talweg.tensor.Shape;
  */
 record PixelImage(int height, int width, int channels, boolean apart) {
     private static final int SMALLEST_SIDE = 8;
-    private static final int LARGEST_SIDE = 1024;
+    /** On the page; larger images are shown at a whole fraction of their size. */
+    private static final int LARGEST_SIDE = 192;
 
     /** Or null if a row is no image. */
     static PixelImage of(Shape input, List<String> features) {
         PixelImage image = input.rank() == 1 ? square(features) : shaped(input);
-        return image != null && image.height <= LARGEST_SIDE && image.width <= LARGEST_SIDE
-            && image.height * image.width * image.channels == features.size() ? image : null;
+        return image != null && (long) image.height * image.width * image.channels == features.size() ? image : null;
     }
 
     private static PixelImage shaped(Shape input) {
@@ -55,15 +55,15 @@ record PixelImage(int height, int width, int channels, boolean apart) {
      * @param high value that is white
      */
     String dataUri(float[] pixels, float low, float high) {
-        BufferedImage image = new BufferedImage(width, height,
+        int scale = (Math.max(height, width) + LARGEST_SIDE - 1) / LARGEST_SIDE;
+        BufferedImage image = new BufferedImage((width + scale - 1) / scale, (height + scale - 1) / scale,
             channels == 1 ? BufferedImage.TYPE_BYTE_GRAY : BufferedImage.TYPE_INT_RGB);
-        for (int y = 0; y < height; y++) {
-            for (int x = 0; x < width; x++) {
+        for (int y = 0; y < image.getHeight(); y++) {
+            for (int x = 0; x < image.getWidth(); x++) {
                 for (int c = 0; c < channels; c++) {
-                    int at = apart ? (c * height + y) * width + x : (y * width + x) * channels + c;
-                    float share = (pixels[at] - low) / (high - low);
+                    double share = (mean(pixels, x * scale, y * scale, c, scale) - low) / (high - low);
                     // What is no number is black.
-                    image.getRaster().setSample(x, y, c, (int) (255 * Math.min(1, Math.max(0, share)) + 0.5f));
+                    image.getRaster().setSample(x, y, c, (int) (255 * Math.min(1, Math.max(0, share)) + 0.5));
                 }
             }
         }
@@ -74,5 +74,18 @@ record PixelImage(int height, int width, int channels, boolean apart) {
             throw new UncheckedIOException(e);
         }
         return "data:image/png;base64," + Base64.getEncoder().encodeToString(bytes.toByteArray());
+    }
+
+    /** Of one channel over a square of pixels that may reach over the edge. */
+    private double mean(float[] pixels, int left, int top, int channel, int scale) {
+        double sum = 0;
+        int count = 0;
+        for (int y = top; y < Math.min(height, top + scale); y++) {
+            for (int x = left; x < Math.min(width, left + scale); x++) {
+                sum += pixels[apart ? (channel * height + y) * width + x : (y * width + x) * channels + channel];
+                count++;
+            }
+        }
+        return sum / count;
     }
 }

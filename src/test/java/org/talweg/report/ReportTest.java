@@ -191,6 +191,13 @@ class ReportTest {
             assertEquals(0xff00ff00, image.getRGB(2, 1));
             assertEquals(0xff000000, image.getRGB(1, 1));
         }
+        float[] large = new float[400 * 300];
+        large[2] = 9;
+        BufferedImage shrunk = image(new PixelImage(400, 300, 1, false).dataUri(large, 0, 1));
+        assertEquals(100, shrunk.getWidth(), "a third of it");
+        assertEquals(255, shrunk.getRaster().getSample(0, 0, 0), "mean of 9 pixels");
+        assertEquals(0, shrunk.getRaster().getSample(1, 0, 0));
+        assertEquals(134, shrunk.getHeight());
         assertEquals(new PixelImage(6, 4, 1, false), PixelImage.of(Shape.of(6, 4), names));
         assertNull(PixelImage.of(Shape.of(64), Reports.names("x", 63)), "no square");
         assertNull(PixelImage.of(Shape.of(4), Reports.names("x", 4)), "too small");

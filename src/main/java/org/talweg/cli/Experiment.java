@@ -17,6 +17,7 @@ import org.talweg.data.Datasets;
 import org.talweg.data.Loaded;
 import org.talweg.data.Scaler;
 import org.talweg.data.Split;
+import org.talweg.nn.Columns;
 import org.talweg.nn.Model;
 import org.talweg.nn.Sequential;
 import org.talweg.ops.Activation;
@@ -183,6 +184,11 @@ final class Experiment {
         return split;
     }
 
+    /** All rows of another source, read as the experiment's own is. */
+    Dataset read(String other) throws IOException {
+        return data.load(other).rows();
+    }
+
     /** With features as they were read. */
     Split unscaled() {
         return data.split(loaded, seed);
@@ -222,6 +228,7 @@ final class Experiment {
         }
         Model model = LossChoices.output(builder, outputs(), loss, data()).build(on);
         model.setScaler(scaler);
+        model.setColumns(Columns.of(data()));
         try {
             ParameterLayout.of(model.tape(), groups());
         } catch (IllegalArgumentException e) {

@@ -11,7 +11,7 @@ import picocli.CommandLine.Spec;
 /** The command line. Bad input is one line on standard error and exit code 2; a stack trace would be our own mistake. */
 @Command(name = "talweg", mixinStandardHelpOptions = true, versionProvider = Main.Version.class,
     description = "Gradient descent on NVIDIA GPUs, and without one.",
-    subcommands = {TrainCommand.class, ResumeCommand.class, LrFindCommand.class, ReportCommand.class, DiagnoseCommand.class,
+    subcommands = {TrainCommand.class, ResumeCommand.class, EvaluateCommand.class, PredictCommand.class, ExportCommand.class, LrFindCommand.class, ReportCommand.class, DiagnoseCommand.class,
         LandscapeCommand.class, ProfileCommand.class, ClosedFormCommand.class, MethodsCommand.class, DevicesCommand.class,
         DoctorCommand.class},
     footer = {"", "Start with:  ./talweg train digits"})

@@ -45,7 +45,7 @@ final class ResumeCommand implements Callable<Integer> {
         if (device != null) {
             changes.add("--device=" + device);
         }
-        RunFolder run = new RunFolder(folder);
+        RunFolder run = RunFolder.existing(folder);
         TrainCommand.of(run, changes.toArray(String[]::new)).resume(run, progress, spec);
         return 0;
     }

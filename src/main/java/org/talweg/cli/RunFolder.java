@@ -11,8 +11,10 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.stream.StreamSupport;
 import org.talweg.data.WholeFile;
+import org.talweg.nn.Model;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
+import org.talweg.train.Checkpoints;
 import org.talweg.train.Fingerprint;
 import org.talweg.train.MetricsLog;
 
@@ -54,6 +56,26 @@ record RunFolder(Path path) {
 
     Path trajectory() {
         return path.resolve(TRAJECTORY);
+    }
+
+    /**
+     * @throws IOException if there is no run in it; says what to do
+     */
+    static RunFolder existing(Path path) throws IOException {
+        RunFolder run = new RunFolder(path);
+        if (!Files.isDirectory(path)) {
+            throw new IOException(path + " is no folder; name one that 'talweg train' wrote, below runs or by --out");
+        }
+        if (!Files.isRegularFile(run.config())) {
+            throw new IOException(path + " holds no " + CONFIG + "; name a folder that 'talweg train' wrote");
+        }
+        return run;
+    }
+
+    /** The run's model, which the caller closes; of a run that did not come to its end, the best so far. */
+    Model load(Device device) throws IOException {
+        Path best = checkpoints().resolve(Checkpoints.BEST);
+        return Model.load(Files.exists(model()) || !Files.exists(best) ? model() : best, device);
     }
 
     /** What an earlier run in this folder left and this one may not come to write. */

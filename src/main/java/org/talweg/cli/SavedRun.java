@@ -1,14 +1,12 @@
 package org.talweg.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import org.talweg.data.Dataset;
 import org.talweg.data.Split;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
 import org.talweg.tape.Loss;
-import org.talweg.train.Checkpoints;
 
 /** A folder that {@code talweg train} wrote: its model, and the rows it was trained, validated and tested on. */
 record SavedRun(RunFolder folder, Experiment experiment) {
@@ -22,7 +20,7 @@ record SavedRun(RunFolder folder, Experiment experiment) {
      * @throws IOException if the folder holds no run; says what is missing and what to do
      */
     static SavedRun read(Path folder) throws IOException {
-        TrainCommand command = TrainCommand.of(new RunFolder(folder));
+        TrainCommand command = TrainCommand.of(RunFolder.existing(folder));
         command.prepare();
         return new SavedRun(new RunFolder(folder), command.experiment());
     }
@@ -35,10 +33,9 @@ record SavedRun(RunFolder folder, Experiment experiment) {
         return experiment.data().name();
     }
 
-    /** The caller closes it. Of a run that did not come to its end, the best so far. */
+    /** The caller closes it. */
     Model model(Device device) throws IOException {
-        Path best = folder.checkpoints().resolve(Checkpoints.BEST);
-        return Model.load(Files.exists(folder.model()) || !Files.exists(best) ? folder.model() : best, device);
+        return folder.load(device);
     }
 
     Dataset unscaled(Rows which) {

@@ -87,6 +87,10 @@ final class TrainCommand implements Callable<Integer> {
     @Option(names = "--confusion", description = "Prints how often each class was taken for which in the test.")
     private boolean confusion;
 
+    @Option(names = "--weights", paramLabel = "FILE", showDefaultValue = Visibility.NEVER,
+        description = "A safetensors file with the parameters to start from, by name, such as the model of another run.")
+    private Path weights;
+
     @Option(names = "--keep", paramLabel = "WHICH", defaultValue = "best",
         description = "Model of the epoch that was best by a metric, e.g. best:val_accuracy (best: by val_loss), or last.")
     private String keep;
@@ -148,17 +152,9 @@ final class TrainCommand implements Callable<Integer> {
      * The command that made a run, to be made again.
      *
      * @param changes options that override what it was made with
-     * @throws IOException if the folder holds no run; says what is missing and what to do
+     * @throws IOException if its configuration is wrong; says where
      */
     static TrainCommand of(RunFolder folder, String... changes) throws IOException {
-        if (!Files.isDirectory(folder.path())) {
-            throw new IOException(folder.path() + " is no folder; name one that 'talweg train' wrote, below runs or by "
-                + "--out");
-        }
-        if (!Files.isRegularFile(folder.config())) {
-            throw new IOException(folder.path() + " holds no " + RunFolder.CONFIG
-                + "; name a folder that 'talweg train' wrote");
-        }
         TrainCommand command = new TrainCommand();
         CommandLine line = new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true);
         try {
@@ -232,13 +228,16 @@ final class TrainCommand implements Callable<Integer> {
                          CommandSpec caller) throws IOException {
         String kept = kept();
         TrajectoryRecorder recorder = recorder();
-        try (Model model = experiment.model(choice.device()); PrintWriter log = log(folder, from != null)) {
+        try (Model model = model(choice.device(), from); PrintWriter log = log(folder, from != null)) {
             if (from == null) {
                 folder.clear();
             }
             Map<String, Object> settings = Config.settings(spec.commandLine().getParseResult(), NOT_OF_THE_RUN);
             settings.put("source", experiment.absoluteSource());
             settings.put("device", choice.device().name());
+            if (weights != null) {
+                settings.put("weights", weights.toAbsolutePath().normalize().toString());
+            }
             if (fold != null) {
                 settings.put("fold", fold);
             }
@@ -287,6 +286,19 @@ final class TrainCommand implements Callable<Integer> {
                 }
                 return new Tested(result, test, interruption.happened());
             }
+        }
+    }
+
+    private Model model(Device device, Checkpoint from) throws IOException {
+        Model model = experiment.model(device);
+        try {
+            if (weights != null && from == null) {
+                model.loadWeights(weights);
+            }
+            return model;
+        } catch (IOException | RuntimeException e) {
+            model.close();
+            throw e;
         }
     }
 

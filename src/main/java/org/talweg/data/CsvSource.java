@@ -13,6 +13,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.zip.ZipException;
 
@@ -116,6 +117,33 @@ public final class CsvSource {
      * @throws IllegalArgumentException if it is no table of numbers and words with that target; names file, line and column
      */
     public Dataset load() throws IOException {
+        return open(this::read);
+    }
+
+    /**
+     * Reads rows as features of a model that was trained on another table, a block at a time: columns are found by their
+     * names, and in any order; {@code column=word} is 1 where the column has that word. Without a line of names the columns
+     * are taken in their order.
+     *
+     * @param names   of the features
+     * @param missing whether a value may be missing; it is NaN then
+     * @return the number of rows
+     * @throws IOException              if the file cannot be read
+     * @throws IllegalArgumentException if a column is missing, or a cell is not what it was in training; names file, line
+     *                                  and column
+     */
+    public long features(List<String> names, boolean missing, FeatureRows use) throws IOException {
+        return open(records -> CsvFeatures.read(name, records, names, missing, use));
+    }
+
+    /** What becomes of rows that are read. */
+    @FunctionalInterface
+    public interface FeatureRows {
+        /** @param features row-major; only the first {@code rows} rows count */
+        void accept(float[] features, int rows);
+    }
+
+    private <T> T open(Function<Iterable<CsvRecord>, T> read) throws IOException {
         try (BufferedReader reader = new BufferedReader(opener.open(), LONGEST_FIRST_LINE)) {
             reader.mark(LONGEST_FIRST_LINE);
             char[] start = new char[LONGEST_FIRST_LINE - 1];
@@ -126,7 +154,7 @@ public final class CsvSource {
             }
             char between = separator != null ? separator : separator(new String(start, 0, length));
             try (CsvReader<CsvRecord> records = CsvReader.builder().fieldSeparator(between).ofCsvRecord(reader)) {
-                return read(records);
+                return read.apply(records);
             }
         } catch (EOFException | ZipException e) {
             throw unreadable(e);

@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.talweg.data.Safetensors;
 import org.talweg.data.Scaler;
 import org.talweg.ops.Device;
 import org.talweg.tape.ForwardProgram;
@@ -34,6 +35,7 @@ public final class Model implements AutoCloseable {
     private final Tensor flat;
     private final Tensor states;
     private Scaler scaler;
+    private Columns columns;
     private Prediction prediction;
 
     Model(Device device, Sequential description) {
@@ -78,6 +80,7 @@ public final class Model implements AutoCloseable {
         try {
             tensors().forEach(tensor -> copy.setParameter(tensor.name(), parameterValues(tensor.name())));
             copy.scaler = scaler;
+            copy.columns = columns;
             return copy;
         } catch (RuntimeException e) {
             copy.close();
@@ -107,6 +110,46 @@ public final class Model implements AutoCloseable {
                 + " features for a model that takes " + inputShape());
         }
         scaler = fitted;
+    }
+
+    /** What inputs and outputs are called; empty unless set. */
+    public Optional<Columns> columns() {
+        return Optional.ofNullable(columns);
+    }
+
+    /**
+     * Saved with the model, so that it finds its features in other tables and its classes have names.
+     *
+     * @param named or null
+     * @throws IllegalArgumentException if they are not as many as the model takes
+     */
+    public void setColumns(Columns named) {
+        if (named != null && named.features().size() != inputShape().elements()) {
+            throw new IllegalArgumentException(named.features().size() + " names of features for a model that takes "
+                + inputShape());
+        }
+        columns = named;
+    }
+
+    /**
+     * Takes parameters and states from a safetensors file, by name: of a model of ours, or of one that another program
+     * wrote under the names of {@link #tensors}.
+     *
+     * @throws IOException if the file cannot be read, or a tensor is missing, unknown or of another shape; says which. The
+     *                     model is as before then.
+     */
+    public void loadWeights(Path path) throws IOException {
+        ModelFile.fill(this, path, Safetensors.read(path).tensors());
+    }
+
+    /**
+     * Writes the model as ONNX for other runtimes: an input called {@code input} of any number of rows, and an output
+     * called {@code output}, which is what {@link #predict} gives, with the {@link #scaler} inside.
+     *
+     * @throws IllegalArgumentException if a layer has no ONNX form; says which
+     */
+    public void exportOnnx(Path path) throws IOException {
+        OnnxFile.save(this, path);
     }
 
     /** The layers this model was made from. */

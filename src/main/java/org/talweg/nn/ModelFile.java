@@ -16,11 +16,13 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.talweg.data.Safetensors;
 import org.talweg.data.Scaler;
 import org.talweg.ops.Device;
 import org.talweg.ops.Precision;
 import org.talweg.tape.Parameter;
+import org.talweg.tape.Tape;
 import org.talweg.tensor.Shape;
 
 /** A model as a safetensors file, its layers described in the metadata under {@value #KEY}. */
@@ -48,18 +50,26 @@ final class ModelFile {
             throw new IOException(path + " holds tensors but no model: its metadata has no '" + KEY + "', only "
                 + content.metadata().keySet());
         }
-        Model model;
+        Sequential layers;
         Scaler scaler;
+        Columns columns;
+        Tape tape;
         try {
             JsonNode root = JSON.readTree(description);
             scaler = scaler(root.path("scaler"));
-            model = new Model(device, parse(root));
-        } catch (IllegalArgumentException | JsonProcessingException e) {
+            columns = columns(root.path("columns"));
+            layers = parse(root);
+            tape = layers.tape();
+        } catch (IllegalArgumentException | ArithmeticException | JsonProcessingException e) {
             throw new IOException(path + " describes a model that cannot be built: " + e.getMessage(), e);
         }
+        // Before anything is allocated: the description may claim a size that the file has not.
+        check(path, Stream.concat(tape.parameters().stream(), tape.states().stream()).toList(), content.tensors());
+        Model model = new Model(device, layers);
         try {
             fill(model, path, content.tensors());
             model.setScaler(scaler);
+            model.setColumns(columns);
             return model;
         } catch (IllegalArgumentException e) {
             model.close();
@@ -70,18 +80,23 @@ final class ModelFile {
         }
     }
 
-    private static void fill(Model model, Path path, Map<String, Safetensors.Values> tensors) throws IOException {
-        List<String> names = model.tensors().stream().map(Parameter::name).toList();
+    static void fill(Model model, Path path, Map<String, Safetensors.Values> tensors) throws IOException {
+        check(path, model.tensors(), tensors);
+        model.tensors().forEach(parameter -> model.setParameter(parameter.name(), tensors.get(parameter.name()).data()));
+    }
+
+    private static void check(Path path, List<Parameter> parameters, Map<String, Safetensors.Values> tensors)
+        throws IOException {
+        List<String> names = parameters.stream().map(Parameter::name).toList();
         if (!tensors.keySet().equals(Set.copyOf(names))) {
             throw new IOException(path + " holds the tensors " + tensors.keySet() + ", but its model has " + names);
         }
-        for (Parameter parameter : model.tensors()) {
-            Safetensors.Values values = tensors.get(parameter.name());
-            if (!values.shape().equals(parameter.shape())) {
-                throw new IOException(path + ": tensor " + parameter.name() + " has shape " + values.shape()
-                    + ", expected " + parameter.shape());
+        for (Parameter parameter : parameters) {
+            Shape shape = tensors.get(parameter.name()).shape();
+            if (!shape.equals(parameter.shape())) {
+                throw new IOException(path + ": tensor " + parameter.name() + " has shape " + shape + ", expected "
+                    + parameter.shape());
             }
-            model.setParameter(parameter.name(), values.data());
         }
     }
 
@@ -99,6 +114,12 @@ final class ModelFile {
             DoubleStream.of(scaler.shift()).forEach(node.putArray("shift")::add);
             DoubleStream.of(scaler.divisor()).forEach(node.putArray("divisor")::add);
             scaler.fill().ifPresent(fill -> DoubleStream.of(fill).forEach(node.putArray("fill")::add));
+        });
+        model.columns().ifPresent(columns -> {
+            ObjectNode node = root.putObject("columns");
+            columns.features().forEach(node.putArray("features")::add);
+            columns.targets().forEach(node.putArray("targets")::add);
+            columns.classes().forEach(node.putArray("classes")::add);
         });
         return JSON.writeValueAsString(root);
     }
@@ -123,6 +144,15 @@ final class ModelFile {
         return node.isMissingNode() ? null
             : Scaler.of(node.path("name").asText(), numbers(node.path("shift")), numbers(node.path("divisor")),
             node.has("fill") ? numbers(node.path("fill")) : null);
+    }
+
+    private static Columns columns(JsonNode node) {
+        return node.isMissingNode() ? null
+            : new Columns(texts(node.path("features")), texts(node.path("targets")), texts(node.path("classes")));
+    }
+
+    private static List<String> texts(JsonNode list) {
+        return IntStream.range(0, list.size()).mapToObj(i -> list.get(i).asText()).toList();
     }
 
     private static double[] numbers(JsonNode list) {

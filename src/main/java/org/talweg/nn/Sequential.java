@@ -63,6 +63,13 @@ public record Sequential(Shape inputShape, long seed, Precision precision, List<
         return named;
     }
 
+    /** What the model would compute, without memory for it. */
+    Tape tape() {
+        Tape tape = new Tape(inputShape, seed, precision);
+        record(tape);
+        return tape;
+    }
+
     /** Records all layers and ends the tape; the result of each by name. */
     Map<String, Value> record(Tape tape) {
         Map<String, Value> outputs = new LinkedHashMap<>();

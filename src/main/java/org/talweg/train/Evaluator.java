@@ -114,7 +114,7 @@ public final class Evaluator implements AutoCloseable {
     }
 
     /** What the model says of each row now. */
-    static Predictions predict(Model model, Loss loss, DataLoader loader) {
+    public static Predictions predict(Model model, Loss loss, DataLoader loader) {
         try (Evaluator evaluator = new Evaluator(model, loss, List.of(), loader, true, Long.MAX_VALUE)) {
             evaluator.batches.forEach(Runnable::run);
             return evaluator.predictions();

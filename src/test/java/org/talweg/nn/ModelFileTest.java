@@ -102,6 +102,49 @@ class ModelFileTest {
             + "'settings':{'units':1,'activation':'identity','bias':false}}],'scaler':" + scaler + "}", message);
     }
 
+    @Test
+    void namesOfFeaturesAndClassesArePartOfTheModel() throws IOException {
+        Path path = directory.resolve("model.safetensors");
+        Columns columns = new Columns(List.of("a", "b=\"x\""), List.of("kind"), List.of("yes", "nö"));
+        try (Model model = Sequential.builder(Shape.of(2)).dense(2).build(device)) {
+            model.setColumns(columns);
+            model.save(path);
+            assertThrows(IllegalArgumentException.class,
+                () -> model.setColumns(new Columns(List.of("a"), List.of(), List.of())));
+        }
+        try (Model model = Model.load(path, device); Model copy = model.copyTo(device)) {
+            assertEquals(columns, model.columns().orElseThrow());
+            assertEquals(columns, copy.columns().orElseThrow());
+        }
+    }
+
+    @Test
+    void weightsOfAnotherFileComeByName() throws IOException {
+        Path path = directory.resolve("weights.safetensors");
+        Safetensors.Values bias = new Safetensors.Values(Shape.of(1), new float[] {7});
+        Safetensors.Values weight = new Safetensors.Values(Shape.of(1, 2), new float[] {3, 4});
+        try (Model model = Sequential.builder(Shape.of(2)).dense(1).build(device)) {
+            Safetensors.write(path, new Safetensors.Content(Map.of(), Map.of("dense_1.bias", bias, "dense_1.weight", weight)));
+            model.loadWeights(path);
+            assertArrayEquals(new float[][] {{3 + 2 * 4 + 7}}, model.predict(new float[][] {{1, 2}}));
+            Safetensors.write(path, new Safetensors.Content(Map.of(), Map.of("dense_1.bias", bias, "dense_1.weight",
+                new Safetensors.Values(Shape.of(2, 1), new float[2]))));
+            String message = assertThrows(IOException.class, () -> model.loadWeights(path)).getMessage();
+            assertTrue(message.endsWith("tensor dense_1.weight has shape [2×1], expected [1×2]"), message);
+            assertArrayEquals(new float[] {7}, model.parameterValues("dense_1.bias"));
+        }
+    }
+
+    /** A description may claim what it likes: nothing is allocated for it. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', value = {
+        "{'units':2000000000,'activation':'relu','bias':false} | expected [2000000000×2]",
+        "{'units':2147483647,'activation':'relu','bias':true} | but its model has [dense_1.weight, dense_1.bias]"})
+    void aForgedSizeIsRefused(String settings, String message) throws IOException {
+        assertModelRefused("talweg.model", "{'format':'talweg-model/1','input':[2],'layers':[{'type':'dense','settings':"
+            + settings + "}]}", message);
+    }
+
     /** The layout that other readers of the format expect. */
     @Test
     void theFileIsSafetensors() throws IOException {

@@ -40,7 +40,7 @@ import picocli.CommandLine.Parameters;
 final class Experiment {
     private static final int ROWS = 32;
 
-    @Parameters(paramLabel = "SOURCE", description = DataOptions.SOURCE)
+    @Parameters(paramLabel = "SOURCE", arity = "0..1", description = DataOptions.SOURCE)
     private String source;
 
     @Mixin
@@ -142,16 +142,27 @@ final class Experiment {
      * @throws IOException              if the data cannot be read
      */
     void prepare() throws IOException {
-        Activation.parse(activation);
+        check(source != null, "no source of data named; write one, such as digits");
+        checkMethod();
+        prepare(data.load(source));
+    }
+
+    /** As {@link #prepare()}, with rows that come from elsewhere. */
+    void prepare(Loaded rows) {
+        checkMethod();
+        loaded = rows;
+        loss();
+        split(data.split(loaded, seed));
+        rows();
+    }
+
+    private void checkMethod() {
+        activation();
         hiddenUnits();
         optimizer();
         groups();
         clip();
         ScaleChoices.ALL.parse(scale);
-        loaded = data.load(source);
-        loss();
-        split(data.split(loaded, seed));
-        rows();
         if (dataMemory != null) {
             check(dataMemory() > 0, "--data-memory " + dataMemory + ": at least 1 byte is needed");
         }
@@ -202,6 +213,23 @@ final class Experiment {
         return optimizer;
     }
 
+    Activation activation() {
+        return Activation.parse(activation);
+    }
+
+    Precision precision() {
+        return precision;
+    }
+
+    /** Whether the model is dense layers alone, and a step one pass over its rows. */
+    boolean isPlain() {
+        return LayerChoices.NORM.parse(norm).isEmpty() && dropout == 0 && !residual && microBatch == null;
+    }
+
+    boolean trainsEverything() {
+        return frozen.isEmpty();
+    }
+
     String lossText() {
         return loss;
     }
@@ -210,13 +238,18 @@ final class Experiment {
         return scale;
     }
 
+    /** For commands that work on one device alone: nothing else may be asked for. */
+    void requireDevice(String name, String why) {
+        check(device.equals("best") || device.equals(name), "--device " + device + ": " + why + "; leave it out");
+    }
+
     Devices.Choice device() {
         return Devices.choose(device);
     }
 
     Model model(Device on) {
         Sequential.Builder builder = Sequential.builder(data().inputShape()).seed(seed).precision(precision);
-        Activation f = Activation.parse(activation);
+        Activation f = activation();
         long before = data().inputShape().elements();
         for (int units : hiddenUnits()) {
             if (residual && units == before) {
@@ -238,7 +271,7 @@ final class Experiment {
         return model;
     }
 
-    private int outputs() {
+    int outputs() {
         boolean oneEach = data().isClassification() && !LossChoices.isYesOrNo(loss());
         return oneEach ? data().classes() : data().targetNames().size();
     }
@@ -312,9 +345,11 @@ final class Experiment {
     }
 
     private int rows() {
-        if (isFullBatch()) {
-            return split.train().rows();
-        }
+        return isFullBatch() ? split.train().rows() : batchRows();
+    }
+
+    /** Rows of a step that does not take all. */
+    int batchRows() {
         check(!(optimizer() instanceof Lbfgs), "--batch " + batch + ": lbfgs needs the loss of all rows at each step; "
             + "write --batch full, or leave it out");
         if (batch == null) {
@@ -329,7 +364,7 @@ final class Experiment {
         }
     }
 
-    private List<Integer> hiddenUnits() {
+    List<Integer> hiddenUnits() {
         return units(hidden);
     }
 

@@ -9,7 +9,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
@@ -18,16 +17,13 @@ import org.talweg.cuda.KernelProfile;
 import org.talweg.cuda.SoftwareDriver;
 import org.talweg.data.DataLoader;
 import org.talweg.data.Dataset;
-import org.talweg.data.Scaler;
+import org.talweg.data.Loaded;
 import org.talweg.nn.Model;
-import org.talweg.nn.Sequential;
-import org.talweg.ops.Activation;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
 import org.talweg.ops.Precision;
 import org.talweg.optim.FusedOptimizer;
 import org.talweg.optim.Lbfgs;
-import org.talweg.optim.Optimizer;
 import org.talweg.tape.Loss;
 import org.talweg.tensor.DType;
 import org.talweg.train.Listener;
@@ -38,7 +34,6 @@ import picocli.CommandLine.Help.Visibility;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code talweg profile}: what the kernels of one training step cost, counted on the software device. */
@@ -51,74 +46,54 @@ import picocli.CommandLine.Spec;
 final class ProfileCommand implements Callable<Integer> {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int SEED = 42;
+    private static final int MORE_ROWS = 100;
 
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "SOURCE", arity = "0..1",
-        description = DataOptions.SOURCE + " Or none, and --input and --classes.")
-    private String source;
-
     @Mixin
-    private DataOptions data;
+    private Experiment experiment;
 
     @Option(names = "--input", paramLabel = "N", showDefaultValue = Visibility.NEVER,
-        description = "Features of random rows, in place of DATA, e.g. 784.")
+        description = "Features of random rows, in place of SOURCE, e.g. 784.")
     private Integer input;
 
     @Option(names = "--classes", paramLabel = "N", showDefaultValue = Visibility.NEVER,
         description = "Their classes, e.g. 10.")
     private Integer classes;
 
-    @Option(names = "--hidden", paramLabel = "UNITS", defaultValue = "128,64",
-        description = "Units of the hidden layers, e.g. 512,512; none for a linear model.")
-    private String hidden;
-
-    @Option(names = "--batch", paramLabel = "ROWS", defaultValue = "32", description = "Rows of a step, e.g. 128.")
-    private int batch;
-
-    @Option(names = "--activation", paramLabel = "NAME", defaultValue = "relu",
-        description = "Of the hidden layers, e.g. gelu; see 'talweg methods activation'.")
-    private String activation;
-
-    @Option(names = "--optimizer", paramLabel = "NAME", defaultValue = "adam",
-        description = "e.g. adamw or sgd:momentum=0.9; see 'talweg methods optimizer'.")
-    private String optimizer;
-
-    @Option(names = "--precision", paramLabel = "NAME", defaultValue = "float32",
-        description = "Of the matrix products: float32, or on tensor cores tf32, tf32x3 or bf16.")
-    private Precision precision;
-
     @Option(names = "--json", description = "One JSON object a line: each kernel, and last the totals of one step.")
     private boolean json;
 
     @Override
     public Integer call() throws IOException {
-        Activation f = Activation.parse(activation);
-        List<Integer> units = Experiment.units(hidden);
-        Optimizer method = OptimizerChoices.parse(optimizer);
-        Experiment.check(!(method instanceof Lbfgs), "--optimizer " + optimizer + ": a step of lbfgs is as many passes as its "
-            + "line search needs; profile another optimizer");
-        Experiment.check(batch >= 1, "--batch " + batch + ": a step needs at least 1 row");
-        Dataset rows = source == null ? random() : training();
+        experiment.requireDevice("software", "profile counts on the software device alone");
+        if (experiment.source() == null) {
+            experiment.prepare(Loaded.of(random()));
+        } else {
+            Experiment.check(input == null && classes == null, "--input and --classes describe random rows; leave them out, "
+                + "or leave out " + experiment.source());
+            experiment.prepare();
+        }
+        Experiment.check(experiment.trainsEverything(), "--freeze: the products of a step that trains a part of the model are "
+            + "not counted yet; leave it out");
+        Experiment.check(!(experiment.optimizer() instanceof Lbfgs), "--optimizer " + experiment.optimizerText()
+            + ": a step of lbfgs is as many passes as its line search needs; profile another optimizer");
         SoftwareDriver.load();
 
-        Loss loss = LossChoices.parse("auto", rows);
-        int outputs = rows.isClassification() ? rows.classes() : rows.targetNames().size();
-        try (Device device = Devices.open("software")) {
-            Sequential.Builder builder = Sequential.builder(rows.inputShape()).seed(SEED).precision(precision);
-            units.forEach(count -> LayerChoices.addHidden(builder, count, f, "none", "auto", 0));
-            try (Model model = LossChoices.output(builder, outputs, "auto", rows).build(device)) {
-                int size = Math.min(batch, rows.rows());
-                SteadyStep step = new SteadyStep(size);
-                step.run(Trainer.builder(model).loss(loss).optimizer(method).listeners(step).build(), rows);
-                List<Integer> widths = new ArrayList<>(units);
-                widths.add(0, rows.columns());
-                widths.add(outputs);
-                StepFloor floor = StepFloor.of(device.ops().dense().at(precision), size, widths, f, lossRows(loss, outputs),
-                    OptimizerChoices.ALL.parse(optimizer) instanceof FusedOptimizer fused ? fused.rule() : null);
-                report(rows, size, model.parameterCount(), new StepProfile(step.launches, floor), floor.flops());
-            }
+        try (Device device = Devices.open("software"); Model model = experiment.model(device)) {
+            DataLoader rows = experiment.trainingRows();
+            int size = Math.min(rows.batchSize(), rows.data().rows());
+            SteadyStep step = new SteadyStep(size);
+            step.run(experiment.trainer(model).listeners(step).build(), rows);
+            List<Integer> widths = new ArrayList<>(experiment.hiddenUnits());
+            widths.add(0, rows.data().columns());
+            widths.add(experiment.outputs());
+            StepFloor floor = StepFloor.of(device.ops().dense().at(experiment.precision()), size, widths,
+                experiment.activation(), lossRows(experiment.loss(), experiment.outputs()),
+                OptimizerChoices.ALL.parse(experiment.optimizerText()) instanceof FusedOptimizer fused ? fused.rule() : null);
+            report(rows.data(), size, model.parameterCount(), new StepProfile(step.launches,
+                experiment.isPlain() ? floor.launches() : List.of()), floor.flops());
         }
         return 0;
     }
@@ -128,27 +103,22 @@ final class ProfileCommand implements Callable<Integer> {
             : new StepFloor.LossRows(loss.name(), outputs, loss.hasHits());
     }
 
-    private Dataset training() throws IOException {
-        Experiment.check(input == null && classes == null, "--input and --classes describe random rows; leave them out, "
-            + "or leave out " + source);
-        Dataset raw = data.split(data.load(source), SEED).train();
-        return data.filling(Optional.of(Scaler.minMax())).orElseThrow().fit(raw).apply(raw);
-    }
-
-    /** Two batches. */
+    /** Enough for the training part to have a batch, whatever is set apart. */
     private Dataset random() {
-        Experiment.check(input != null && classes != null, "nothing to profile; name a data set, such as digits, or give "
-            + "a shape, as --input 784 --classes 10");
+        Experiment.check(input != null && classes != null, "nothing to profile; name a source of data, such as digits, or "
+            + "give a shape, as --input 784 --classes 10");
         Experiment.check(input >= 1, "--input " + input + ": a row needs at least 1 feature");
         Experiment.check(classes >= 2, "--classes " + classes + ": at least 2 are needed");
-        Experiment.check(2L * batch * input <= Integer.MAX_VALUE, "--batch " + batch + " --input " + input
-            + ": two batches pass 2^31 values; choose less");
+        Experiment.check(!experiment.isFullBatch(), "--batch full: random rows have no number; write one, as --batch 128");
+        long rows = 2L * experiment.batchRows() + MORE_ROWS;
+        Experiment.check(rows * input <= Integer.MAX_VALUE, "--batch " + experiment.batchRows() + " --input " + input
+            + ": the rows of a few batches pass 2^31 values; choose less");
         SplittableRandom draws = new SplittableRandom(SEED);
-        float[] features = new float[2 * batch * input];
+        float[] features = new float[(int) (rows * input)];
         for (int i = 0; i < features.length; i++) {
             features[i] = (float) draws.nextDouble();
         }
-        int[] labels = draws.ints(2L * batch, 0, classes).toArray();
+        int[] labels = draws.ints(rows, 0, classes).toArray();
         return Dataset.classification("random", names("feature ", input), features, "class", labels,
             names("class ", classes));
     }
@@ -167,12 +137,12 @@ final class ProfileCommand implements Callable<Integer> {
             this.batch = batch;
         }
 
-        void run(Trainer training, Dataset rows) {
+        void run(Trainer training, DataLoader rows) {
             trainer = training;
             SoftwareDriver.count(true);
             try {
                 SoftwareDriver.profile();
-                training.fit(DataLoader.of(rows, batch).shuffled(SEED), 2);
+                training.fit(rows, 2);
             } finally {
                 SoftwareDriver.count(false);
                 SoftwareDriver.profile();
@@ -201,6 +171,7 @@ final class ProfileCommand implements Callable<Integer> {
         throws JsonProcessingException {
         PrintWriter out = spec.commandLine().getOut();
         StepProfile.Row total = profile.total();
+        Precision precision = experiment.precision();
         if (json) {
             for (StepProfile.Row row : profile.rows()) {
                 Map<String, Object> line = new LinkedHashMap<>();
@@ -212,11 +183,11 @@ final class ProfileCommand implements Callable<Integer> {
             putCounts(line, total);
             line.put("data", rows.name());
             line.put("input", rows.columns());
-            line.put("hidden", Experiment.units(hidden));
-            line.put("outputs", rows.isClassification() ? rows.classes() : rows.targetNames().size());
+            line.put("hidden", experiment.hiddenUnits());
+            line.put("outputs", experiment.outputs());
             line.put("batch", size);
             line.put("parameters", parameters);
-            line.put("optimizer", optimizer);
+            line.put("optimizer", experiment.optimizerText());
             line.put("precision", precision.name().toLowerCase(Locale.ROOT));
             line.put("flops", flops);
             Map<String, Object> predicted = new LinkedHashMap<>();
@@ -225,19 +196,20 @@ final class ProfileCommand implements Callable<Integer> {
             out.println(JSON.writeValueAsString(line));
             return;
         }
-        print("one step of %,d rows: %s; %,d parameters, %s, %s%n%n", size, rows, parameters, optimizer,
-            precision.name().toLowerCase(Locale.ROOT));
+        print("one step of %,d rows: %s; %,d parameters, %s, %s%n%n", size, rows, parameters,
+            experiment.optimizerText(), precision.name().toLowerCase(Locale.ROOT));
         print("%-28s %8s %14s %14s %6s %15s %6s %10s %14s%n", "kernel", "launches", "bytes", "floor", "ratio",
             "sectors/request", "ideal", "conflicts", "instructions");
         profile.rows().forEach(this::print);
         print(total);
         print("%nbytes: each 32-byte sector that a launch reads or writes, once; floor: each input once, each output "
             + "once%n%n");
-        print("predicted by the roofline from %,d bytes and %,d operations of the products, not measured:%n",
-            total.bytes(), flops);
+        print("predicted by the roofline from %,d operations of the products, and %,d bytes to and from memory, not "
+            + "measured:%n", flops, total.bytes());
         for (Gpu gpu : Gpu.KNOWN) {
-            print("  %-10s %10.1f us a step at least  (%,.0f GB/s, %.1f TFLOP/s)%n", gpu.name(),
-                gpu.microseconds(total.bytes(), flops, precision), gpu.bandwidth(), gpu.peak(precision));
+            print("  %-10s %10.1f us a step  (%,.0f GB/s, %.1f TFLOP/s)%s%n", gpu.name(),
+                gpu.microseconds(total.bytes(), flops, precision), gpu.bandwidth(), gpu.peak(precision),
+                total.bytes() <= gpu.cache() << 20 ? "; less, for all of it fits into its " + gpu.cache() + " MB of L2" : "");
         }
     }
 

@@ -1,7 +1,6 @@
 package org.talweg.cli;
 
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -47,16 +46,18 @@ final class StepProfile {
         }
     }
 
-    StepProfile(List<KernelProfile> step, StepFloor floor) {
+    /** @param expected in their order; launches of other kernels may come between them, or in place of some */
+    StepProfile(List<KernelProfile> step, List<StepFloor.Launch> expected) {
         Map<String, List<KernelProfile>> byKernel = new LinkedHashMap<>();
         Map<String, OptionalLong> floors = new LinkedHashMap<>();
-        Iterator<StepFloor.Launch> expected = floor.launches().iterator();
-        StepFloor.Launch next = expected.hasNext() ? expected.next() : null;
+        int next = 0;
         for (KernelProfile launch : step) {
             OptionalLong bytes = OptionalLong.empty();
-            if (next != null && next.is(launch.kernel())) {
-                bytes = OptionalLong.of(next.bytes());
-                next = expected.hasNext() ? expected.next() : null;
+            for (int i = next; i < expected.size() && bytes.isEmpty(); i++) {
+                if (expected.get(i).is(launch.kernel())) {
+                    bytes = OptionalLong.of(expected.get(i).bytes());
+                    next = i + 1;
+                }
             }
             byKernel.computeIfAbsent(launch.kernel(), name -> new ArrayList<>()).add(launch);
             floors.merge(launch.kernel(), bytes, StepProfile::sum);

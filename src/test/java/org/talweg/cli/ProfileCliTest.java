@@ -5,12 +5,21 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -47,7 +56,7 @@ class ProfileCliTest {
         assertEquals(0, run.exitCode, run.err);
         for (String part : List.of("17,226 parameters", "launches", "floor", "sectors/request", "conflicts", "instructions",
             "dense_forward_32", "dense_backward_weights_32", "dense_backward_input_32", "cross_entropy_256",
-            "prepare_step", "adam", "one step", "predicted", "not measured", "T4", "A100", "RTX 4090", "H100")) {
+            "prepare_step", "adam", "one step", "predicted", "not measured", "MB of L2", "T4", "A100", "RTX 4090", "H100")) {
             assertTrue(run.out.contains(part), part + " in\n" + run.out);
         }
         assertTrue(SoftwareDriver.profile().isEmpty());
@@ -102,6 +111,23 @@ class ProfileCliTest {
         assertTrue(last.get("ratio").asDouble() >= 0.95, run.out);
     }
 
+    /** Whatever a step of training can be made of: kernels that the floor does not know leave the whole without one. */
+    @ParameterizedTest
+    @CsvSource({"iris --norm batch --dropout 0.1, false", "'iris --hidden 16,16 --norm rms --residual', false",
+        "iris --accumulate 16, false", "iris --clip value:0.5, true", "iris --clip 1 --batch full, true",
+        "iris --loss nll, false", "diabetes --loss huber:delta=2 --scale standard, true",
+        "breast_cancer --loss binary_cross_entropy --lr 0.01 --weight-decay 0.1 --no-decay vectors, true",
+        "iris --loss softmax_cross_entropy:label_smoothing=0.1 --init orthogonal --seed 7, true"})
+    void theOptionsOfTraining(String command, boolean floor) throws IOException {
+        Run run = profile(command + " --json");
+        assertEquals(0, run.exitCode, run.err);
+        JsonNode last = run.lastLine();
+        assertTrue(last.get("launches").asInt() > 5 && last.get("bytes").asLong() > 0, run.out);
+        assertEquals(floor, last.get("floor_bytes").isNumber(), run.out);
+        assertEquals(floor, last.get("ratio").isNumber(), run.out);
+        assertTrue(!floor || last.get("ratio").asDouble() >= 0.95, run.out);
+    }
+
     @Test
     void severalLaunchesOfAnOptimizerHaveNoFloor() throws IOException {
         Run run = profile("iris --optimizer lamb --json");
@@ -111,15 +137,41 @@ class ProfileCliTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"'', 'name a data set'", "--input 784, 'name a data set'", "nothing, 'nothing'",
+    @CsvSource({"'', 'name a source'", "--input 784, 'name a source'", "nothing, 'nothing'",
         "digits --input 64 --classes 10, 'leave out digits'", "--input 0 --classes 10, '--input 0'",
         "--input 4 --classes 1, '--classes 1'", "iris --batch 0, '--batch 0'", "iris --hidden 8x, \"--hidden 8x\"",
         "iris --optimizer nonsense, '--optimizer nonsense'", "iris --precision half, 'half'",
-        "--input 2000000 --classes 2 --batch 2000000, 'two batches'", "iris --optimizer sgd:lr=1e30, 'not finite'"})
+        "--input 2000000 --classes 2 --batch 2000000, 'a few batches'", "iris --optimizer sgd:lr=1e30, 'not finite'",
+        "iris --device cpu, 'software device alone'", "iris --freeze dense_1, '--freeze'", "iris --optimizer lbfgs, 'lbfgs'",
+        "--input 4 --classes 2 --batch full, '--batch full'", "iris --norm nonsense, '--norm nonsense'"})
     void badInputIsOneClearLine(String command, String part) {
         Run run = profile(command.strip());
         assertEquals(2, run.exitCode, run.err);
         assertTrue(run.err.contains(part.replace("\"", "")), run.err);
         assertTrue(run.out.isEmpty(), run.out);
+    }
+
+    /** As where there was no C++ compiler for the build. */
+    @Test
+    void withoutTheDeviceTheRemedyIsNamed(@TempDir Path classes) throws IOException, InterruptedException {
+        Path all = Path.of(System.getProperty("talweg.target", "target"), "classes").toAbsolutePath();
+        try (Stream<Path> files = Files.walk(all)) {
+            for (Path file : files.filter(f -> f.toString().endsWith(".class") || f.startsWith(all.resolve("META-INF")))
+                .filter(Files::isRegularFile).toList()) {
+                Path copy = classes.resolve(all.relativize(file));
+                Files.createDirectories(copy.getParent());
+                Files.copy(file, copy);
+            }
+        }
+        String jars = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
+            .filter(entry -> entry.endsWith(".jar")).collect(Collectors.joining(File.pathSeparator));
+        Process java = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
+            classes + File.pathSeparator + jars, "org.talweg.cli.Main", "profile", "--input", "4", "--classes", "2")
+            .redirectErrorStream(true).start();
+        String output = new String(java.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertTrue(java.waitFor(2, TimeUnit.MINUTES), "hangs: " + output);
+        assertEquals(2, java.exitValue(), output);
+        assertEquals(1, output.lines().count(), output);
+        assertTrue(output.contains("apt-get install g++"), output);
     }
 }

@@ -142,7 +142,7 @@ final class Experiment {
      * @throws IOException              if the data cannot be read
      */
     void prepare() throws IOException {
-        check(source != null, "no source of data named; write one, such as digits");
+        check(source != null, "Missing required parameter: 'SOURCE', what to learn from, such as digits");
         checkMethod();
         prepare(data.load(source));
     }
@@ -178,6 +178,11 @@ final class Experiment {
     private void split(Split raw) {
         scaler = data.filling(ScaleChoices.ALL.parse(scale)).map(fitting -> fitting.fit(raw.train())).orElse(null);
         split = scaler == null ? raw : scaler.apply(raw);
+    }
+
+    /** As on the command line, or null. */
+    String source() {
+        return source;
     }
 
     /** A file's name that holds from everywhere. */

@@ -78,7 +78,7 @@ final class Experiment {
     private String loss;
 
     @Option(names = "--optimizer", paramLabel = "NAME", defaultValue = "adam",
-        description = "e.g. adamw or sgd:lr=0.1,momentum=0.9; see 'talweg methods optimizer'.")
+        description = "e.g. adamw or sgd:lr=0.1,momentum=0.9; with maximize=yes it climbs; see 'talweg methods optimizer'.")
     private String optimizer;
 
     @Option(names = "--lr", paramLabel = "RATE", showDefaultValue = Visibility.NEVER,

@@ -15,6 +15,7 @@ public final class GradientProgram {
     private final List<Runnable> operations;
     private final Pass pass;
     private final Tensor rowLosses;
+    private final Tensor rowHits;
 
     /**
      * @param parameters flat
@@ -34,10 +35,11 @@ public final class GradientProgram {
         pass = new Pass(tape, memory, batch, parameters, states, gradients, frozen, features);
         pass.forward();
         rowLosses = memory.tensor("row losses", 0, Shape.of(), batch);
+        rowHits = loss.hasHits() ? memory.tensor("row hits", 0, Shape.of(), batch) : null;
         Tensor prediction = pass.value(output);
         Tensor gradient = pass.gradient(output);
         Tensor own = memory.of(loss, output.shape());
-        pass.emit(ops -> loss.apply(ops, prediction, targets, null, count, own, rowLosses, null, gradient));
+        pass.emit(ops -> loss.apply(ops, prediction, targets, null, count, own, rowLosses, rowHits, gradient));
         pass.backward();
         operations = new ArrayList<>(pass.operations());
     }
@@ -49,6 +51,11 @@ public final class GradientProgram {
     /** [batch], of the last run. */
     public Tensor rowLosses() {
         return rowLosses;
+    }
+
+    /** [batch], of the last run; null where the loss has none. */
+    public Tensor rowHits() {
+        return rowHits;
     }
 
     /** What the last run computed for a result of the tape; the output may since hold its own gradient. */

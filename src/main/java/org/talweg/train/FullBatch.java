@@ -37,7 +37,8 @@ public final class FullBatch implements Lbfgs.Objective, AutoCloseable {
     private final List<GradientProgram> programs = new ArrayList<>();
     private final Tensor part;
     private final int rows;
-    private final float[] losses;
+    private final float[] ofRows;
+    private double accuracy = Double.NaN;
 
     /**
      * @throws IllegalArgumentException if model, loss and data do not fit together, or there is nothing to train
@@ -55,13 +56,13 @@ public final class FullBatch implements Lbfgs.Objective, AutoCloseable {
         this.model = model;
         this.rows = rows;
         device = model.device();
-        losses = new float[Math.min(rows, atOnce)];
+        ofRows = new float[Math.min(rows, atOnce)];
         try {
             DeviceData onDevice = data.apply(resources);
             part = resources.tensor(device, DType.FLOAT32, model.parameters().shape(), "gradients");
-            ProgramMemory memory = resources.add(new ProgramMemory(device, losses.length), ProgramMemory::close);
-            for (int from = 0; from < rows; from += losses.length) {
-                int to = Math.min(rows, from + losses.length);
+            ProgramMemory memory = resources.add(new ProgramMemory(device, ofRows.length), ProgramMemory::close);
+            for (int from = 0; from < rows; from += ofRows.length) {
+                int to = Math.min(rows, from + ofRows.length);
                 programs.add(new GradientProgram(model.tape(), memory, model.parameters(), model.states(), part, frozen,
                     onDevice.features().rows(from, to), onDevice.targets().rows(from, to), loss, rows));
             }
@@ -80,15 +81,29 @@ public final class FullBatch implements Lbfgs.Objective, AutoCloseable {
         }
         device.ops().data().zero(gradients);
         double total = 0;
+        double hits = 0;
         for (GradientProgram program : programs) {
             program.run();
             device.ops().data().combine(gradients, 1, part, 0, null, gradients);
-            device.download(program.rowLosses(), losses);
-            for (int i = 0; i < program.rowLosses().elements(); i++) {
-                total += losses[i];
-            }
+            total += sum(program.rowLosses());
+            hits += program.rowHits() == null ? Double.NaN : sum(program.rowHits());
         }
+        accuracy = hits / rows;
         return total / rows;
+    }
+
+    private double sum(Tensor values) {
+        device.download(values, ofRows);
+        double sum = 0;
+        for (int i = 0; i < values.elements(); i++) {
+            sum += ofRows[i];
+        }
+        return sum;
+    }
+
+    /** Share of rows predicted right where the loss was last evaluated; NaN where it has none. */
+    public double accuracy() {
+        return accuracy;
     }
 
     @Override

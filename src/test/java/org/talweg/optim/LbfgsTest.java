@@ -45,12 +45,10 @@ class LbfgsTest {
             int n = c.shape("start")[0];
             double[] losses = c.expected("loss_before_step");
             double[] points = c.expected("params_after_step");
-            Lbfgs settings = Optimizers.lbfgs().learningRate(c.number("lr", 0)).history((int) c.number("history_size", 0))
-                .maxIterations((int) c.number("max_iter", 0)).lineSearch(!c.params().get("line_search_fn").isNull());
             try (Device device = ReferenceDevices.float64()) {
                 Tensor p = device.allocate(DType.FLOAT32, Shape.of(n), "parameters");
                 device.upload(c.floats("start"), p);
-                try (Minimizer minimizer = settings.minimizer(device, n)) {
+                try (Minimizer minimizer = settings(c).minimizer(device, n)) {
                     for (int i = 0; i < losses.length; i++) {
                         double loss = minimizer.step(p, LbfgsTest::inDouble);
                         assertEquals(losses[i], loss, 1e-5 * Math.abs(losses[i]), c + ", loss before step " + i);
@@ -63,6 +61,59 @@ class LbfgsTest {
                 p.buffer().close();
             }
         }
+    }
+
+    /**
+     * In float32 on every backend. A line search asks whether one loss is below another, and once rounding has answered it
+     * goes another way to the same minimum: the first step of five iterations is compared, and the end.
+     */
+    @OnEveryDevice
+    void pytorchInSinglePrecision(TestDevice on) {
+        Device device = on.device();
+        for (Case c : Golden.cases("optimizers_pytorch.json").stream().filter(c -> c.op().equals("LBFGS")).toList()) {
+            int n = c.shape("start")[0];
+            double[] points = c.expected("params_after_step");
+            int steps = points.length / n;
+            float[] all = new float[points.length];
+            float[] x = new float[n];
+            Tensor p = device.allocate(DType.FLOAT32, Shape.of(n), "parameters");
+            device.upload(c.floats("start"), p);
+            try (Minimizer minimizer = settings(c).minimizer(device, n)) {
+                for (int i = 0; i < steps; i++) {
+                    minimizer.step(p, objective(device, n, LbfgsTest::rosenbrock));
+                    device.download(p, x);
+                    System.arraycopy(x, 0, all, i * n, n);
+                }
+            }
+            p.buffer().close();
+            boolean searches = settings(c).lineSearch();
+            int sure = searches ? n : points.length;
+            Golden.expectClose(on + ", " + c, Arrays.copyOf(points, sure), Arrays.copyOf(all, sure));
+            if (searches) {
+                Golden.expectClose(on + ", end of " + c, Arrays.copyOfRange(points, all.length - n, all.length), x, 1e-4);
+            }
+        }
+    }
+
+    private static Lbfgs settings(Case c) {
+        return Optimizers.lbfgs().learningRate(c.number("lr", 0)).history((int) c.number("history_size", 0))
+            .maxIterations((int) c.number("max_iter", 0)).lineSearch(!c.params().get("line_search_fn").isNull());
+    }
+
+    /** Values and gradients in double, rounded once. */
+    private static Lbfgs.Objective objective(Device device, int n, Function function) {
+        return (parameters, gradients) -> {
+            float[] at = new float[n];
+            float[] rounded = new float[n];
+            double[] exact = new double[n];
+            device.download(parameters, at);
+            double loss = function.at(IntStream.range(0, n).mapToDouble(j -> at[j]).toArray(), exact);
+            for (int j = 0; j < n; j++) {
+                rounded[j] = (float) exact[j];
+            }
+            device.upload(rounded, gradients);
+            return loss;
+        };
     }
 
     private static double inDouble(Tensor parameters, Tensor gradients) {
@@ -114,18 +165,7 @@ class LbfgsTest {
         device.upload(x, p);
         try (Minimizer minimizer = Optimizers.lbfgs().minimizer(device, n)) {
             for (int i = 0; i < steps; i++) {
-                minimizer.step(p, (parameters, gradients) -> {
-                    float[] at = new float[n];
-                    float[] rounded = new float[n];
-                    double[] exact = new double[n];
-                    device.download(parameters, at);
-                    double loss = function.at(IntStream.range(0, n).mapToDouble(j -> at[j]).toArray(), exact);
-                    for (int j = 0; j < n; j++) {
-                        rounded[j] = (float) exact[j];
-                    }
-                    device.upload(rounded, gradients);
-                    return loss;
-                });
+                minimizer.step(p, objective(device, n, function));
             }
         }
         device.download(p, x);

@@ -76,10 +76,12 @@ class FullBatchTest {
     @OnEveryDevice
     void anEpochIsOneCallOfTheMinimizer(TestDevice on) {
         double[] losses = new double[3];
+        double[] accuracies = new double[3];
         float[] expected;
         try (Model model = model(on.device()); FullBatch objective = new FullBatch(model, LOSS, IRIS.train());
              Minimizer minimizer = LBFGS.minimizer(on.device(), model.parameters().elements())) {
             for (int i = 0; i < losses.length; i++) {
+                accuracies[i] = Evaluation.of(model, LOSS, DataLoader.of(IRIS.train(), 64)).accuracy();
                 losses[i] = minimizer.step(model.parameters(), objective);
             }
             expected = parameters(model);
@@ -89,6 +91,7 @@ class FullBatchTest {
                 .fit(all(), DataLoader.of(IRIS.validation(), 64), losses.length);
             assertArrayEquals(losses, result.history().stream().mapToDouble(EpochMetrics::loss).toArray(), 1e-6);
             assertArrayEquals(expected, parameters(model));
+            assertArrayEquals(accuracies, result.history().stream().mapToDouble(EpochMetrics::accuracy).toArray(), 1e-6);
             assertTrue(losses[2] < losses[1] && losses[1] < losses[0], Arrays.toString(losses));
             assertTrue(result.last().valAccuracy() >= 0.9, result.last().toString());
             assertEquals(1, result.last().steps());

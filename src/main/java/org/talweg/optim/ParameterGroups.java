@@ -99,7 +99,8 @@ public record ParameterGroups(List<Rule> rules) {
     }
 
     private static String layer(String parameter) {
-        return parameter.substring(0, Math.max(0, parameter.lastIndexOf('.')));
+        int dot = parameter.lastIndexOf('.');
+        return dot < 0 ? parameter : parameter.substring(0, dot);
     }
 
     private Segment segment(Parameter parameter) {

@@ -53,8 +53,8 @@ final class DenseNode extends Node {
         if (pass.trains(this)) {
             Tensor x = pass.value(input);
             BatchRows rows = pass.rows(input);
-            // The bias's gradient is a by-product of the weights', which is computed for its sake even if those are frozen.
-            Tensor dw = pass.gradientEvenIfFrozen(weights);
+            // The bias's gradient is a by-product of the weights', which is computed for its sake and else not used.
+            Tensor dw = pass.isFrozen(weights) ? pass.unusedGradient(weights, output) : pass.parameterGradient(weights);
             Tensor db = pass.parameterGradient(bias);
             DenseShape shape = shape(pass.batch());
             Tensor partials = pass.takeSquarePartials(squarePartials(pass.ops(), pass.batch()));

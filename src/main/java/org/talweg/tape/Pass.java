@@ -155,6 +155,10 @@ final class Pass {
         return !frozen.containsAll(node.parameters());
     }
 
+    boolean isFrozen(Parameter parameter) {
+        return frozen.contains(parameter);
+    }
+
     /** Whether what is trained has a part in a value, so that gradients must flow through it. */
     boolean needsGradient(Value value) {
         return differentiated.contains(value);
@@ -213,13 +217,14 @@ final class Pass {
 
     /** Null for null, and for what is frozen. */
     Tensor parameterGradient(Parameter parameter) {
-        return parameter == null || frozen.contains(parameter) ? null : parameter.in(gradients);
+        return parameter == null || isFrozen(parameter) ? null : parameter.in(gradients);
     }
 
-    /** For an operation that cannot do without. */
-    Tensor gradientEvenIfFrozen(Parameter parameter) {
-        trainedOnly &= !frozen.contains(parameter);
-        return parameter.in(gradients);
+    /** Of a frozen parameter, for an operation that cannot do without; its squares are among {@link #squarePartials}. */
+    Tensor unusedGradient(Parameter parameter, Value of) {
+        trainedOnly = false;
+        return memory.vector(parameter.name() + " unused gradient", of.id(), Math.toIntExact(parameter.shape().elements()))
+            .view(0, parameter.shape());
     }
 
     Tensor takeSquarePartials(int count) {

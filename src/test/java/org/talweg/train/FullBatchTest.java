@@ -130,6 +130,19 @@ class FullBatchTest {
         }
     }
 
+    /** The gradient of a bias comes with that of its weights, which must not move them. */
+    @Test
+    void frozenWeightsStayWhereTheirBiasIsTrained() {
+        try (Model model = model()) {
+            float[] weights = model.parameterValues("dense_1.weight");
+            float[] bias = model.parameterValues("dense_1.bias");
+            Trainer.builder(model).loss(LOSS).optimizer(LBFGS).parameterGroups(ParameterGroups.none().freeze("weight")).build()
+                .fit(all(), 3);
+            assertArrayEquals(weights, model.parameterValues("dense_1.weight"));
+            assertTrue(!Arrays.equals(bias, model.parameterValues("dense_1.bias")));
+        }
+    }
+
     /** Without a line search the first step is along the gradient, and as long as the schedule says. */
     @Test
     void aScheduleScalesTheSteps() {

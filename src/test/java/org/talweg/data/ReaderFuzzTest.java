@@ -6,8 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.sun.management.ThreadMXBean;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +18,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.talweg.testing.Mutation;
 
 /** Files that something has happened to: an error that says so, or numbers; never a hang, and no memory on credit. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
@@ -27,10 +26,6 @@ class ReaderFuzzTest {
     private static final int MUTATIONS = 10_000;
     /** A small file must not make a reader allocate more than this. */
     private static final long MOST_MEMORY = 16 << 20;
-    /** What sizes and counts are likely to trip over. */
-    private static final long[] EDGES = {0, -1, 1, 127, 255, 65535, Integer.MAX_VALUE, Integer.MIN_VALUE, Long.MAX_VALUE,
-        Long.MIN_VALUE, 1L << 40};
-
     @TempDir
     Path directory;
 
@@ -73,7 +68,7 @@ class ReaderFuzzTest {
         int read = 0;
         int refused = 0;
         for (int i = 0; i < MUTATIONS; i++) {
-            byte[] bad = mutate(good, random);
+            byte[] bad = Mutation.of(good, random);
             // A file of its own each time: the last one may still be mapped.
             Path path = directory.resolve(folder ? name : i + name);
             Files.write(path, bad);
@@ -94,49 +89,5 @@ class ReaderFuzzTest {
             Files.delete(path);
         }
         assertTrue(read > 0 && refused > 0, name + ": " + read + " read, " + refused + " refused");
-    }
-
-    private static byte[] mutate(byte[] good, SplittableRandom random) {
-        byte[] bad = good.clone();
-        for (int i = random.nextInt(1, 4); i > 0 && bad.length > 0; i--) {
-            int at = random.nextInt(bad.length);
-            bad = switch (random.nextInt(8)) {
-                case 0 -> Arrays.copyOf(bad, at);
-                case 1 -> splice(bad, at, at, bytes(random, random.nextInt(1, 20)));
-                case 2 -> splice(bad, at, Math.min(bad.length, at + random.nextInt(1, 20)), new byte[0]);
-                case 3 -> splice(bad, at, Math.min(bad.length, at + Long.BYTES), edge(random));
-                case 4 -> splice(bad, at, Math.min(bad.length, at + 1),
-                    String.valueOf(EDGES[random.nextInt(EDGES.length)]).getBytes(StandardCharsets.UTF_8));
-                case 5 -> splice(bad, at, at, Arrays.copyOfRange(bad, at, Math.min(bad.length, at + 40)));
-                case 6 -> set(bad, at, (byte) random.nextInt(256));
-                default -> set(bad, at, (byte) (bad[at] ^ 1 << random.nextInt(8)));
-            };
-        }
-        return bad;
-    }
-
-    private static byte[] edge(SplittableRandom random) {
-        ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES)
-            .order(random.nextBoolean() ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN);
-        return Arrays.copyOf(bytes.putLong(EDGES[random.nextInt(EDGES.length)]).array(), random.nextBoolean() ? 8 : 4);
-    }
-
-    private static byte[] bytes(SplittableRandom random, int count) {
-        byte[] bytes = new byte[count];
-        random.nextBytes(bytes);
-        return bytes;
-    }
-
-    private static byte[] set(byte[] bytes, int at, byte value) {
-        bytes[at] = value;
-        return bytes;
-    }
-
-    private static byte[] splice(byte[] bytes, int from, int to, byte[] between) {
-        byte[] result = new byte[bytes.length - (to - from) + between.length];
-        System.arraycopy(bytes, 0, result, 0, from);
-        System.arraycopy(between, 0, result, from, between.length);
-        System.arraycopy(bytes, to, result, from + between.length, bytes.length - to);
-        return result;
     }
 }

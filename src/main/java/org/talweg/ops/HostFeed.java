@@ -12,7 +12,12 @@ final class HostFeed implements Feed {
 
     HostFeed(Device device, int bytes) {
         this.device = device;
-        memory = ByteBuffer.allocate(bytes).order(ByteOrder.nativeOrder());
+        try {
+            memory = ByteBuffer.allocate(bytes).order(ByteOrder.nativeOrder());
+        } catch (OutOfMemoryError e) {
+            throw new DeviceMemoryException("not enough Java heap for a feed of " + bytes
+                + " bytes; give the JVM more with -Xmx", e);
+        }
     }
 
     @Override

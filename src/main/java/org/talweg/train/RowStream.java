@@ -1,5 +1,7 @@
 package org.talweg.train;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
@@ -26,6 +28,7 @@ final class RowStream implements AutoCloseable {
     private static final int LARGEST_BUFFER = Integer.MAX_VALUE - 8;
 
     private final Resources resources = new Resources();
+    private final String name;
     private final Rows rows;
     private final TargetRows targets;
     private final int batch;
@@ -45,6 +48,7 @@ final class RowStream implements AutoCloseable {
      * @throws DeviceMemoryException if two windows do not fit
      */
     RowStream(Device device, Dataset data, TargetRows targets, int batch, int batches) {
+        name = data.name();
         rows = data.source();
         this.targets = targets;
         this.batch = batch;
@@ -168,7 +172,8 @@ final class RowStream implements AutoCloseable {
         try {
             gathering.get();
         } catch (ExecutionException e) {
-            throw new IllegalStateException("rows cannot be read: " + e.getCause(), e.getCause());
+            throw new UncheckedIOException(new IOException("rows of " + name + " cannot be read, as they could before: "
+                + e.getCause().getMessage(), e.getCause()));
         } catch (InterruptedException | CancellationException e) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("interrupted while rows were read", e);

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -73,6 +74,8 @@ class ExampleCommandsTest {
             }
         }
 
+        writeImages(folder.resolve("usr/share/datasets/fashion-mnist"));
+
         List<String> java = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "-cp", System.getProperty("java.class.path"), InOneProcess.class.getName()));
         java.addAll(commands);
@@ -80,6 +83,21 @@ class ExampleCommandsTest {
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertTrue(process.waitFor(10, TimeUnit.MINUTES), "an example hangs");
         assertEquals(0, process.exitValue(), output);
+    }
+
+    /** A handful of images in files like those of Fashion-MNIST. */
+    private static void writeImages(Path where) throws IOException {
+        Files.createDirectories(where);
+        for (String part : List.of("train", "t10k")) {
+            ByteBuffer images = ByteBuffer.allocate(16 + 300 * 64).putInt(0x803).putInt(300).putInt(8).putInt(8);
+            ByteBuffer labels = ByteBuffer.allocate(8 + 300).putInt(0x801).putInt(300);
+            for (int i = 0; i < 300; i++) {
+                images.position(16 + i * 64 + i % 10).put((byte) 200);
+                labels.put((byte) (i % 10));
+            }
+            Files.write(where.resolve(part + "-images-idx3-ubyte"), images.array());
+            Files.write(where.resolve(part + "-labels-idx1-ubyte"), labels.array());
+        }
     }
 
     /** Runs each of its arguments as a command line, up to the first that fails. */

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.talweg.ops.Activation.RELU;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -208,7 +209,7 @@ class RowStreamTest {
                     }
                 }
             }, IRIS.targetNames(), IRIS.labels(), IRIS.classNames(), null);
-            assertTrue(assertThrows(IllegalStateException.class, () -> train(device, broken, Losses.softmaxCrossEntropy(), 3,
+            assertTrue(assertThrows(UncheckedIOException.class, () -> train(device, broken, Losses.softmaxCrossEntropy(), 3,
                 16, 700)).getMessage().contains("the disk is gone"));
             assertEquals(List.of(), device.liveAllocations());
             assertThrows(IllegalArgumentException.class, () -> train(device, IRIS, Losses.softmaxCrossEntropy(), 3, 16, 0));

@@ -2,7 +2,7 @@
 // once for every tiling T: who computes which elements is T's business, see Tiling in tile.cuh.
 #pragma once
 #include "activations.cuh"
-#include "common.cuh"
+#include "matrix_rows.cuh"
 
 // RUN values of one row, at columns that are neighbours; stored together where the row's alignment allows.
 template <int RUN>
@@ -30,34 +30,31 @@ __device__ __forceinline__ void fetch(const float* row, int column, int columns,
   }
 }
 
-// Row 0 of a thread's sums; the others move up. An epilogue takes its rows this way, in a loop that is not unrolled, so
-// that it holds the code of every activation once and not once a row.
-template <int ROWS, int COLUMNS>
-__device__ __forceinline__ void take_row(float (&sums)[ROWS][COLUMNS], float (&row)[COLUMNS]) {
+// Calls body(row, column, values) for the runs of neighbours that a thread holds of a tile, row by row; rows of the matrix
+// end before `rows`. Loops, and values that move up in registers, where unrolling would repeat the code of every
+// activation for each run.
+template <typename T, typename Body>
+__device__ __forceinline__ void for_each_run(float (&sums)[T::kRows][T::kColumns], int first_row, int first_column,
+                                             int rows, Body body) {
+  constexpr int kRun = T::kRun;
+#pragma unroll 1
+  for (int i = 0; i < T::kRows && first_row + T::row(i) < rows; i++) {
+    float row[T::kColumns];
 #pragma unroll
-  for (int j = 0; j < COLUMNS; j++) {
-    row[j] = sums[0][j];
+    for (int j = 0; j < T::kColumns; j++) {
+      row[j] = sums[0][j];
 #pragma unroll
-    for (int i = 0; i + 1 < ROWS; i++) sums[i][j] = sums[i + 1][j];
-  }
-}
-
-// This thread's values of one row of a matrix.
-template <typename T>
-__device__ __forceinline__ void fetch_row(const float* row, int first_column, int columns, bool vectors,
-                                          float (&values)[T::kColumns]) {
+      for (int k = 0; k + 1 < T::kRows; k++) sums[k][j] = sums[k + 1][j];
+    }
+#pragma unroll 1
+    for (int j = 0; j < T::kColumns; j += kRun) {
+      float values[kRun];
 #pragma unroll
-  for (int j = 0; j < T::kColumns; j += T::kRun) {
-    fetch<T::kRun>(row, first_column + T::column(j), columns, vectors, values + j);
-  }
-}
-
-template <typename T>
-__device__ __forceinline__ void put_row(float* row, int first_column, int columns, bool vectors,
-                                        const float (&values)[T::kColumns]) {
+      for (int k = 0; k < kRun; k++) values[k] = row[k];
 #pragma unroll
-  for (int j = 0; j < T::kColumns; j += T::kRun) {
-    put<T::kRun>(row, first_column + T::column(j), columns, vectors, values + j);
+      for (int k = kRun; k < T::kColumns; k++) row[k - kRun] = row[k];
+      body(first_row + T::row(i), first_column + T::column(j), values);
+    }
   }
 }
 
@@ -69,64 +66,57 @@ __device__ void forward(const float* x, const int* order, const int* cursor, con
   __shared__ typename T::Shared shared;
   int first_row = blockIdx.y * T::kTile;
   int first_column = blockIdx.x * T::kTile;
-  typename T::template Operand<true> a({x, order ? order + *cursor : nullptr, inputs}, first_row, batch);
-  typename T::template Operand<true> b({weights, nullptr, inputs}, first_column, outputs);
+  typename T::template Operand<true> a({x, order ? order + *cursor : nullptr, inputs}, first_row, batch, 0, T::thread());
+  typename T::template Operand<true> b({weights, nullptr, inputs}, first_column, outputs, 0, T::thread());
   float sums[T::kRows][T::kColumns] = {};
-  T::multiply(a, b, 0, inputs, shared, sums, nullptr);
+  float unused = 0;
+  T::multiply(a, b, 0, inputs, shared, sums, false, unused);
 
-  bool vectors = outputs % 4 == 0 && is_aligned16(output) && is_aligned16(pre_activation);
-  float biases[T::kColumns];
-#pragma unroll
-  for (int j = 0; j < T::kColumns; j++) {
-    int column = first_column + T::column(j);
-    biases[j] = bias && column < outputs ? bias[column] : 0.0f;
-  }
-#pragma unroll 1
-  for (int i = 0; i < T::kRows && first_row + T::row(i) < batch; i++) {
-    int64 start = static_cast<int64>(first_row + T::row(i)) * outputs;
-    float z[T::kColumns];
-    take_row(sums, z);
-#pragma unroll
-    for (int j = 0; j < T::kColumns; j++) z[j] += biases[j];
-    if (pre_activation) put_row<T>(pre_activation + start, first_column, outputs, vectors, z);
+  bool vectors = outputs % 4 == 0 && is_aligned16(output) && is_aligned16(pre_activation) && is_aligned16(bias);
+  for_each_run<T>(sums, first_row, first_column, batch, [&](int row, int column, float (&z)[T::kRun]) {
+    int64 start = static_cast<int64>(row) * outputs;
+    if (bias) {
+      float biases[T::kRun];
+      fetch<T::kRun>(bias, column, outputs, vectors, biases);
+      each(z, biases, [](float sum, float b) { return sum + b; });
+    }
+    if (pre_activation) put<T::kRun>(pre_activation + start, column, outputs, vectors, z);
     activate(activation, z);
-    put_row<T>(output + start, first_column, outputs, vectors, z);
-  }
+    put<T::kRun>(output + start, column, outputs, vectors, z);
+  });
 }
 
-// dX = (dZ W) * f'(saved). dZ [batch x outputs] lies along k, W [outputs x inputs] across it.
+// One tile of dX = (dZ W) * f'(saved). dZ [batch x outputs] lies along k, W [outputs x inputs] across it.
 template <typename T>
-__device__ void backward_input(const float* gradient, const float* weights, const Activation& below,
-                               const float* saved, int accumulate, float* input_gradient, int batch, int outputs,
-                               int inputs) {
-  __shared__ typename T::Shared shared;
-  int first_row = blockIdx.y * T::kTile;
-  int first_column = blockIdx.x * T::kTile;
-  typename T::template Operand<true> a({gradient, nullptr, outputs}, first_row, batch);
-  typename T::template Operand<false> b({weights, nullptr, inputs}, first_column, inputs);
+__device__ __forceinline__ void backward_input(typename T::Shared& shared, int tile, const float* gradient,
+                                               const float* weights, const Activation& below, const float* saved,
+                                               int accumulate, float* input_gradient, int batch, int outputs,
+                                               int inputs) {
+  int across = (inputs + T::kTile - 1) / T::kTile;
+  int first_row = tile / across * T::kTile;
+  int first_column = tile % across * T::kTile;
+  if (first_row >= batch) return;  // of a block's tiles, the last may be too many
+  typename T::template Operand<true> a({gradient, nullptr, outputs}, first_row, batch, 0, T::thread());
+  typename T::template Operand<false> b({weights, nullptr, inputs}, first_column, inputs, 0, T::thread());
   float sums[T::kRows][T::kColumns] = {};
-  T::multiply(a, b, 0, outputs, shared, sums, nullptr);
+  float unused = 0;
+  T::multiply(a, b, 0, outputs, shared, sums, false, unused);
 
   bool derivative = below.kind != kIdentity;
   bool vectors = inputs % 4 == 0 && is_aligned16(input_gradient) && (!derivative || is_aligned16(saved));
-#pragma unroll 1
-  for (int i = 0; i < T::kRows && first_row + T::row(i) < batch; i++) {
-    int64 start = static_cast<int64>(first_row + T::row(i)) * inputs;
-    float result[T::kColumns];
-    take_row(sums, result);
+  for_each_run<T>(sums, first_row, first_column, batch, [&](int row, int column, float (&result)[T::kRun]) {
+    int64 start = static_cast<int64>(row) * inputs;
+    float values[T::kRun];
     if (derivative) {
-      float values[T::kColumns];
-      fetch_row<T>(saved + start, first_column, inputs, vectors, values);
+      fetch<T::kRun>(saved + start, column, inputs, vectors, values);
       differentiate(below, result, values);
     }
     if (accumulate) {
-      float before[T::kColumns];
-      fetch_row<T>(input_gradient + start, first_column, inputs, vectors, before);
-#pragma unroll
-      for (int j = 0; j < T::kColumns; j++) result[j] += before[j];
+      fetch<T::kRun>(input_gradient + start, column, inputs, vectors, values);
+      each(result, values, [](float sum, float before) { return sum + before; });
     }
-    put_row<T>(input_gradient + start, first_column, inputs, vectors, result);
-  }
+    put<T::kRun>(input_gradient + start, column, inputs, vectors, result);
+  });
 }
 
 // One counter per tile of a split product: how many of its blocks are done. Zero between launches, which the last
@@ -135,35 +125,78 @@ __device__ void backward_input(const float* gradient, const float* weights, cons
 constexpr int kMaxSplitTiles = 1024;
 __device__ int tickets[kMaxSplitTiles];
 
-// dW = dZ^T X, db = column sums of dZ, and the sum of squares of what this tile stored. Both operands lie across k,
-// which is the batch. With several splits (gridDim.z), each block sums its share of the batch into the workspace; the
-// one that comes last adds the shares in the order of the splits, so the result does not depend on who that is.
-template <typename T>
-__device__ void backward_weights(const float* x, const int* order, const int* cursor, const float* gradient,
-                                 int accumulate, float* weight_gradient, float* bias_gradient, float* square_partials,
-                                 float* workspace, int batch, int outputs, int inputs, int share) {
-  constexpr int kShareFloats = T::kTile * T::kTile + T::kTile;  // a block's sums, then its column sums
-  __shared__ typename T::Shared shared;
-  int first_row = blockIdx.y * T::kTile;
-  int first_column = blockIdx.x * T::kTile;
-  int tile = blockIdx.y * gridDim.x + blockIdx.x;
-  int splits = gridDim.z;
-  int k_begin = blockIdx.z * share;
-  int k_end = min(k_begin + share, batch);
-  bool sums_bias = bias_gradient && blockIdx.x == 0;
+// sums[j] = share 0 + share 1 + ..., of N values that lie `apart`.
+template <int N>
+__device__ __forceinline__ void sum_shares(float (&sums)[N], const float* share, int apart, int count, int floats) {
+#pragma unroll
+  for (int j = 0; j < N; j++) sums[j] = 0;
+#pragma unroll 1
+  for (int i = 0; i < count; i++) {
+#pragma unroll
+    for (int j = 0; j < N; j++) sums[j] += __ldcg(share + j * apart);
+    share += floats;
+  }
+}
 
-  typename T::template Operand<false> a({gradient, nullptr, outputs}, first_row, outputs);
-  typename T::template Operand<false> b({x, order ? order + *cursor : nullptr, inputs}, first_column, inputs);
+// What of a weight gradient a block computes: a tile of it, over a share of the batch.
+template <typename T>
+struct Share {
+  int tile;
+  int split;
+  int splits;
+  int first_row;
+  int first_column;
+  int k_begin;
+  int k_end;
+
+  __device__ __forceinline__ Share(int block, int batch, int outputs, int inputs, int share) {
+    int across = (inputs + T::kTile - 1) / T::kTile;
+    int tiles = across * ((outputs + T::kTile - 1) / T::kTile);
+    tile = block % tiles;
+    split = block / tiles;
+    splits = max(1, (batch + share - 1) / share);
+    first_row = tile / across * T::kTile;
+    first_column = tile % across * T::kTile;
+    k_begin = split * share;
+    k_end = min(k_begin + share, batch);
+  }
+};
+
+// One tile of dW = dZ^T X, of db = column sums of dZ, and the sum of squares of what it stored. Both operands lie across
+// k, which is the batch. With several splits, each block sums its share of the batch into the workspace; the one that
+// comes last adds the shares in the order of the splits, so the result does not depend on who that is.
+template <typename T>
+__device__ __forceinline__ void backward_weights(typename T::Shared& shared, int input_blocks, const float* x,
+                                                 const int* order, const int* cursor, const float* gradient,
+                                                 int accumulate, float* weight_gradient, float* bias_gradient,
+                                                 float* square_partials, float* workspace, int batch, int outputs,
+                                                 int inputs, int share) {
+  constexpr int kShareFloats = T::kTile * T::kTile + T::kTile;  // a block's sums, then its column sums
   float sums[T::kRows][T::kColumns] = {};
   float column_sum = 0;
-  T::multiply(a, b, k_begin, k_end, shared, sums, sums_bias ? &column_sum : nullptr);
+  {
+    Share<T> at(blockIdx.x - input_blocks, batch, outputs, inputs, share);
+    typename T::template Operand<false> a({gradient, nullptr, outputs}, at.first_row, outputs, at.k_begin, T::thread());
+    typename T::template Operand<false, true> b({x, order ? order + *cursor : nullptr, inputs}, at.first_column, inputs,
+                                                at.k_begin, T::thread());
+    T::multiply(a, b, at.k_begin, at.k_end, shared, sums, bias_gradient && at.first_column == 0, column_sum);
+  }
 
+  // Once more, so that the loop above has the registers.
+  Share<T> at(here(blockIdx.x) - input_blocks, batch, outputs, inputs, share);
+  int tile = at.tile;
+  int splits = at.splits;
+  int first_row = at.first_row;
+  int first_column = at.first_column;
+  bool sums_bias = bias_gradient && first_column == 0;
   if (splits > 1) {
     float* shares = workspace + static_cast<int64>(tile) * splits * kShareFloats;
-    float* own = shares + static_cast<int64>(blockIdx.z) * kShareFloats;
+    float* own = shares + static_cast<int64>(at.split) * kShareFloats;
     // Thread-major, so that neighbours write neighbours.
 #pragma unroll
-    for (int i = 0; i < T::kRows * T::kColumns; i++) own[i * T::kThreads + threadIdx.x] = sums[i / T::kColumns][i % T::kColumns];
+    for (int i = 0; i < T::kRows * T::kColumns; i++) {
+      own[i * T::kThreads + threadIdx.x] = sums[i / T::kColumns][i % T::kColumns];
+    }
     if (threadIdx.x < T::kTile) own[T::kTile * T::kTile + threadIdx.x] = column_sum;
     __threadfence();
     __syncthreads();
@@ -172,38 +205,31 @@ __device__ void backward_weights(const float* x, const int* order, const int* cu
     bool last = __syncthreads_or(closes);
     if (!last) return;
     __threadfence();
+    // A row after the other, for want of registers for all at a time.
 #pragma unroll
-    for (int i = 0; i < T::kRows * T::kColumns; i++) sums[i / T::kColumns][i % T::kColumns] = 0;
-    column_sum = 0;
-    for (int split = 0; split < splits; split++) {
-      const float* theirs = shares + static_cast<int64>(split) * kShareFloats;
-#pragma unroll
-      for (int i = 0; i < T::kRows * T::kColumns; i++) {
-        sums[i / T::kColumns][i % T::kColumns] += __ldcg(&theirs[i * T::kThreads + threadIdx.x]);
-      }
-      if (threadIdx.x < T::kTile) column_sum += __ldcg(&theirs[T::kTile * T::kTile + threadIdx.x]);
+    for (int i = 0; i < T::kRows; i++) {
+      sum_shares(sums[i], shares + i * T::kColumns * T::kThreads + threadIdx.x, T::kThreads, splits, kShareFloats);
     }
+    float bias[1] = {};
+    if (threadIdx.x < T::kTile) sum_shares(bias, shares + T::kTile * T::kTile + threadIdx.x, 0, splits, kShareFloats);
+    column_sum = bias[0];
   }
 
   float squares = 0;
   bool vectors = inputs % 4 == 0 && is_aligned16(weight_gradient);
-#pragma unroll
-  for (int i = 0; i < T::kRows; i++) {
-    int row = first_row + T::row(i);
-    if (row >= outputs) continue;
+  for_each_run<T>(sums, first_row, first_column, outputs, [&](int row, int column, float (&result)[T::kRun]) {
     float* target = weight_gradient + static_cast<int64>(row) * inputs;
     if (accumulate) {
-      float before[T::kColumns];
-      fetch_row<T>(target, first_column, inputs, vectors, before);
-#pragma unroll
-      for (int j = 0; j < T::kColumns; j++) sums[i][j] += before[j];
+      float before[T::kRun];
+      fetch<T::kRun>(target, column, inputs, vectors, before);
+      each(result, before, [](float sum, float old) { return sum + old; });
     }
-    put_row<T>(target, first_column, inputs, vectors, sums[i]);
+    put<T::kRun>(target, column, inputs, vectors, result);
 #pragma unroll
-    for (int j = 0; j < T::kColumns; j++) {
-      if (first_column + T::column(j) < inputs) squares = fmaf(sums[i][j], sums[i][j], squares);
+    for (int j = 0; j < T::kRun; j++) {
+      if (column + j < inputs) squares = fmaf(result[j], result[j], squares);
     }
-  }
+  });
   if (sums_bias && threadIdx.x < T::kTile && first_row + threadIdx.x < outputs) {
     float* target = bias_gradient + first_row + threadIdx.x;
     float result = accumulate ? *target + column_sum : column_sum;
@@ -217,24 +243,48 @@ __device__ void backward_weights(const float* x, const int* order, const int* cu
   }
 }
 
-// The three kernels of one tiling. PRODUCT is its name in the kernels' names, the rest its type.
-#define TALWEG_DENSE(PRODUCT, ...)                                                                                    \
-  extern "C" __global__ __launch_bounds__(__VA_ARGS__::kThreads, 1) void dense_forward_##PRODUCT(                     \
+// The forward kernel of a tiling. NAME is the tiling's in the kernel's name, the rest its type.
+#define TALWEG_FORWARD(NAME, ...)                                                                                     \
+  extern "C" __global__ __launch_bounds__(__VA_ARGS__::kThreads, __VA_ARGS__::kBlocks) void dense_forward_##NAME(     \
       const float* x, const int* order, const int* cursor, const float* weights, const float* bias, int activation,   \
       float p, float q, float* pre_activation, float* output, int batch, int outputs, int inputs) {                   \
     forward<__VA_ARGS__>(x, order, cursor, weights, bias, {activation, p, q}, pre_activation, output, batch, outputs, \
                          inputs);                                                                                     \
-  }                                                                                                                   \
-  extern "C" __global__ __launch_bounds__(__VA_ARGS__::kThreads, 1) void dense_backward_input_##PRODUCT(              \
-      const float* gradient, const float* weights, int below, float p, float q, const float* saved, int accumulate,   \
-      float* input_gradient, int batch, int outputs, int inputs) {                                                    \
-    backward_input<__VA_ARGS__>(gradient, weights, {below, p, q}, saved, accumulate, input_gradient, batch, outputs,  \
-                                inputs);                                                                              \
-  }                                                                                                                   \
-  extern "C" __global__ __launch_bounds__(__VA_ARGS__::kThreads, 1) void dense_backward_weights_##PRODUCT(            \
-      const float* x, const int* order, const int* cursor, const float* gradient, int accumulate,                     \
-      float* weight_gradient, float* bias_gradient, float* square_partials, float* workspace, int batch,              \
-      int outputs, int inputs, int share) {                                                                           \
-    backward_weights<__VA_ARGS__>(x, order, cursor, gradient, accumulate, weight_gradient, bias_gradient,             \
-                                  square_partials, workspace, batch, outputs, inputs, share);                         \
+  }
+
+// Both backward products in one launch: they need the same dZ and nothing of each other. The first `input_blocks` blocks
+// make dX in tilings X, as many tiles a block as have room in it, for each of them sums over all outputs and so takes
+// the longest; the others make dW in the tiling W. Either may have no blocks.
+template <typename W, typename X>
+__device__ __forceinline__ void backward(int input_blocks, const float* x, const int* order, const int* cursor,
+                                         const float* gradient, const float* weights, const Activation& below,
+                                         const float* saved, int accumulate_input, float* input_gradient,
+                                         int accumulate_weights, float* weight_gradient, float* bias_gradient,
+                                         float* square_partials, float* workspace, int batch, int outputs, int inputs,
+                                         int share) {
+  static_assert(X::kThreads * X::kTeams == W::kThreads && W::kTeams == 1, "blocks of both have as many threads");
+  __shared__ union {
+    typename W::Shared weights;
+    typename X::Shared inputs[X::kTeams];
+  } shared;
+  int block = blockIdx.x;
+  if (block < input_blocks) {
+    backward_input<X>(shared.inputs[X::team()], block * X::kTeams + X::team(), gradient, weights, below, saved,
+                      accumulate_input, input_gradient, batch, outputs, inputs);
+  } else {
+    backward_weights<W>(shared.weights, input_blocks, x, order, cursor, gradient, accumulate_weights,
+                        weight_gradient, bias_gradient, square_partials, workspace, batch, outputs, inputs, share);
+  }
+}
+
+// Their kernel. NAME is that of the tilings in the kernel's name.
+#define TALWEG_BACKWARD(NAME, W, X)                                                                                   \
+  extern "C" __global__ __launch_bounds__(W::kThreads, W::kBackwardBlocks) void dense_backward_##NAME(                \
+      int input_blocks, const float* x, const int* order, const int* cursor, const float* gradient,                   \
+      const float* weights, int below, float p, float q, const float* saved, int accumulate_input,                    \
+      float* input_gradient, int accumulate_weights, float* weight_gradient, float* bias_gradient,                    \
+      float* square_partials, float* workspace, int batch, int outputs, int inputs, int share) {                      \
+    backward<W, X>(input_blocks, x, order, cursor, gradient, weights, {below, p, q}, saved, accumulate_input,         \
+                   input_gradient, accumulate_weights, weight_gradient, bias_gradient, square_partials, workspace,    \
+                   batch, outputs, inputs, share);                                                                    \
   }

@@ -1,6 +1,14 @@
-// Rows of a matrix in memory, in order or by number.
+// Rows of a matrix in memory, in order or by number; and the teams of a block, each with a tile of its own.
 #pragma once
 #include "common.cuh"
+
+// The same value, of which the compiler believes that it is known only here: what a branch makes of it is not computed
+// ahead of the loop around it and kept in registers.
+template <typename T>
+__device__ __forceinline__ T here(T value) {
+  asm volatile("" : "+r"(value));
+  return value;
+}
 
 // Rows of a matrix; row r is order[r] of the base where an order is given.
 struct Rows {
@@ -13,3 +21,21 @@ struct Rows {
   }
   __device__ __forceinline__ bool vectors() const { return is_aligned16(base) && width % 4 == 0; }
 };
+
+// Which team of the block this thread is in, and where in it.
+template <int THREADS, int TEAMS>
+__device__ __forceinline__ uint32 team_of() {
+  return TEAMS == 1 ? 0 : threadIdx.x / THREADS;
+}
+
+template <int THREADS, int TEAMS>
+__device__ __forceinline__ uint32 in_team() {
+  return TEAMS == 1 ? threadIdx.x : threadIdx.x % THREADS;
+}
+
+// A barrier of the team alone. Barrier 0 is the block's.
+template <int THREADS, int TEAMS>
+__device__ __forceinline__ void team_barrier() {
+  if constexpr (TEAMS == 1) __syncthreads();
+  else __barrier_sync_count(1 + team_of<THREADS, TEAMS>(), THREADS);
+}

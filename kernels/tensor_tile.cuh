@@ -24,7 +24,7 @@ struct AsyncSide {
   int end;    // of the operand
   bool vectors;
 
-  __device__ AsyncSide(Rows source, int first, int limit)
+  __device__ __forceinline__ AsyncSide(Rows source, int first, int limit, int, uint32)
       : rows(source), begin(first), end(limit), vectors(source.vectors()) {}
 
   // Where element (index, k) of the tile lies.
@@ -66,6 +66,9 @@ template <int TILE, int WARPS_DOWN, int WARPS_ACROSS, Precision PRECISION>
 struct TensorTiling {
   static constexpr int kTile = TILE;
   static constexpr int kThreads = WARPS_DOWN * WARPS_ACROSS * kWarp;
+  static constexpr int kTeams = 1;
+  static constexpr int kBlocks = 1;  // that a multiprocessor holds at least
+  static constexpr int kBackwardBlocks = 1;
   static constexpr int kWarpRows = TILE / WARPS_DOWN;
   static constexpr int kWarpColumns = TILE / WARPS_ACROSS;
   static constexpr int kDown = kWarpRows / 16;
@@ -74,7 +77,7 @@ struct TensorTiling {
   static constexpr int kColumns = kAcross * 2;
   static constexpr int kRun = 2;
 
-  template <bool ALONG_K>
+  template <bool ALONG_K, bool = false>
   using Operand = AsyncSide<ALONG_K, TILE, kThreads>;
 
   struct Shared {
@@ -82,6 +85,8 @@ struct TensorTiling {
     alignas(16) float b[kStages][TILE * kDepth];
   };
 
+  static __device__ __forceinline__ uint32 team() { return 0; }
+  static __device__ __forceinline__ uint32 thread() { return threadIdx.x; }
   static __device__ __forceinline__ int warp() { return threadIdx.x / kWarp; }
   static __device__ __forceinline__ int group() { return threadIdx.x % kWarp / 4; }
   static __device__ __forceinline__ int pair() { return threadIdx.x % 4; }
@@ -94,13 +99,13 @@ struct TensorTiling {
     return warp() % WARPS_ACROSS * kWarpColumns + j / 2 * 8 + pair() * 2 + j % 2;
   }
 
-  // sums += A B over k in [k_begin, k_end). `column_sum` of thread t gets the sum over k of A(t, k), for t < TILE, if
-  // it is not null. Ends with a barrier.
+  // sums += A B over k in [k_begin, k_end). Where asked for, `column_sum` of thread t gets the sum over k of A(t, k), for
+  // t < TILE. Ends with a barrier.
   template <bool A_ALONG_K, bool B_ALONG_K>
   static __device__ __forceinline__ void multiply(const AsyncSide<A_ALONG_K, TILE, kThreads>& a,
                                                   const AsyncSide<B_ALONG_K, TILE, kThreads>& b, int k_begin,
                                                   int k_end, Shared& shared, float (&sums)[kRows][kColumns],
-                                                  float* column_sum) {
+                                                  bool sums_columns, float& column_sum) {
 #pragma unroll
     for (int stage = 0; stage < kStages - 1; stage++) {
       start(a, b, k_begin + stage * kDepth, k_end, shared, stage);
@@ -112,9 +117,9 @@ struct TensorTiling {
       __syncthreads();  // this stage is there for all, and all are done with the one that is filled next
       start(a, b, k + (kStages - 1) * kDepth, k_end, shared, next);
       multiply_stage<A_ALONG_K, B_ALONG_K>(shared.a[stage], shared.b[stage], sums);
-      if (column_sum && threadIdx.x < TILE) {
+      if (sums_columns && threadIdx.x < TILE) {
 #pragma unroll
-        for (int d = 0; d < kDepth; d++) *column_sum += a.at(shared.a[stage], threadIdx.x, d);
+        for (int d = 0; d < kDepth; d++) column_sum += a.at(shared.a[stage], threadIdx.x, d);
       }
       stage = stage + 1 == kStages ? 0 : stage + 1;
       next = next + 1 == kStages ? 0 : next + 1;

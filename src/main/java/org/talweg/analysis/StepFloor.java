@@ -20,7 +20,7 @@ import org.talweg.ops.UpdateRule;
  *     gradient and row losses, H = 2 with row hits, else 1;
  * <li>backward of l, weights: 4 (B I + B O) in, 4 (O I + O + S) out — X and dZ; dW, db and S partial sums of squares;
  * <li>backward of l &gt; 1, input: 4 (B O + O I + B I) in, 4 B I out — dZ, W and what the activation below saved, if it
- *     saves anything; dX;
+ *     saves anything; dX. In one launch with the weights', dZ is read once for both, and so is a saved output, which is X;
  * <li>prepare: 4 (B H + Σ S) — row losses, hits and partial sums in;
  * <li>update: (12 + 8 n) P for n {@linkplain UpdateRule#buffers buffers} — p, g and the buffers in, p and the buffers
  *     out: 12 for SGD, 20 with momentum, 28 for Adam.
@@ -79,11 +79,17 @@ public record StepFloor(List<Launch> launches) {
             long kept = l < layers - 1 && activation.saved() == Saved.INPUT ? z : 0;
             long squares = dense.squarePartials(shape);
             forward.add(launch("dense_forward", rows + x + w + shape.outputs() + z + kept, flops));
-            if (!first) {
-                long saved = activation.saved() == Saved.NOTHING ? 0 : x;
-                backward.add(0, launch("dense_backward_input", z + w + saved + x, flops));
+            long weights = rows + x + z + w + shape.outputs() + squares;
+            if (!first && dense.groups(shape)) {
+                long saved = activation.saved() == Saved.INPUT ? x : 0;
+                backward.add(0, launch("dense_backward", weights + w + saved + x, 2 * flops));
+            } else {
+                if (!first) {
+                    long saved = activation.saved() == Saved.NOTHING ? 0 : x;
+                    backward.add(0, launch("dense_backward", z + w + saved + x, flops));
+                }
+                backward.add(0, launch("dense_backward", weights, flops));
             }
-            backward.add(0, launch("dense_backward_weights", rows + x + z + w + shape.outputs() + squares, flops));
             parameters += w + shape.outputs();
             partials += squares;
         }

@@ -13,10 +13,10 @@ import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /**
- * Launches {@code kernels/dense.cu}, or {@code dense_tensor.cu} for a precision of the tensor cores: one launch a call.
- * Which tiling, and how many ways the batch is split, depends on
- * the shape and the number of multiprocessors alone, so the same shape on the same kind of device always sums in the
- * same order.
+ * Launches {@code kernels/dense.cu}, or {@code dense_tensor.cu} for a precision of the tensor cores: one launch a call,
+ * for {@link #backward} where {@link #groups} says so. Which tiling, and how many ways the batch is split, depends on the
+ * shape and the number of multiprocessors alone, so the same shape on the same kind of device always sums in the same
+ * order.
  */
 final class CudaDense implements DenseOps {
     /** The first compute capability whose tensor cores take tf32 and bfloat16. */
@@ -27,14 +27,17 @@ final class CudaDense implements DenseOps {
      *
      * @param prefix of the tile in a kernel's name
      * @param tiles   largest first
-     * @param threads of a block of each
+     * @param mixed   whether a block may have smaller tiles of the input product beside larger ones of the weights'
      */
-    private record Kernels(String family, String prefix, int[] tiles, int[] threads) {
+    private record Kernels(String family, String prefix, int[] tiles, boolean mixed) {
         static Kernels of(Precision precision) {
-            return precision == Precision.FLOAT32
-                ? new Kernels("dense", "", new int[] {128, 64, 32}, new int[] {256, 256, 64})
-                : new Kernels("dense_tensor", precision.name().toLowerCase(Locale.ROOT) + "_", new int[] {128, 64},
-                    new int[] {256, 128});
+            return precision == Precision.FLOAT32 ? new Kernels("dense", "", new int[] {128, 64, 32}, true)
+                : new Kernels("dense_tensor", precision.name().toLowerCase(Locale.ROOT) + "_", new int[] {128, 64}, false);
+        }
+
+        /** Of a block: two for each row of a tile. */
+        int threads(int tiling) {
+            return 2 * tiles[tiling];
         }
     }
 
@@ -43,20 +46,22 @@ final class CudaDense implements DenseOps {
     /** Rows of the batch that a split should at least have: eight times the tile's depth. */
     private static final int MIN_SHARE = 128;
     private static final int MAX_SPLITS = 64;
+    /** Up to so many outputs an input product is bound by what it writes, whatever its tiles. */
+    private static final int FEW_OUTPUTS = 64;
+    private static final int ALONE = -1;
 
     private final CudaDevice device;
     private final Kernels kernels;
     private final CudaKernel[] forward;
-    private final CudaKernel[] backwardInput;
-    private final CudaKernel[] backwardWeights;
+    /** By tiling of the weights, then of the input. */
+    private final CudaKernel[][] backward;
     private final Map<Precision, CudaDense> others = new EnumMap<>(Precision.class);
 
     CudaDense(CudaDevice device, Precision precision) {
         this.device = device;
         kernels = Kernels.of(precision);
         forward = new CudaKernel[kernels.tiles.length];
-        backwardInput = new CudaKernel[kernels.tiles.length];
-        backwardWeights = new CudaKernel[kernels.tiles.length];
+        backward = new CudaKernel[kernels.tiles.length][kernels.tiles.length];
         others.put(precision, this);
     }
 
@@ -70,10 +75,18 @@ final class CudaDense implements DenseOps {
     public void forward(Tensor x, BatchRows rows, Tensor weights, Tensor bias, Activation activation,
                              Tensor preActivation, Tensor output) {
         DenseShape shape = DenseShape.forward(x, rows, weights, bias, activation, preActivation, output);
+        if (shape.batch() == 0 || shape.outputs() == 0) {
+            return;
+        }
         int tiling = tiling(shape.batch(), shape.outputs());
-        launch(kernel(forward, "dense_forward_", tiling), tiling, shape.outputs(), shape.batch(), 1, rows(
-            device.arguments().tensor(x), rows).tensor(weights).tensor(bias).activation(activation)
-            .tensor(preActivation).tensor(output).int32(shape.batch()).int32(shape.outputs()).int32(shape.inputs()));
+        if (forward[tiling] == null) {
+            forward[tiling] = device.kernel(kernels.family, "dense_forward_" + kernels.prefix + kernels.tiles[tiling]);
+        }
+        int tile = kernels.tiles[tiling];
+        device.launch(forward[tiling], ceilDivide(shape.outputs(), tile), ceilDivide(shape.batch(), tile), 1,
+            kernels.threads(tiling), 0, rows(device.arguments().tensor(x), rows).tensor(weights).tensor(bias)
+                .activation(activation).tensor(preActivation).tensor(output).int32(shape.batch()).int32(shape.outputs())
+                .int32(shape.inputs()));
     }
 
     @Override
@@ -81,10 +94,8 @@ final class CudaDense implements DenseOps {
                                    Tensor inputGradient) {
         DenseShape shape = DenseShape.backwardInput(gradient, weights, below, saved, inputGradient);
         int tiling = tiling(shape.batch(), shape.inputs());
-        launch(kernel(backwardInput, "dense_backward_input_", tiling), tiling, shape.inputs(), shape.batch(), 1,
-            device.arguments().tensor(gradient).tensor(weights).activation(below).tensor(saved)
-                .int32(accumulate ? 1 : 0).tensor(inputGradient).int32(shape.batch()).int32(shape.outputs())
-                .int32(shape.inputs()));
+        launch(shape, tiling, tiling, inputBlocks(shape, tiling, tiling), 0, null, null, gradient, false, null, null, null,
+            null, weights, below, saved, accumulate, inputGradient);
     }
 
     @Override
@@ -92,6 +103,52 @@ final class CudaDense implements DenseOps {
                                      Tensor weightGradient, Tensor biasGradient, Tensor squarePartials,
                                      Tensor workspace) {
         DenseShape shape = DenseShape.backwardWeights(x, rows, gradient, weightGradient, biasGradient);
+        checkScratch(shape, squarePartials, workspace);
+        int tiling = tiling(shape.outputs(), shape.inputs());
+        launch(shape, tiling, tiling, 0, tiles(shape) * splits(shape), x, rows, gradient, accumulate, weightGradient,
+            biasGradient, squarePartials, workspace, null, Activation.IDENTITY, null, false, null);
+    }
+
+    @Override
+    public void backward(Tensor x, BatchRows rows, Tensor gradient, boolean accumulate, Tensor weightGradient,
+                         Tensor biasGradient, Tensor squarePartials, Tensor workspace, Tensor weights,
+                         Activation below, Tensor saved, boolean accumulateInput, Tensor inputGradient) {
+        DenseShape shape = DenseShape.backwardWeights(x, rows, gradient, weightGradient, biasGradient);
+        if (!groups(shape)) {
+            DenseOps.super.backward(x, rows, gradient, accumulate, weightGradient, biasGradient, squarePartials, workspace,
+                weights, below, saved, accumulateInput, inputGradient);
+            return;
+        }
+        DenseShape.backwardInput(gradient, weights, below, saved, inputGradient);
+        checkScratch(shape, squarePartials, workspace);
+        int tiling = tiling(shape.outputs(), shape.inputs());
+        int input = inputTiling(shape, tiling);
+        launch(shape, tiling, input, inputBlocks(shape, tiling, input), tiles(shape) * splits(shape), x, rows, gradient,
+            accumulate, weightGradient, biasGradient, squarePartials, workspace, weights, below, saved, accumulateInput,
+            inputGradient);
+    }
+
+    @Override
+    public boolean groups(DenseShape shape) {
+        return inputTiling(shape, tiling(shape.outputs(), shape.inputs())) != ALONE;
+    }
+
+    /** The tiling of the input product beside the weights', or {@link #ALONE} where it would lose more than a launch. */
+    private int inputTiling(DenseShape shape, int weights) {
+        int own = tiling(shape.batch(), shape.inputs());
+        if (own == weights || kernels.mixed && own > weights) {
+            return own;
+        }
+        return shape.outputs() <= FEW_OUTPUTS ? weights : ALONE;
+    }
+
+    private int inputBlocks(DenseShape shape, int weights, int input) {
+        int tile = kernels.tiles[input];
+        return ceilDivide(ceilDivide(shape.batch(), tile) * ceilDivide(shape.inputs(), tile),
+            kernels.threads(weights) / kernels.threads(input));
+    }
+
+    private void checkScratch(DenseShape shape, Tensor squarePartials, Tensor workspace) {
         if (squarePartials != null) {
             Shapes.expect("square partials", squarePartials, Shape.of(squarePartials(shape)));
         }
@@ -100,12 +157,27 @@ final class CudaDense implements DenseOps {
             throw new IllegalArgumentException("the weight gradient of " + shape + " needs a workspace of " + needed
                 + " elements, not " + (workspace == null ? 0 : workspace.elements()));
         }
-        int tiling = tiling(shape.outputs(), shape.inputs());
-        int share = share(shape);
-        launch(kernel(backwardWeights, "dense_backward_weights_", tiling), tiling, shape.inputs(), shape.outputs(),
-            splits(shape), rows(device.arguments().tensor(x), rows).tensor(gradient).int32(accumulate ? 1 : 0)
+    }
+
+    /** Blocks of the input product first: each sums over all outputs, and takes the longest. */
+    private void launch(DenseShape shape, int tiling, int inputTiling, int inputBlocks, int weightBlocks, Tensor x,
+                        BatchRows rows, Tensor gradient, boolean accumulate, Tensor weightGradient, Tensor biasGradient,
+                        Tensor squarePartials, Tensor workspace, Tensor weights, Activation below, Tensor saved,
+                        boolean accumulateInput, Tensor inputGradient) {
+        int blocks = Math.addExact(inputBlocks, weightBlocks);
+        if (blocks == 0) {
+            return;
+        }
+        CudaKernel[] known = backward[tiling];
+        if (known[inputTiling] == null) {
+            known[inputTiling] = device.kernel(kernels.family, "dense_backward_" + kernels.prefix + kernels.tiles[tiling]
+                + "_" + kernels.tiles[inputTiling]);
+        }
+        device.launch(known[inputTiling], blocks, 1, 1, kernels.threads(tiling), 0,
+            rows(device.arguments().int32(inputBlocks).tensor(x), rows).tensor(gradient).tensor(weights).activation(below)
+                .tensor(saved).int32(accumulateInput ? 1 : 0).tensor(inputGradient).int32(accumulate ? 1 : 0)
                 .tensor(weightGradient).tensor(biasGradient).tensor(squarePartials).tensor(workspace)
-                .int32(shape.batch()).int32(shape.outputs()).int32(shape.inputs()).int32(share));
+                .int32(shape.batch()).int32(shape.outputs()).int32(shape.inputs()).int32(share(shape)));
     }
 
     @Override
@@ -130,7 +202,7 @@ final class CudaDense implements DenseOps {
     private int share(DenseShape shape) {
         int tiles = tiles(shape);
         if (tiles > MAX_SPLIT_TILES) {
-            return shape.batch();
+            return Math.max(1, shape.batch());
         }
         int wanted = Math.min(MAX_SPLITS, ceilDivide(2 * device.multiprocessors(), tiles));
         return Math.max(MIN_SHARE, ceilDivide(ceilDivide(shape.batch(), wanted), 16) * 16);
@@ -150,22 +222,6 @@ final class CudaDense implements DenseOps {
             }
         }
         return tiles.length - 1;
-    }
-
-    private CudaKernel kernel(CudaKernel[] known, String name, int tiling) {
-        if (known[tiling] == null) {
-            known[tiling] = device.kernel(kernels.family, name + kernels.prefix + kernels.tiles[tiling]);
-        }
-        return known[tiling];
-    }
-
-    private void launch(CudaKernel kernel, int tiling, int columns, int rows, int splits, LaunchArguments arguments) {
-        if (columns == 0 || rows == 0) {
-            return;
-        }
-        int tile = kernels.tiles[tiling];
-        device.launch(kernel, ceilDivide(columns, tile), ceilDivide(rows, tile), splits, kernels.threads[tiling], 0,
-            arguments);
     }
 
     /** Order and cursor, both null for rows in order. */

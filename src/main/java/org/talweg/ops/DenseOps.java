@@ -47,6 +47,25 @@ public interface DenseOps {
                               Tensor biasGradient, Tensor squarePartials, Tensor workspace);
 
     /**
+     * {@link #backwardWeights} and {@link #backwardInput} of one layer, with the same results: both need dZ and nothing of
+     * each other, so a GPU may run them side by side. {@code inputGradient} shares no memory with what either reads.
+     *
+     * @param accumulate      of the weights' and bias's gradients
+     * @param accumulateInput of the input's
+     */
+    default void backward(Tensor x, BatchRows rows, Tensor gradient, boolean accumulate, Tensor weightGradient,
+                          Tensor biasGradient, Tensor squarePartials, Tensor workspace, Tensor weights,
+                          Activation below, Tensor saved, boolean accumulateInput, Tensor inputGradient) {
+        backwardWeights(x, rows, gradient, accumulate, weightGradient, biasGradient, squarePartials, workspace);
+        backwardInput(gradient, weights, below, saved, accumulateInput, inputGradient);
+    }
+
+    /** Whether {@link #backward} is one launch for this shape. */
+    default boolean groups(DenseShape shape) {
+        return false;
+    }
+
+    /**
      * The same products with their operands rounded as {@code precision} says, or more exactly. It may want other sizes
      * of partial sums and workspace.
      */

@@ -50,27 +50,40 @@ final class DenseNode extends Node {
             Tensor saved = saved(pass, output);
             pass.emit(ops -> ops.activation().backward(dz, activation, saved, false, dz));
         }
-        if (pass.trains(this)) {
-            Tensor x = pass.value(input);
-            BatchRows rows = pass.rows(input);
-            // The bias's gradient is a by-product of the weights', which is computed for its sake and else not used.
-            Tensor dw = pass.isFrozen(weights) ? pass.unusedGradient(weights, output) : pass.parameterGradient(weights);
-            Tensor db = pass.parameterGradient(bias);
-            DenseShape shape = shape(pass.batch());
-            Tensor partials = pass.takeSquarePartials(squarePartials(pass.ops(), pass.batch()));
-            Tensor workspace = pass.scratch(pass.ops().dense().at(precision).workspace(shape));
-            boolean accumulates = pass.accumulates();
+        if (!pass.trains(this)) {
+            if (pass.needsGradient(input)) {
+                Towards to = towards(pass);
+                pass.emit(ops -> ops.dense().at(precision).backwardInput(dz, to.weights, to.below, to.saved, to.accumulate,
+                    to.gradient));
+            }
+            return;
+        }
+        Tensor x = pass.value(input);
+        BatchRows rows = pass.rows(input);
+        // The bias's gradient is a by-product of the weights', which is computed for its sake and else not used.
+        Tensor dw = pass.isFrozen(weights) ? pass.unusedGradient(weights, output) : pass.parameterGradient(weights);
+        Tensor db = pass.parameterGradient(bias);
+        Tensor partials = pass.takeSquarePartials(squarePartials(pass.ops(), pass.batch()));
+        Tensor workspace = pass.scratch(pass.ops().dense().at(precision).workspace(shape(pass.batch())));
+        boolean accumulates = pass.accumulates();
+        if (pass.needsGradient(input)) {
+            Towards to = towards(pass);
+            pass.emit(ops -> ops.dense().at(precision).backward(x, rows, dz, accumulates, dw, db, partials, workspace,
+                to.weights, to.below, to.saved, to.accumulate, to.gradient));
+        } else {
             pass.emit(ops -> ops.dense().at(precision).backwardWeights(x, rows, dz, accumulates, dw, db, partials,
                 workspace));
         }
-        if (pass.needsGradient(input)) {
-            Tensor w = pass.parameter(weights);
-            Activation below = input.foldedActivation();
-            Tensor saved = below.equals(Activation.IDENTITY) ? null : ((DenseNode) input.producer()).saved(pass, input);
-            boolean accumulate = pass.contribute(input);
-            Tensor dx = pass.gradient(input);
-            pass.emit(ops -> ops.dense().at(precision).backwardInput(dz, w, below, saved, accumulate, dx));
-        }
+    }
+
+    /** What the product towards the input works on, beside dZ. */
+    private record Towards(Tensor weights, Activation below, Tensor saved, boolean accumulate, Tensor gradient) {
+    }
+
+    private Towards towards(Pass pass) {
+        Activation below = input.foldedActivation();
+        Tensor saved = below.equals(Activation.IDENTITY) ? null : ((DenseNode) input.producer()).saved(pass, input);
+        return new Towards(pass.parameter(weights), below, saved, pass.contribute(input), pass.gradient(input));
     }
 
     /** What the derivative of the activation is computed from. */

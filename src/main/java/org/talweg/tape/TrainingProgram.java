@@ -10,9 +10,8 @@ import org.talweg.tensor.Tensor;
 
 /**
  * One training step for one batch size, planned and recorded once, replayed many times: forward, loss with its
- * gradient, backward, {@link Update}. For L dense layers and an optimizer of one launch that is 3L + 2 operations, fewer
- * where layers are frozen.
- * Whatever changes from step to step is read from the {@link StepState}; a run allocates nothing and waits for nothing.
+ * gradient, backward, {@link Update}. For L dense layers and an optimizer of one launch that is 2L + 3 operations, fewer
+ * where layers are frozen. Whatever changes from step to step is read from the {@link StepState}; a run allocates nothing and waits for nothing.
  *
  * <p>A batch may come in micro-batches, whose gradients are added up before the one update: the same step up to
  * rounding, in the memory of a micro-batch.

@@ -12,12 +12,19 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
 /** What the assembler said of each kernel when the build compiled it. */
 class KernelResourcesTest {
     private static final int ARCHITECTURES = 7;
+    private static final int WARP = 32;
+    /** Of a multiprocessor; an assembler hands them out by 8 a thread. */
+    private static final int REGISTERS = 65_536;
+    /** Of a multiprocessor of compute capability 7.5, which has the least. */
+    private static final int LEAST_SHARED_BYTES = 64 << 10;
 
     private static final List<String> SHOWN = List.of("sm_75", "sm_80", "sm_90", "sm_120");
     private static final Path DOCS = Path.of("docs/kernels.md");
@@ -40,6 +47,30 @@ class KernelResourcesTest {
         assertTrue(rows.stream().anyMatch(row -> row[1].equals("dense_forward_128")), "dense_forward_128");
         assertEquals(List.of(), rows.stream().filter(row -> !row[4].equals("0"))
             .map(row -> row[1] + " on " + row[0] + " spills " + row[4] + " bytes").toList());
+    }
+
+    /** docs/kernels.md: 16 warps of the float32 products, but 8 of the weights' in tiles of 128 from 10.0 on. */
+    @Test
+    void matrixProductsLeaveRoomForTheirWarps() throws IOException {
+        Pattern product = Pattern.compile("dense_(forward|backward)_(\\d+)(?:_\\d+)?");
+        int checked = 0;
+        for (String[] row : resources()) {
+            Matcher kernel = product.matcher(row[1]);
+            if (!kernel.matches()) {
+                continue;
+            }
+            int tile = Integer.parseInt(kernel.group(2));
+            int version = Integer.parseInt(row[0].substring("sm_".length()));
+            int warps = kernel.group(1).equals("backward") && tile == 128 && version >= 100 ? 8 : 16;
+            int threads = 2 * tile;
+            int blocks = warps * WARP / threads;
+            int registers = (Integer.parseInt(row[2]) + 7) / 8 * 8;
+            assertTrue(blocks * threads * registers <= REGISTERS, row[1] + " on " + row[0] + ": " + row[2] + " registers");
+            assertTrue(blocks * Integer.parseInt(row[3]) <= LEAST_SHARED_BYTES, row[1] + " on " + row[0] + ": " + row[3]
+                + " bytes of shared memory");
+            checked++;
+        }
+        assertEquals(9 * ARCHITECTURES, checked);
     }
 
     @Test

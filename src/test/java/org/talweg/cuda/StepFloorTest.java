@@ -122,7 +122,7 @@ class StepFloorTest {
         for (int group = 1; group < GROUPS.length; group++) {
             long steps = GROUPS[group];
             assertEquals(steps, groups.between(group, SoftwareDriver.Counters::graphLaunches), "graph launches");
-            assertEquals(steps * (3L * layers + 2), groups.between(group, SoftwareDriver.Counters::kernelLaunches));
+            assertEquals(steps * (2L * layers + 3), groups.between(group, SoftwareDriver.Counters::kernelLaunches));
         }
         // A group of two steps waits and copies no more often than one of a single step.
         assertEquals(groups.between(1, SoftwareDriver.Counters::synchronizations),

@@ -1,5 +1,6 @@
 package org.talweg.ops;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -10,6 +11,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
@@ -130,6 +132,35 @@ class DenseOpsTest {
             };
         }
 
+        /** Both backward products in one call, or one after the other. */
+        Operation backward(Activation below, boolean grouped) {
+            return (ops, memory) -> {
+                if (!grouped) {
+                    Map<String, Tensor> written = new LinkedHashMap<>(backwardWeights().run(ops, memory));
+                    written.putAll(backwardInput(below).run(ops, memory));
+                    return written;
+                }
+                DenseOps dense = ops.dense().at(precision);
+                DenseShape shape = new DenseShape(batch, outputs, inputs);
+                Map<String, Tensor> written = new LinkedHashMap<>();
+                written.put("dw", memory.stateOrOutput(accumulate, oldDw, outputs, inputs));
+                if (withBias) {
+                    written.put("db", memory.stateOrOutput(accumulate, oldDb, outputs));
+                }
+                if (withExtra) {
+                    written.put("squares", memory.output(dense.squarePartials(shape)));
+                }
+                int scratch = (int) dense.workspace(shape);
+                Tensor workspace = scratch == 0 ? null : memory.output(scratch);
+                written.put("dx", memory.stateOrOutput(accumulate, oldDx, batch, inputs));
+                dense.backward(input(memory), rows(memory), memory.input(dz, batch, outputs), accumulate,
+                    written.get("dw"), written.get("db"), written.get("squares"), workspace,
+                    memory.input(w, outputs, inputs), below,
+                    below == Activation.IDENTITY ? null : memory.input(saved, batch, inputs), accumulate, written.get("dx"));
+                return written;
+            };
+        }
+
         private Tensor input(Sandbox memory) {
             return memory.input(x, Math.max(sourceRows, batch), inputs);
         }
@@ -244,6 +275,38 @@ class DenseOpsTest {
         }
     }
 
+    /** One launch or two: the same bits of every result, in every shape and precision. */
+    @OnEveryDevice
+    void bothBackwardProductsTogetherAreWhatTheyAreAlone(TestDevice on) {
+        Draw draw = new Draw(18);
+        for (int[] shape : draw.shapes(3, 12, MAX_PRODUCTS)) {
+            expectSameBitsTogether(on, new Layer(draw, shape, ALL, false), Precision.values());
+        }
+    }
+
+    /**
+     * Batch, outputs and inputs for which the software device takes tiles of 128 and 64, 128 and 32, 64 and 32, of one size,
+     * the weights' for both, and two launches; some split the batch.
+     */
+    @ParameterizedTest
+    @CsvSource({"40, 512, 500", "40, 300, 400", "30, 192, 192", "150, 192, 192", "300, 384, 384", "300, 20, 400",
+        "600, 20, 150", "600, 100, 300"})
+    void productsOfDifferentTilesTogether(int batch, int outputs, int inputs) {
+        TestDevice on = TestDevice.accelerator();
+        Layer layer = new Layer(new Draw(19), new int[] {batch, outputs, inputs}, ALL, false);
+        expectSameBitsTogether(on, layer, Precision.FLOAT32, Precision.BF16);
+    }
+
+    private static void expectSameBitsTogether(TestDevice on, Layer layer, Precision... precisions) {
+        for (Precision precision : precisions) {
+            layer.precision = precision;
+            Map<String, int[]> alone = Sandbox.run(on.device(), layer.backward(layer.activation, false));
+            Map<String, int[]> together = Sandbox.run(on.device(), layer.backward(layer.activation, true));
+            assertEquals(alone.keySet(), together.keySet());
+            alone.forEach((name, bits) -> assertArrayEquals(bits, together.get(name), on + ", " + layer + ": " + name));
+        }
+    }
+
     @OnEveryDevice
     void nonFiniteValuesComeOutWhereTheOracleHasThem(TestDevice on) {
         Draw draw = new Draw(13);
@@ -299,6 +362,7 @@ class DenseOpsTest {
                 Contract.checkSchedules(on, "forward, " + layer, layer.forward(layer.activation));
                 Contract.checkSchedules(on, "backward input, " + layer, layer.backwardInput(layer.activation));
                 Contract.checkSchedules(on, "backward weights, " + layer, layer.backwardWeights());
+                Contract.checkSchedules(on, "backward, " + layer, layer.backward(layer.activation, true));
             }
         }
     }

@@ -29,7 +29,7 @@ import org.talweg.train.Checkpoint;
 class RunFuzzTest {
     private static final int MUTATIONS = 10_000;
     /** The command line takes longer than the readers. */
-    private static final int COMMANDS = 500;
+    private static final int COMMANDS = 200;
     /** A small file must not make a reader allocate more than this. */
     private static final long MOST_MEMORY = 16 << 20;
 

@@ -7,15 +7,20 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.talweg.ops.Activation.GELU;
 import static org.talweg.ops.Activation.TANH;
 
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -160,6 +165,49 @@ class ModelFileTest {
         assertEquals(1, bytes.getFloat(8 + header));
         assertEquals(-2, bytes.getFloat(12 + header));
         assertEquals(16 + header, bytes.capacity());
+    }
+
+    /**
+     * By a second reader that follows the format's text alone: the header is a JSON object that begins with a brace, names
+     * stand once, metadata are texts, and the tensors cover the values from the first byte to the last, each where a
+     * float may lie.
+     */
+    @Test
+    void anotherReaderFindsEveryTensor() throws IOException {
+        Path path = directory.resolve("model.safetensors");
+        try (Model model = Sequential.builder(Shape.of(3)).seed(9).dense(5, GELU).batchNorm()
+            .residual(b -> b.layerNorm().dense(5)).dense(2).build(device)) {
+            model.setColumns(new Columns(List.of("ä \"quoted\"", "b", "c"), List.of("y"), List.of()));
+            model.save(path);
+            ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(path)).order(ByteOrder.LITTLE_ENDIAN);
+            int length = Math.toIntExact(bytes.getLong());
+            String text = StandardCharsets.UTF_8.newDecoder().decode(bytes.slice(8, length)).toString();
+            assertEquals('{', text.charAt(0));
+            JsonNode header = new ObjectMapper().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION).readTree(text);
+            header.get("__metadata__").forEach(value -> assertTrue(value.isTextual(), value.toString()));
+            List<String> names = new ArrayList<>();
+            long covered = 0;
+            for (Map.Entry<String, JsonNode> entry : header.properties()) {
+                if (entry.getKey().equals("__metadata__")) {
+                    continue;
+                }
+                names.add(entry.getKey());
+                JsonNode node = entry.getValue();
+                assertEquals("F32", node.get("dtype").asText());
+                int from = node.get("data_offsets").get(0).asInt();
+                int to = node.get("data_offsets").get(1).asInt();
+                assertEquals(covered, from, "no holes, no overlaps");
+                assertEquals(0, (8 + length + from) % Float.BYTES, "alignment");
+                int[] shape = StreamSupport.stream(node.get("shape").spliterator(), false).mapToInt(JsonNode::asInt).toArray();
+                assertEquals(model.parameter(entry.getKey()).shape(), Shape.of(shape));
+                float[] values = new float[(to - from) / Float.BYTES];
+                bytes.slice(8 + length + from, to - from).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
+                assertArrayEquals(model.parameterValues(entry.getKey()), values, entry.getKey());
+                covered = to;
+            }
+            assertEquals(bytes.capacity(), 8 + length + covered);
+            assertEquals(Stream.concat(model.parameterNames().stream(), model.stateNames().stream()).toList(), names);
+        }
     }
 
     @Test

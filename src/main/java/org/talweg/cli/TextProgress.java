@@ -91,9 +91,16 @@ final class TextProgress implements Progress {
         epochRows += steps.stream().mapToInt(StepMetrics::rows).sum();
         double seconds = (System.nanoTime() - epochBegan) / 1e9;
         bar.stepBy(steps.size());
-        String accuracy = Float.isNaN(last.accuracy()) ? "" : String.format(Locale.ROOT, ", accuracy %.2f", last.accuracy());
-        bar.setExtraMessage(String.format(Locale.ROOT, " loss %.4f%s, %,.0f samples/s", last.loss(), accuracy,
-            epochRows / seconds));
+        String accuracy = Float.isNaN(last.accuracy()) ? "" : String.format(Locale.ROOT, " acc %.2f", last.accuracy());
+        bar.setExtraMessage(String.format(Locale.ROOT, " loss %.3f%s %s/s", last.loss(), accuracy,
+            rounded(epochRows / seconds)));
+    }
+
+    /** Short, because the bar shares its line. */
+    private static String rounded(double number) {
+        return number < 1e3 ? String.format(Locale.ROOT, "%.0f", number)
+            : number < 1e6 ? String.format(Locale.ROOT, "%.1fk", number / 1e3)
+            : String.format(Locale.ROOT, "%.1fM", number / 1e6);
     }
 
     @Override

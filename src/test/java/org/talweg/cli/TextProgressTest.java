@@ -7,6 +7,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.talweg.data.DataLoader;
 import org.talweg.data.Dataset;
@@ -38,7 +39,9 @@ class TextProgressTest {
                 .listeners(new TextProgress(new PrintWriter(printed), true)).build()
                 .fit(DataLoader.of(data, 64), EPOCHS);
         }
-        assertTrue(printed.toString().contains("training"), "there was a bar");
+        assertTrue(Pattern.compile("training +\\d+% \\[.*\\] \\d+/8700 \\(\\d:\\d\\d:\\d\\d / .*\\)  loss \\d\\.\\d{3} "
+            + "acc [01]\\.\\d\\d \\d+(\\.\\d)?[kM]?/s").matcher(printed.toString()).find(), "a bar with time left, loss, accuracy and speed: "
+            + printed.toString().lines().findFirst());
         List<String> lines = screen(printed.toString());
         assertEquals(EPOCHS, lines.size(), lines.toString());
         for (int i = 0; i < EPOCHS; i++) {

@@ -12,27 +12,27 @@ final class AdamLoop extends UpdateLoop {
     }
 
     @Override
-    void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
+    void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
         float decay = k[6] * forDecay;
         float size = k[0] * forRate;
         boolean decoupled = k[7] != 0;
         float keep = 1 - rate * decay;
         if (amsgrad && decoupled) {
-            decoupledLargest(from, to, factor, size, keep);
+            decoupledLargest(x, from, to, factor, size, keep);
         } else if (amsgrad) {
-            coupledLargest(from, to, factor, size, decay);
+            coupledLargest(x, from, to, factor, size, decay);
         } else if (decoupled) {
-            decoupled(from, to, factor, size, keep);
+            decoupled(x, from, to, factor, size, keep);
         } else {
-            coupled(from, to, factor, size, decay);
+            coupled(x, from, to, factor, size, decay);
         }
     }
 
-    private void coupled(int from, int to, float factor, float size, float decay) {
-        float[] m = s[0];
-        int mStart = sStart[0];
-        float[] v = s[1];
-        int vStart = sStart[1];
+    private void coupled(Operands x, int from, int to, float factor, float size, float decay) {
+        float[] p = x.p;
+        float[] g = x.g;
+        float[] m = x.s[0];
+        float[] v = x.s[1];
         float root = k[1];
         float rest1 = k[2];
         float beta2 = k[3];
@@ -41,21 +41,21 @@ final class AdamLoop extends UpdateLoop {
         float inside = k[9];
         float beta1 = k[8];
         for (int i = from; i < to; i++) {
-            float old = p[pStart + i];
-            float gradient = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
-            float first = Math.fma(beta1, m[mStart + i], rest1 * gradient);
-            float second = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
-            m[mStart + i] = first;
-            v[vStart + i] = second;
-            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(second + inside) / root + epsilon), old);
+            float old = p[i];
+            float gradient = Math.fma(decay, old, factor * clamp(g[i], low, high));
+            float first = Math.fma(beta1, m[i], rest1 * gradient);
+            float second = Math.fma(beta2, v[i], rest2 * gradient * gradient);
+            m[i] = first;
+            v[i] = second;
+            p[i] = Math.fma(-size, first / ((float) Math.sqrt(second + inside) / root + epsilon), old);
         }
     }
 
-    private void decoupled(int from, int to, float factor, float size, float keep) {
-        float[] m = s[0];
-        int mStart = sStart[0];
-        float[] v = s[1];
-        int vStart = sStart[1];
+    private void decoupled(Operands x, int from, int to, float factor, float size, float keep) {
+        float[] p = x.p;
+        float[] g = x.g;
+        float[] m = x.s[0];
+        float[] v = x.s[1];
         float root = k[1];
         float rest1 = k[2];
         float beta2 = k[3];
@@ -64,51 +64,22 @@ final class AdamLoop extends UpdateLoop {
         float inside = k[9];
         float beta1 = k[8];
         for (int i = from; i < to; i++) {
-            float gradient = factor * clamp(g[gStart + i], low, high);
-            float first = Math.fma(beta1, m[mStart + i], rest1 * gradient);
-            float second = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
-            m[mStart + i] = first;
-            v[vStart + i] = second;
-            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(second + inside) / root + epsilon),
-                p[pStart + i] * keep);
+            float gradient = factor * clamp(g[i], low, high);
+            float first = Math.fma(beta1, m[i], rest1 * gradient);
+            float second = Math.fma(beta2, v[i], rest2 * gradient * gradient);
+            m[i] = first;
+            v[i] = second;
+            p[i] = Math.fma(-size, first / ((float) Math.sqrt(second + inside) / root + epsilon),
+                p[i] * keep);
         }
     }
 
-    private void coupledLargest(int from, int to, float factor, float size, float decay) {
-        float[] m = s[0];
-        int mStart = sStart[0];
-        float[] v = s[1];
-        int vStart = sStart[1];
-        float[] w = s[2];
-        int wStart = sStart[2];
-        float root = k[1];
-        float rest1 = k[2];
-        float beta2 = k[3];
-        float rest2 = k[4];
-        float epsilon = k[5];
-        float inside = k[9];
-        float correction = k[10];
-        float beta1 = k[8];
-        for (int i = from; i < to; i++) {
-            float old = p[pStart + i];
-            float gradient = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
-            float first = Math.fma(beta1, m[mStart + i], rest1 * gradient);
-            float second = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
-            float largest = Math.max(w[wStart + i], second * correction);
-            m[mStart + i] = first;
-            v[vStart + i] = second;
-            w[wStart + i] = largest;
-            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(largest + inside) / root + epsilon), old);
-        }
-    }
-
-    private void decoupledLargest(int from, int to, float factor, float size, float keep) {
-        float[] m = s[0];
-        int mStart = sStart[0];
-        float[] v = s[1];
-        int vStart = sStart[1];
-        float[] w = s[2];
-        int wStart = sStart[2];
+    private void coupledLargest(Operands x, int from, int to, float factor, float size, float decay) {
+        float[] p = x.p;
+        float[] g = x.g;
+        float[] m = x.s[0];
+        float[] v = x.s[1];
+        float[] w = x.s[2];
         float root = k[1];
         float rest1 = k[2];
         float beta2 = k[3];
@@ -118,15 +89,42 @@ final class AdamLoop extends UpdateLoop {
         float correction = k[10];
         float beta1 = k[8];
         for (int i = from; i < to; i++) {
-            float gradient = factor * clamp(g[gStart + i], low, high);
-            float first = Math.fma(beta1, m[mStart + i], rest1 * gradient);
-            float second = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
-            float largest = Math.max(w[wStart + i], second * correction);
-            m[mStart + i] = first;
-            v[vStart + i] = second;
-            w[wStart + i] = largest;
-            p[pStart + i] = Math.fma(-size, first / ((float) Math.sqrt(largest + inside) / root + epsilon),
-                p[pStart + i] * keep);
+            float old = p[i];
+            float gradient = Math.fma(decay, old, factor * clamp(g[i], low, high));
+            float first = Math.fma(beta1, m[i], rest1 * gradient);
+            float second = Math.fma(beta2, v[i], rest2 * gradient * gradient);
+            float largest = Math.max(w[i], second * correction);
+            m[i] = first;
+            v[i] = second;
+            w[i] = largest;
+            p[i] = Math.fma(-size, first / ((float) Math.sqrt(largest + inside) / root + epsilon), old);
+        }
+    }
+
+    private void decoupledLargest(Operands x, int from, int to, float factor, float size, float keep) {
+        float[] p = x.p;
+        float[] g = x.g;
+        float[] m = x.s[0];
+        float[] v = x.s[1];
+        float[] w = x.s[2];
+        float root = k[1];
+        float rest1 = k[2];
+        float beta2 = k[3];
+        float rest2 = k[4];
+        float epsilon = k[5];
+        float inside = k[9];
+        float correction = k[10];
+        float beta1 = k[8];
+        for (int i = from; i < to; i++) {
+            float gradient = factor * clamp(g[i], low, high);
+            float first = Math.fma(beta1, m[i], rest1 * gradient);
+            float second = Math.fma(beta2, v[i], rest2 * gradient * gradient);
+            float largest = Math.max(w[i], second * correction);
+            m[i] = first;
+            v[i] = second;
+            w[i] = largest;
+            p[i] = Math.fma(-size, first / ((float) Math.sqrt(largest + inside) / root + epsilon),
+                p[i] * keep);
         }
     }
 }

@@ -27,9 +27,11 @@ final class CpuActivation implements ActivationOps {
     @Override
     public void forward(Tensor input, Activation activation, Tensor output) {
         Shapes.expectSameLength("activation output", input, output);
-        parallel.run((int) input.elements(), operations(activation) * input.elements(), (part, from, to) ->
-            forward(activation, Heap.floats(input), Heap.start(input) + from, Heap.floats(output),
-                Heap.start(output) + from, to - from));
+        parallel.run((int) input.elements(), operations(activation) * input.elements(), (part, from, to) -> {
+            System.arraycopy(Heap.floats(input), Heap.start(input) + from, Heap.floats(output),
+                Heap.start(output) + from, to - from);
+            forward(activation, Heap.floats(output), Heap.start(output) + from, to - from);
+        });
     }
 
     @Override
@@ -111,49 +113,53 @@ final class CpuActivation implements ActivationOps {
         });
     }
 
-    /** a = f(z); the runs may be the same. */
-    static void forward(Activation activation, float[] z, int zStart, float[] a, int aStart, int length) {
+    /**
+     * a = f(a): one array at one index, because HotSpot (17 and 25) vectorises no loop that stores to one place and reads
+     * from another which might be the same.
+     */
+    static void forward(Activation activation, float[] a, int start, int length) {
+        int end = start + length;
         switch (activation.kind()) {
-            case IDENTITY -> System.arraycopy(z, zStart, a, aStart, length);
+            case IDENTITY -> { }
             case RELU -> {
-                for (int i = 0; i < length; i++) {
-                    a[aStart + i] = Math.max(z[zStart + i], 0);
+                for (int i = start; i < end; i++) {
+                    a[i] = Math.max(a[i], 0);
                 }
             }
             case RELU6 -> {
-                for (int i = 0; i < length; i++) {
-                    a[aStart + i] = Math.min(Math.max(z[zStart + i], 0), 6);
+                for (int i = start; i < end; i++) {
+                    a[i] = Math.min(Math.max(a[i], 0), 6);
                 }
             }
             case LEAKY_RELU -> {
                 float slope = activation.p();
-                for (int i = 0; i < length; i++) {
-                    a[aStart + i] = Math.max(z[zStart + i], 0) + slope * Math.min(z[zStart + i], 0);
+                for (int i = start; i < end; i++) {
+                    a[i] = Math.max(a[i], 0) + slope * Math.min(a[i], 0);
                 }
             }
             case HARDSIGMOID -> {
-                for (int i = 0; i < length; i++) {
-                    a[aStart + i] = Math.min(Math.max(z[zStart + i] + 3, 0), 6) / 6;
+                for (int i = start; i < end; i++) {
+                    a[i] = Math.min(Math.max(a[i] + 3, 0), 6) / 6;
                 }
             }
             case HARDSWISH -> {
-                for (int i = 0; i < length; i++) {
-                    a[aStart + i] = z[zStart + i] * (Math.min(Math.max(z[zStart + i] + 3, 0), 6) / 6);
+                for (int i = start; i < end; i++) {
+                    a[i] = a[i] * (Math.min(Math.max(a[i] + 3, 0), 6) / 6);
                 }
             }
             case TANH -> {
-                for (int i = 0; i < length; i++) {
-                    a[aStart + i] = (float) tanh(z[zStart + i]);
+                for (int i = start; i < end; i++) {
+                    a[i] = (float) tanh(a[i]);
                 }
             }
             case SIGMOID -> {
-                for (int i = 0; i < length; i++) {
-                    a[aStart + i] = (float) sigmoid(z[zStart + i]);
+                for (int i = start; i < end; i++) {
+                    a[i] = (float) sigmoid(a[i]);
                 }
             }
             default -> {
-                for (int i = 0; i < length; i++) {
-                    a[aStart + i] = (float) apply(activation, z[zStart + i]);
+                for (int i = start; i < end; i++) {
+                    a[i] = (float) apply(activation, a[i]);
                 }
             }
         }
@@ -178,39 +184,41 @@ final class CpuActivation implements ActivationOps {
     /** out = gradient ⊙ f'(saved), added to what out holds if {@code accumulate}; out may be the gradient. */
     static void backward(Activation activation, float[] gradient, int gStart, float[] saved, int sStart,
                          boolean accumulate, float[] out, int oStart, int length) {
+        if (accumulate || gStart != oStart || sStart != oStart) {
+            for (int i = 0; i < length; i++) {
+                float result = differentiate(activation, gradient[gStart + i], saved[sStart + i]);
+                out[oStart + i] = accumulate ? out[oStart + i] + result : result;
+            }
+            return;
+        }
+        int end = oStart + length;
         switch (activation.kind()) {
+            case IDENTITY -> System.arraycopy(gradient, gStart, out, oStart, length);
             case RELU -> {
-                for (int i = 0; i < length; i++) {
-                    float result = choose(positive(saved[sStart + i]), gradient[gStart + i]);
-                    out[oStart + i] = accumulate ? out[oStart + i] + result : result;
+                for (int i = oStart; i < end; i++) {
+                    out[i] = choose(positive(saved[i]), gradient[i]);
                 }
             }
             case RELU6 -> {
-                for (int i = 0; i < length; i++) {
-                    float s = saved[sStart + i];
-                    float result = choose(positive(s) & positive(6 - s), gradient[gStart + i]);
-                    out[oStart + i] = accumulate ? out[oStart + i] + result : result;
+                for (int i = oStart; i < end; i++) {
+                    out[i] = choose(positive(saved[i]) & positive(6 - saved[i]), gradient[i]);
                 }
             }
             case HARDSIGMOID -> {
-                for (int i = 0; i < length; i++) {
-                    float s = saved[sStart + i];
-                    float result = choose(positive(s) & positive(1 - s), gradient[gStart + i] / 6);
-                    out[oStart + i] = accumulate ? out[oStart + i] + result : result;
+                for (int i = oStart; i < end; i++) {
+                    out[i] = choose(positive(saved[i]) & positive(1 - saved[i]), gradient[i] / 6);
                 }
             }
             case LEAKY_RELU -> {
                 int slope = Float.floatToRawIntBits(activation.p());
-                for (int i = 0; i < length; i++) {
-                    int side = positive(saved[sStart + i]);
-                    float result = gradient[gStart + i] * Float.intBitsToFloat(side & ONE | ~side & slope);
-                    out[oStart + i] = accumulate ? out[oStart + i] + result : result;
+                for (int i = oStart; i < end; i++) {
+                    int side = positive(saved[i]);
+                    out[i] = gradient[i] * Float.intBitsToFloat(side & ONE | ~side & slope);
                 }
             }
             default -> {
-                for (int i = 0; i < length; i++) {
-                    float result = differentiate(activation, gradient[gStart + i], saved[sStart + i]);
-                    out[oStart + i] = accumulate ? out[oStart + i] + result : result;
+                for (int i = oStart; i < end; i++) {
+                    out[i] = differentiate(activation, gradient[i], saved[i]);
                 }
             }
         }
@@ -227,12 +235,16 @@ final class CpuActivation implements ActivationOps {
         return Float.intBitsToFloat(mask & Float.floatToRawIntBits(value));
     }
 
-    /** gradient · f'(saved) of those without a loop of their own. */
+    /** gradient · f'(saved). */
     private static float differentiate(Activation activation, float g, float s) {
         float p = activation.p();
         float q = activation.q();
         return switch (activation.kind()) {
             case IDENTITY -> g;
+            case RELU -> choose(positive(s), g);
+            case RELU6 -> choose(positive(s) & positive(6 - s), g);
+            case HARDSIGMOID -> choose(positive(s) & positive(1 - s), g / 6);
+            case LEAKY_RELU -> s > 0 ? g : g * p;
             case TANH -> g * (float) (1 - (double) s * s);
             case SIGMOID -> g * (float) (s * (1 - (double) s));
             case GELU -> g * (float) (NormalDistribution.cumulative(s) + s * NormalDistribution.density(s));

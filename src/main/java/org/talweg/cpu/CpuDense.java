@@ -16,13 +16,15 @@ final class CpuDense implements DenseOps {
     private final Forward forward;
     private final BackwardInput backwardInput;
     private final BackwardWeights backwardWeights;
-    private float[] gathered = new float[0];
+    private final Gather gather = new Gather();
+    private float[] batchRows;
+    private int batchStart;
 
     CpuDense(Parallel parallel) {
         this.parallel = parallel;
-        forward = new Forward(parallel.parts());
-        backwardInput = new BackwardInput(parallel.parts());
-        backwardWeights = new BackwardWeights(parallel.parts());
+        forward = new Forward(parallel.threads());
+        backwardInput = new BackwardInput(parallel.threads());
+        backwardWeights = new BackwardWeights(parallel.threads());
     }
 
     /** Z = b + X Wᵀ, then A = f(Z). */
@@ -31,26 +33,24 @@ final class CpuDense implements DenseOps {
         private Tensor preActivation;
         private Activation activation;
 
-        Forward(int parts) {
-            super(parts);
+        Forward(int threads) {
+            super(threads);
         }
 
         @Override
-        void start(int m) {
-            if (bias == null) {
-                Arrays.fill(c, row(m), row(m) + columns, 0);
-            } else {
-                System.arraycopy(Heap.floats(bias), Heap.start(bias), c, row(m), columns);
+        void start(int m, int from, int to) {
+            if (bias != null) {
+                System.arraycopy(Heap.floats(bias), Heap.start(bias) + from, c, row(m) + from, to - from);
             }
         }
 
         @Override
-        void finish(int m) {
+        void finish(int m, int from, int to) {
             if (preActivation != null) {
-                System.arraycopy(c, row(m), Heap.floats(preActivation), Heap.start(preActivation) + m * columns,
-                    columns);
+                System.arraycopy(c, row(m) + from, Heap.floats(preActivation),
+                    Heap.start(preActivation) + m * columns + from, to - from);
             }
-            CpuActivation.forward(activation, c, row(m), c, row(m), columns);
+            CpuActivation.forward(activation, c, row(m) + from, to - from);
         }
     }
 
@@ -62,20 +62,16 @@ final class CpuDense implements DenseOps {
         private Tensor inputGradient;
         private float[] product = new float[0];
 
-        BackwardInput(int parts) {
-            super(parts);
+        BackwardInput(int threads) {
+            super(threads);
         }
 
         @Override
-        void start(int m) {
-            Arrays.fill(c, row(m), row(m) + columns, 0);
-        }
-
-        @Override
-        void finish(int m) {
+        void finish(int m, int from, int to) {
             Tensor s = below.saved() == Activation.Saved.NOTHING ? inputGradient : saved;
-            CpuActivation.backward(below, c, row(m), Heap.floats(s), Heap.start(s) + m * columns, accumulate,
-                Heap.floats(inputGradient), Heap.start(inputGradient) + m * columns, columns);
+            int at = m * columns + from;
+            CpuActivation.backward(below, c, row(m) + from, Heap.floats(s), Heap.start(s) + at, accumulate,
+                Heap.floats(inputGradient), Heap.start(inputGradient) + at, to - from);
         }
     }
 
@@ -85,27 +81,26 @@ final class CpuDense implements DenseOps {
         private Tensor biasGradient;
         private Tensor squarePartials;
         private double[] columnSums = new double[0];
+        private double[] squares = new double[0];
 
-        BackwardWeights(int parts) {
-            super(parts);
-        }
-
-        @Override
-        void start(int m) {
-            if (!accumulate) {
-                Arrays.fill(c, row(m), row(m) + columns, 0);
-            }
+        BackwardWeights(int threads) {
+            super(threads);
         }
 
         @Override
         void beforeFinish(int from, int to) {
-            if (biasGradient != null) {
+            if (biasGradient != null && isNative()) {
+                NativeProducts.columnSums(a, aStart + from, aColumn, depth, to - from, columnSums, from);
+            } else if (biasGradient != null) {
                 sumColumns(from, to);
+            }
+            if (squarePartials != null && isNative()) {
+                NativeProducts.rowSquares(c, row(from), to - from, columns, squares, from);
             }
         }
 
         @Override
-        void finish(int m) {
+        void finish(int m, int left, int right) {
             float bias = 0;
             if (biasGradient != null) {
                 int at = Heap.start(biasGradient) + m;
@@ -113,8 +108,8 @@ final class CpuDense implements DenseOps {
                 Heap.floats(biasGradient)[at] = bias;
             }
             if (squarePartials != null) {
-                double squares = CpuUpdate.squares(c, row(m), columns) + (double) bias * bias;
-                Heap.floats(squarePartials)[Heap.start(squarePartials) + m] = (float) squares;
+                double sum = isNative() ? squares[m] : CpuUpdate.squares(c, row(m), columns);
+                Heap.floats(squarePartials)[Heap.start(squarePartials) + m] = (float) (sum + (double) bias * bias);
             }
         }
 
@@ -135,14 +130,14 @@ final class CpuDense implements DenseOps {
                              Tensor preActivation, Tensor output) {
         DenseShape shape = DenseShape.forward(x, rows, weights, bias, activation, preActivation, output);
         Forward p = forward;
-        float[] gathered = gather(x, rows, shape.batch());
-        p.left(gathered == null ? Heap.floats(x) : gathered, gathered == null ? Heap.start(x) : 0, shape.inputs(), 1);
+        rows(x, rows, shape.batch());
+        p.left(batchRows, batchStart, shape.inputs(), 1);
         p.right(Heap.floats(weights), Heap.start(weights), 1, shape.inputs());
         p.result(Heap.floats(output), Heap.start(output), shape.outputs(), shape.inputs());
         p.bias = bias;
         p.preActivation = preActivation;
         p.activation = activation;
-        parallel.run(shape.batch(), operations(shape), p);
+        p.run(parallel, shape.batch(), bias != null, false);
     }
 
     @Override
@@ -162,7 +157,7 @@ final class CpuDense implements DenseOps {
         p.saved = saved;
         p.accumulate = accumulate;
         p.inputGradient = inputGradient;
-        parallel.run(shape.batch(), operations(shape), p);
+        p.run(parallel, shape.batch(), false, false);
     }
 
     @Override
@@ -175,14 +170,17 @@ final class CpuDense implements DenseOps {
         }
         BackwardWeights p = backwardWeights;
         p.left(Heap.floats(gradient), Heap.start(gradient), 1, shape.outputs());
-        float[] gathered = gather(x, rows, shape.batch());
-        p.right(gathered == null ? Heap.floats(x) : gathered, gathered == null ? Heap.start(x) : 0, shape.inputs(), 1);
+        rows(x, rows, shape.batch());
+        p.right(batchRows, batchStart, shape.inputs(), 1);
         p.result(Heap.floats(weightGradient), Heap.start(weightGradient), shape.inputs(), shape.batch());
-        p.columnSums = p.columnSums.length < shape.outputs() ? new double[shape.outputs()] : p.columnSums;
+        if (p.columnSums.length < shape.outputs()) {
+            p.columnSums = new double[shape.outputs()];
+            p.squares = new double[shape.outputs()];
+        }
         p.accumulate = accumulate;
         p.biasGradient = biasGradient;
         p.squarePartials = squarePartials;
-        parallel.run(shape.outputs(), operations(shape), p);
+        p.run(parallel, shape.outputs(), accumulate, true);
     }
 
     /** There are no tensor cores: products are exact to float32. */
@@ -201,22 +199,48 @@ final class CpuDense implements DenseOps {
         return 0;
     }
 
-    private static long operations(DenseShape shape) {
-        return 2L * shape.batch() * shape.outputs() * shape.inputs();
+    /** Puts the batch's rows one behind the other. */
+    private static final class Gather implements Parallel.Body {
+        private Tensor x;
+        private BatchRows rows;
+        private int columns;
+        private float[] values = new float[0];
+
+        @Override
+        public void run(int slot, int from, int to) {
+            for (int i = from; i < to; i++) {
+                System.arraycopy(Heap.floats(x), Heap.start(x) + Heap.row(rows, i) * columns, values, i * columns,
+                    columns);
+            }
+        }
     }
 
-    /** The batch's rows one behind the other, or null if they lie so already. */
-    private float[] gather(Tensor x, BatchRows rows, int batch) {
-        if (rows == null) {
-            return null;
-        }
+    /** The rows of the batch, one behind the other: where they lie, if they lie so, else copied. */
+    private void rows(Tensor x, BatchRows rows, int batch) {
         int columns = x.dim(1);
-        int elements = Math.multiplyExact(batch, columns);
-        gathered = gathered.length < elements ? new float[elements] : gathered;
-        for (int i = 0; i < batch; i++) {
-            System.arraycopy(Heap.floats(x), Heap.start(x) + Heap.row(rows, i) * columns, gathered, i * columns,
-                columns);
+        if (rows == null || inOrder(rows, batch)) {
+            batchRows = Heap.floats(x);
+            batchStart = Heap.start(x) + Heap.row(rows, 0) * columns;
+            return;
         }
-        return gathered;
+        int elements = Math.multiplyExact(batch, columns);
+        gather.x = x;
+        gather.rows = rows;
+        gather.columns = columns;
+        gather.values = gather.values.length < elements ? new float[elements] : gather.values;
+        parallel.run(batch, elements, gather);
+        batchRows = gather.values;
+        batchStart = 0;
+    }
+
+    /** Whether a data set that was not shuffled can be read where it lies. */
+    private static boolean inOrder(BatchRows rows, int batch) {
+        int first = Heap.row(rows, 0);
+        for (int i = 1; i < batch; i++) {
+            if (Heap.row(rows, i) != first + i) {
+                return false;
+            }
+        }
+        return true;
     }
 }

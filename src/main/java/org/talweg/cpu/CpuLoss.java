@@ -9,6 +9,8 @@ import org.talweg.tensor.Tensor;
 
 /** Losses row by row, each row's values read from the cache after the first pass. */
 final class CpuLoss implements LossOps {
+    private static final double SMALL = 1e-5;
+
     private double[] exponentials = new double[0];
     private double[] shares = new double[0];
 
@@ -50,9 +52,10 @@ final class CpuLoss implements LossOps {
             if (batch.gradient() != null) {
                 float[] g = Heap.floats(batch.gradient());
                 int at = Heap.start(batch.gradient()) + i * classes;
+                double perExponential = loss.logits() ? total / sum : 0;
                 for (int j = 0; j < classes; j++) {
-                    double softmax = loss.logits() ? exponentials[j] / sum : 0;
-                    g[at + j] = (float) (scale * (total * softmax - shares[j]));
+                    double softmax = loss.logits() ? perExponential * exponentials[j] : 0;
+                    g[at + j] = (float) (scale * (softmax - shares[j]));
                 }
             }
         }
@@ -120,6 +123,10 @@ final class CpuLoss implements LossOps {
     @Override
     public void elementwise(ElementwiseLoss loss, LossBatch batch, Tensor weights, Tensor positiveWeights) {
         batch.expectElementwise(loss, weights, positiveWeights);
+        if (loss.formula() == ElementwiseLoss.Formula.BINARY_CROSS_ENTROPY) {
+            binaryCrossEntropy(batch, weights, positiveWeights);
+            return;
+        }
         int columns = batch.columns();
         float[] p = Heap.floats(batch.prediction());
         float[] t = Heap.floats(batch.target());
@@ -138,6 +145,42 @@ final class CpuLoss implements LossOps {
                 if (batch.gradient() != null) {
                     Heap.floats(batch.gradient())[Heap.start(batch.gradient()) + i * columns + j] = (float)
                         (batch.gradientScale() * weight * loss.derivative(prediction, target, positive));
+                }
+            }
+            Heap.floats(batch.rowLosses())[Heap.start(batch.rowLosses()) + i] = (float) (batch.lossScale() * sum);
+            if (batch.rowHits() != null) {
+                Heap.floats(batch.rowHits())[Heap.start(batch.rowHits()) + i] = (float) hits / columns;
+            }
+        }
+    }
+
+    /** {@link ElementwiseLoss.Formula#BINARY_CROSS_ENTROPY}: loss and gradient from one exponential. */
+    private static void binaryCrossEntropy(LossBatch batch, Tensor weights, Tensor positiveWeights) {
+        int columns = batch.columns();
+        float[] z = Heap.floats(batch.prediction());
+        float[] t = Heap.floats(batch.target());
+        float[] g = batch.gradient() == null ? null : Heap.floats(batch.gradient());
+        for (int i = 0; i < batch.size(); i++) {
+            int zAt = Heap.start(batch.prediction()) + i * columns;
+            int tAt = Heap.start(batch.target()) + Heap.row(batch.rows(), i) * columns;
+            double sum = 0;
+            int hits = 0;
+            for (int j = 0; j < columns; j++) {
+                double logit = z[zAt + j];
+                double target = t[tAt + j];
+                double weight = at(weights, j);
+                double positive = at(positiveWeights, j);
+                double e = Math.exp(-Math.abs(logit));
+                // log(1 + e); where e is small, 1 + e would keep too little of it.
+                double softplus = e < SMALL ? e - e * e / 2 : Math.log(1 + e);
+                double balance = 1 + (positive - 1) * target;
+                sum += weight * ((logit > 0 ? logit - logit * target : -positive * logit * target)
+                    + balance * softplus);
+                hits += logit > 0 == target > 0.5 ? 1 : 0;
+                if (g != null) {
+                    double sigmoid = (logit < 0 ? e : 1) / (1 + e);
+                    g[Heap.start(batch.gradient()) + i * columns + j] =
+                        (float) (batch.gradientScale() * weight * (balance * sigmoid - positive * target));
                 }
             }
             Heap.floats(batch.rowLosses())[Heap.start(batch.rowLosses()) + i] = (float) (batch.lossScale() * sum);

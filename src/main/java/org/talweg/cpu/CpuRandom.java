@@ -16,7 +16,7 @@ final class CpuRandom implements RandomOps {
 
     CpuRandom(Parallel parallel) {
         this.parallel = parallel;
-        dropoutWords = new int[parallel.parts()][4];
+        dropoutWords = new int[parallel.threads()][4];
     }
 
     @Override

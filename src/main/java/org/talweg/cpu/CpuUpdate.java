@@ -18,9 +18,13 @@ import org.talweg.tensor.Tensor;
 final class CpuUpdate implements UpdateOps {
     private static final int ELEMENTS_PER_PARTIAL = 1 << 16;
     private static final int OPERATIONS_PER_ELEMENT = 16;
+    private static final int OPERATIONS_PER_SQUARE = 4;
 
     private final Parallel parallel;
     private final Map<UpdateRule, UpdateLoop> loops = new HashMap<>();
+    private final SumOfSquares sums = new SumOfSquares();
+    private UpdateRule lastRule;
+    private UpdateLoop lastLoop;
     private final double[] memory = new double[UpdateRule.MEMORY];
     private final double[] scalars = new double[UpdateRule.SCALARS];
 
@@ -31,11 +35,23 @@ final class CpuUpdate implements UpdateOps {
     @Override
     public void sumOfSquares(Tensor x, Tensor partials) {
         Shapes.expect("square partials", partials, Shape.of(squarePartials(x.elements())));
-        int length = (int) x.elements();
-        for (int i = 0; i < partials.dim(0); i++) {
-            int from = i * ELEMENTS_PER_PARTIAL;
-            Heap.floats(partials)[Heap.start(partials) + i] = (float) squares(Heap.floats(x), Heap.start(x) + from,
-                Math.min(ELEMENTS_PER_PARTIAL, length - from));
+        sums.x = x;
+        sums.partials = partials;
+        parallel.run(partials.dim(0), x.elements() * OPERATIONS_PER_SQUARE, sums);
+    }
+
+    private static final class SumOfSquares implements Parallel.Body {
+        private Tensor x;
+        private Tensor partials;
+
+        @Override
+        public void run(int slot, int first, int end) {
+            int length = (int) x.elements();
+            for (int i = first; i < end; i++) {
+                int from = i * ELEMENTS_PER_PARTIAL;
+                Heap.floats(partials)[Heap.start(partials) + i] = (float) squares(Heap.floats(x),
+                    Heap.start(x) + from, Math.min(ELEMENTS_PER_PARTIAL, length - from));
+            }
         }
     }
 
@@ -215,8 +231,8 @@ final class CpuUpdate implements UpdateOps {
                      StepState state, Tensor partials) {
         UpdateOps.check(rule, parameters, gradients, buffers);
         if (control(state, StepState.CONTROL_SKIP) == 0) {
-            UpdateLoop loop = loops.computeIfAbsent(rule, UpdateLoop::of);
-            loop.set(parameters, gradients, buffers, segments, state);
+            UpdateLoop loop = loop(rule);
+            loop.set(parallel.threads(), parameters, gradients, buffers, segments, state);
             if (loop instanceof MeasuredLoop measured) {
                 measured.phase(partials);
             } else if (partials != null) {
@@ -224,6 +240,15 @@ final class CpuUpdate implements UpdateOps {
             }
             parallel.run(loop.rows(parameters), parameters.elements() * OPERATIONS_PER_ELEMENT, loop);
         }
+    }
+
+    /** The same rule step after step is not looked up again. */
+    private UpdateLoop loop(UpdateRule rule) {
+        if (rule != lastRule) {
+            lastLoop = loops.computeIfAbsent(rule, UpdateLoop::of);
+            lastRule = rule;
+        }
+        return lastLoop;
     }
 
     @Override

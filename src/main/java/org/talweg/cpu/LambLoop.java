@@ -3,11 +3,11 @@ package org.talweg.cpu;
 /** {@link org.talweg.ops.UpdateRule.Lamb}. */
 final class LambLoop extends MeasuredLoop {
     @Override
-    void measure(int from, int to, float factor, float forRate, float forDecay, float[] sums, int at) {
-        float[] m = s[0];
-        int mStart = sStart[0];
-        float[] v = s[1];
-        int vStart = sStart[1];
+    void measure(Operands x, int from, int to, float factor, float forRate, float forDecay, float[] sums, int at) {
+        float[] p = x.p;
+        float[] g = x.g;
+        float[] m = x.s[0];
+        float[] v = x.s[1];
         float correction = k[0];
         float root = k[1];
         float rest1 = k[2];
@@ -18,13 +18,13 @@ final class LambLoop extends MeasuredLoop {
         double squares = 0;
         double directions = 0;
         for (int i = from; i < to; i++) {
-            float gradient = factor * clamp(g[gStart + i], low, high);
-            float first = Math.fma(momentum, m[mStart + i], rest1 * gradient);
-            float second = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
-            m[mStart + i] = first;
-            v[vStart + i] = second;
-            double old = p[pStart + i];
-            double u = direction(p[pStart + i], first, second, correction, root, epsilon, decay);
+            float gradient = factor * clamp(g[i], low, high);
+            float first = Math.fma(momentum, m[i], rest1 * gradient);
+            float second = Math.fma(beta2, v[i], rest2 * gradient * gradient);
+            m[i] = first;
+            v[i] = second;
+            double old = p[i];
+            double u = direction(p[i], first, second, correction, root, epsilon, decay);
             squares += old * old;
             directions += u * u;
         }
@@ -33,19 +33,18 @@ final class LambLoop extends MeasuredLoop {
     }
 
     @Override
-    void move(int from, int to, float ratioRate, float rate, float forRate, float forDecay) {
-        float[] m = s[0];
-        int mStart = sStart[0];
-        float[] v = s[1];
-        int vStart = sStart[1];
+    void move(Operands x, int from, int to, float ratioRate, float rate, float forRate, float forDecay) {
+        float[] p = x.p;
+        float[] m = x.s[0];
+        float[] v = x.s[1];
         float correction = k[0];
         float root = k[1];
         float epsilon = k[5];
         float decay = k[6] * forDecay;
         for (int i = from; i < to; i++) {
-            float old = p[pStart + i];
-            p[pStart + i] = Math.fma(-ratioRate,
-                direction(old, m[mStart + i], v[vStart + i], correction, root, epsilon, decay), old);
+            float old = p[i];
+            p[i] = Math.fma(-ratioRate,
+                direction(old, m[i], v[i], correction, root, epsilon, decay), old);
         }
     }
 

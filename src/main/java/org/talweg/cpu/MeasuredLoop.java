@@ -12,23 +12,24 @@ abstract class MeasuredLoop extends UpdateLoop {
     }
 
     @Override
-    final void chunk(int chunk, int segment, int from, int to, float factor, float rate, float forRate,
+    final void chunk(Operands x, int chunk, int segment, int from, int to, float factor, float rate, float forRate,
                      float forDecay) {
         if (partials == null) {
-            move(from, to, rate * Heap.floats(segments.ratios())[segment], rate, forRate, forDecay);
+            move(x, from, to, rate * Heap.floats(segments.ratios())[segment], rate, forRate, forDecay);
         } else {
-            measure(from, to, factor, forRate, forDecay, Heap.floats(partials), Heap.start(partials) + 2 * chunk);
+            measure(x, from, to, factor, forRate, forDecay, Heap.floats(partials), Heap.start(partials) + 2 * chunk);
         }
     }
 
     @Override
-    final void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
+    final void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
         throw new IllegalArgumentException("a rule of two phases needs segments");
     }
 
     /** Updates the state, and stores two sums at {@code at}. */
-    abstract void measure(int from, int to, float factor, float forRate, float forDecay, float[] sums, int at);
+    abstract void measure(Operands x, int from, int to, float factor, float forRate, float forDecay, float[] sums,
+                          int at);
 
     /** @param ratioRate learning rate times the segment's ratio */
-    abstract void move(int from, int to, float ratioRate, float rate, float forRate, float forDecay);
+    abstract void move(Operands x, int from, int to, float ratioRate, float rate, float forRate, float forDecay);
 }

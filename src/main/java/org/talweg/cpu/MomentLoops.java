@@ -18,24 +18,24 @@ final class MomentLoops {
     /** {@link org.talweg.ops.UpdateRule.Adamax}. */
     static final class Adamax extends UpdateLoop {
         @Override
-        void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
-            float[] m = s[0];
-            int mStart = sStart[0];
-            float[] u = s[1];
-            int uStart = sStart[1];
+        void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
+            float[] p = x.p;
+            float[] g = x.g;
+            float[] m = x.s[0];
+            float[] u = x.s[1];
             float size = k[0] * forRate;
             float decay = k[4] * forDecay;
             float rest1 = k[1];
             float beta2 = k[2];
             float epsilon = k[3];
             for (int i = from; i < to; i++) {
-                float old = p[pStart + i];
-                float gradient = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
-                float mean = Math.fma(momentum, m[mStart + i], rest1 * gradient);
-                float largest = Math.max(beta2 * u[uStart + i], Math.abs(gradient) + epsilon);
-                m[mStart + i] = mean;
-                u[uStart + i] = largest;
-                p[pStart + i] = Math.fma(-size, mean / largest, old);
+                float old = p[i];
+                float gradient = Math.fma(decay, old, factor * clamp(g[i], low, high));
+                float mean = Math.fma(momentum, m[i], rest1 * gradient);
+                float largest = Math.max(beta2 * u[i], Math.abs(gradient) + epsilon);
+                m[i] = mean;
+                u[i] = largest;
+                p[i] = Math.fma(-size, mean / largest, old);
             }
         }
     }
@@ -43,11 +43,11 @@ final class MomentLoops {
     /** {@link org.talweg.ops.UpdateRule.NAdam}. */
     static final class NAdam extends UpdateLoop {
         @Override
-        void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
-            float[] m = s[0];
-            int mStart = sStart[0];
-            float[] v = s[1];
-            int vStart = sStart[1];
+        void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
+            float[] p = x.p;
+            float[] g = x.g;
+            float[] m = x.s[0];
+            float[] v = x.s[1];
             float gradientSize = k[0] * forRate;
             float size = k[1] * forRate;
             float decay = k[7] * forDecay;
@@ -59,15 +59,15 @@ final class MomentLoops {
             float rest2 = k[5];
             float epsilon = k[6];
             for (int i = from; i < to; i++) {
-                float old = p[pStart + i];
-                float gradient = factor * clamp(g[gStart + i], low, high);
+                float old = p[i];
+                float gradient = factor * clamp(g[i], low, high);
                 gradient = decoupled ? gradient : Math.fma(decay, old, gradient);
-                float mean = Math.fma(momentum, m[mStart + i], rest1 * gradient);
-                float square = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
-                m[mStart + i] = mean;
-                v[vStart + i] = square;
+                float mean = Math.fma(momentum, m[i], rest1 * gradient);
+                float square = Math.fma(beta2, v[i], rest2 * gradient * gradient);
+                m[i] = mean;
+                v[i] = square;
                 float h = root(square) / correction + epsilon;
-                p[pStart + i] = Math.fma(-size, mean / h,
+                p[i] = Math.fma(-size, mean / h,
                     Math.fma(-gradientSize, gradient / h, decoupled ? old * keep : old));
             }
         }
@@ -76,11 +76,11 @@ final class MomentLoops {
     /** {@link org.talweg.ops.UpdateRule.RAdam}. */
     static final class RAdam extends UpdateLoop {
         @Override
-        void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
-            float[] m = s[0];
-            int mStart = sStart[0];
-            float[] v = s[1];
-            int vStart = sStart[1];
+        void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
+            float[] p = x.p;
+            float[] g = x.g;
+            float[] m = x.s[0];
+            float[] v = x.s[1];
             float size = k[0] * forRate;
             boolean rectified = k[1] != 0;
             float decay = k[6] * forDecay;
@@ -91,14 +91,14 @@ final class MomentLoops {
             float rest2 = k[4];
             float epsilon = k[5];
             for (int i = from; i < to; i++) {
-                float old = p[pStart + i];
-                float gradient = factor * clamp(g[gStart + i], low, high);
+                float old = p[i];
+                float gradient = factor * clamp(g[i], low, high);
                 gradient = decoupled ? gradient : Math.fma(decay, old, gradient);
-                float mean = Math.fma(momentum, m[mStart + i], rest1 * gradient);
-                float square = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
-                m[mStart + i] = mean;
-                v[vStart + i] = square;
-                p[pStart + i] = Math.fma(-size, rectified ? mean / (root(square) + epsilon) : mean,
+                float mean = Math.fma(momentum, m[i], rest1 * gradient);
+                float square = Math.fma(beta2, v[i], rest2 * gradient * gradient);
+                m[i] = mean;
+                v[i] = square;
+                p[i] = Math.fma(-size, rectified ? mean / (root(square) + epsilon) : mean,
                     decoupled ? old * keep : old);
             }
         }
@@ -107,18 +107,19 @@ final class MomentLoops {
     /** {@link org.talweg.ops.UpdateRule.Lion}. */
     static final class Lion extends UpdateLoop {
         @Override
-        void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
-            float[] m = s[0];
-            int mStart = sStart[0];
+        void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
+            float[] p = x.p;
+            float[] g = x.g;
+            float[] m = x.s[0];
             float keep = 1 - rate * (k[3] * forDecay);
             float rest1 = k[0];
             float beta2 = k[1];
             float rest2 = k[2];
             for (int i = from; i < to; i++) {
-                float gradient = factor * clamp(g[gStart + i], low, high);
-                float u = Math.fma(momentum, m[mStart + i], rest1 * gradient);
-                m[mStart + i] = Math.fma(beta2, m[mStart + i], rest2 * gradient);
-                p[pStart + i] = p[pStart + i] * keep - rate * sign(u);
+                float gradient = factor * clamp(g[i], low, high);
+                float u = Math.fma(momentum, m[i], rest1 * gradient);
+                m[i] = Math.fma(beta2, m[i], rest2 * gradient);
+                p[i] = p[i] * keep - rate * sign(u);
             }
         }
     }
@@ -126,11 +127,11 @@ final class MomentLoops {
     /** {@link org.talweg.ops.UpdateRule.ScheduleFree}. */
     static final class ScheduleFree extends UpdateLoop {
         @Override
-        void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
-            float[] v = s[0];
-            int vStart = sStart[0];
-            float[] w = s[1];
-            int wStart = sStart[1];
+        void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
+            float[] p = x.p;
+            float[] g = x.g;
+            float[] v = x.s[0];
+            float[] w = x.s[1];
             float size = k[1] * forRate;
             float plainSize = k[2] * forRate;
             float decay = k[8] * forDecay;
@@ -141,14 +142,14 @@ final class MomentLoops {
             float rest2 = k[6];
             float epsilon = k[7];
             for (int i = from; i < to; i++) {
-                float old = p[pStart + i];
-                float difference = w[wStart + i];
-                float gradient = factor * clamp(g[gStart + i], low, high);
-                float square = Math.fma(beta2, v[vStart + i], rest2 * gradient * gradient);
-                v[vStart + i] = square;
+                float old = p[i];
+                float difference = w[i];
+                float gradient = factor * clamp(g[i], low, high);
+                float square = Math.fma(beta2, v[i], rest2 * gradient * gradient);
+                v[i] = square;
                 float d = Math.fma(decay, old, gradient / (root(square) / correction + epsilon));
-                p[pStart + i] = Math.fma(size, d, Math.fma(share, difference, old));
-                w[wStart + i] = restShare * Math.fma(-plainSize, d, difference);
+                p[i] = Math.fma(size, d, Math.fma(share, difference, old));
+                w[i] = restShare * Math.fma(-plainSize, d, difference);
             }
         }
     }

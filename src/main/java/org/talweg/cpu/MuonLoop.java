@@ -9,17 +9,20 @@ final class MuonLoop extends MeasuredLoop {
     }
 
     @Override
-    void measure(int from, int to, float factor, float forRate, float forDecay, float[] sums, int at) {
+    void measure(Operands x, int from, int to, float factor, float forRate, float forDecay, float[] sums, int at) {
+        float[] g = x.g;
+        float[] m = x.s[0];
+        float[] directions = x.s[1];
         float rest = 1 - momentum;
         double squares = 0;
         float momentumWeight = k[11];
         float gradientWeight = k[12];
         for (int i = from; i < to; i++) {
-            float gradient = factor * clamp(g[gStart + i], low, high);
-            float m = Math.fma(momentum, s[0][sStart[0] + i], rest * gradient);
-            float u = nesterov ? Math.fma(momentumWeight, m, gradientWeight * gradient) : m;
-            s[0][sStart[0] + i] = m;
-            s[1][sStart[1] + i] = u;
+            float gradient = factor * clamp(g[i], low, high);
+            float mean = Math.fma(momentum, m[i], rest * gradient);
+            float u = nesterov ? Math.fma(momentumWeight, mean, gradientWeight * gradient) : mean;
+            m[i] = mean;
+            directions[i] = u;
             squares += (double) u * u;
         }
         sums[at] = (float) squares;
@@ -27,10 +30,12 @@ final class MuonLoop extends MeasuredLoop {
     }
 
     @Override
-    void move(int from, int to, float ratioRate, float rate, float forRate, float forDecay) {
+    void move(Operands x, int from, int to, float ratioRate, float rate, float forRate, float forDecay) {
+        float[] p = x.p;
+        float[] g = x.g;
         float keep = 1 - rate * (k[13] * forDecay);
         for (int i = from; i < to; i++) {
-            p[pStart + i] = Math.fma(-rate, g[gStart + i], p[pStart + i] * keep);
+            p[i] = Math.fma(-rate, g[i], p[i] * keep);
         }
     }
 }

@@ -89,11 +89,17 @@ final class NativeProducts {
     private static native boolean bind();
 
     /**
-     * C += op(A) op(B), row-major: op(A) [rows×depth], op(B) [depth×columns].
+     * C = op(A) op(B), added to what C holds if asked to; row-major: op(A) [rows×depth], op(B) [depth×columns].
      *
      * @param aWidth elements from one row of A as it is stored to the next; likewise for B and C
      */
     static native void multiply(boolean transposeA, boolean transposeB, int rows, int columns, int depth, float[] a,
-                                int aStart, int aWidth, float[] b, int bStart, int bWidth, float[] c, int cStart,
-                                int cWidth);
+                                int aStart, int aWidth, float[] b, int bStart, int bWidth, boolean add, float[] c,
+                                int cStart, int cWidth);
+
+    /** Sum of squares of each row of C [rows×columns]. */
+    static native void rowSquares(float[] c, int cStart, int rows, int columns, double[] squares, int start);
+
+    /** Sum of each column of A [rows×columns], whose rows are {@code width} elements apart. */
+    static native void columnSums(float[] a, int aStart, int width, int rows, int columns, double[] sums, int start);
 }

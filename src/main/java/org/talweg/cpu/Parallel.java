@@ -1,74 +1,45 @@
 package org.talweg.cpu;
 
-import java.util.concurrent.RecursiveAction;
-
 /**
  * Splits a range of independent rows over the cores. Who computes a row never changes its value, so results do not
- * depend on the number of threads. Tasks are reused: a call allocates nothing.
+ * depend on the number of threads. A call allocates nothing.
  */
 final class Parallel {
-    /** Below this many operations a part costs more to hand over than to do: some 50 µs of work. */
-    private static final long OPERATIONS_PER_PART = 1 << 20;
+    /** Below this many operations a part costs more to hand over than to do: some 3 µs of work. */
+    private static final long OPERATIONS_PER_PART = 1 << 18;
+    /** From this many on, some 2 ms, a part is cut further: others may need a core now and then. */
+    private static final long LARGE_PART = 1L << 28;
+    /** Parts that large work has for each thread. */
+    private static final int CUTS = 4;
 
     /** Work on rows {@code from} (included) to {@code to} (excluded). */
     interface Body {
-        /** @param part number of this part, for scratch memory of its own */
-        void run(int part, int from, int to);
+        /** @param slot number of the thread among those at work, for scratch memory of its own */
+        void run(int slot, int from, int to);
     }
 
-    private static final class Part extends RecursiveAction {
-        private static final long serialVersionUID = 1L;
-        private final int number;
-        private transient Body body;
-        private int from;
-        private int to;
-
-        Part(int number) {
-            this.number = number;
-        }
-
-        @Override
-        protected void compute() {
-            body.run(number, from, to);
-        }
-    }
-
-    private final Part[] parts;
+    private final int threads;
 
     Parallel(int threads) {
-        parts = new Part[threads];
-        for (int i = 0; i < threads; i++) {
-            parts[i] = new Part(i);
-        }
+        this.threads = threads;
     }
 
-    int parts() {
-        return parts.length;
+    /** Threads that may be at work at once. */
+    int threads() {
+        return threads;
     }
 
     /**
      * @param operations rough count of arithmetic operations over all rows
      */
     void run(int rows, long operations, Body body) {
-        int count = (int) Math.min(Math.min(parts.length, rows), operations / OPERATIONS_PER_PART);
-        if (count <= 1) {
+        long worth = operations / OPERATIONS_PER_PART;
+        int parts = (int) Math.min(Math.min(threads, rows), worth);
+        if (parts > 1 && operations / parts >= LARGE_PART) {
+            parts = (int) Math.min(Math.min((long) parts * CUTS, operations / LARGE_PART), rows);
+        }
+        if (parts <= 1 || !Workers.shared().run(rows, parts, threads, body)) {
             body.run(0, 0, rows);
-            return;
-        }
-        for (int i = 1; i < count; i++) {
-            Part part = parts[i];
-            part.reinitialize();
-            part.body = body;
-            part.from = (int) ((long) rows * i / count);
-            part.to = (int) ((long) rows * (i + 1) / count);
-            part.fork();
-        }
-        try {
-            body.run(0, 0, rows / count);
-        } finally {
-            for (int i = 1; i < count; i++) {
-                parts[i].join();
-            }
         }
     }
 }

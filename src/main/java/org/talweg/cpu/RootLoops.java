@@ -12,19 +12,20 @@ final class RootLoops {
     /** {@link org.talweg.ops.UpdateRule.Adagrad}. */
     static final class Adagrad extends UpdateLoop {
         @Override
-        void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
-            float[] sums = s[0];
-            int start = sStart[0];
+        void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
+            float[] p = x.p;
+            float[] g = x.g;
+            float[] sums = x.s[0];
             float size = k[0] * forRate;
             float decay = k[1] * forDecay;
             float epsilon = k[2];
             boolean inside = k[3] != 0;
             for (int i = from; i < to; i++) {
-                float old = p[pStart + i];
-                float d = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
-                float sum = Math.fma(d, d, sums[start + i]);
-                sums[start + i] = sum;
-                p[pStart + i] = Math.fma(-size, d / (inside ? root(sum + epsilon) : root(sum) + epsilon), old);
+                float old = p[i];
+                float d = Math.fma(decay, old, factor * clamp(g[i], low, high));
+                float sum = Math.fma(d, d, sums[i]);
+                sums[i] = sum;
+                p[i] = Math.fma(-size, d / (inside ? root(sum + epsilon) : root(sum) + epsilon), old);
             }
         }
     }
@@ -40,39 +41,38 @@ final class RootLoops {
         }
 
         @Override
-        void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
+        void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
+            float[] p = x.p;
+            float[] g = x.g;
             float decay = k[3] * forDecay;
             boolean inside = k[4] != 0;
             boolean nesterov = k[5] != 0;
-            float[] v = s[0];
-            int vStart = sStart[0];
-            float[] m = s[1];
-            int mStart = sStart[1];
-            float[] a = s[hasMomentum ? 2 : 1];
-            int aStart = sStart[hasMomentum ? 2 : 1];
+            float[] v = x.s[0];
+            float[] m = x.s[1];
+            float[] a = x.s[hasMomentum ? 2 : 1];
             float alpha = k[0];
             float rest = k[1];
             float epsilon = k[2];
             float correction = k[6];
             for (int i = from; i < to; i++) {
-                float old = p[pStart + i];
-                float d = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
-                float w = Math.fma(alpha, v[vStart + i], rest * d * d);
-                v[vStart + i] = w;
+                float old = p[i];
+                float d = Math.fma(decay, old, factor * clamp(g[i], low, high));
+                float w = Math.fma(alpha, v[i], rest * d * d);
+                v[i] = w;
                 w *= correction;
                 if (centered) {
-                    float mean = Math.fma(alpha, a[aStart + i], rest * d);
-                    a[aStart + i] = mean;
+                    float mean = Math.fma(alpha, a[i], rest * d);
+                    a[i] = mean;
                     mean *= correction;
                     w = Math.max(Math.fma(-mean, mean, w), 0);
                 }
                 d = d / (inside ? root(w + epsilon) : root(w) + epsilon);
                 if (hasMomentum) {
-                    float b = Math.fma(momentum, m[mStart + i], d);
-                    m[mStart + i] = b;
+                    float b = Math.fma(momentum, m[i], d);
+                    m[i] = b;
                     d = nesterov ? Math.fma(momentum, b, d) : b;
                 }
-                p[pStart + i] = Math.fma(-rate, d, old);
+                p[i] = Math.fma(-rate, d, old);
             }
         }
     }
@@ -80,23 +80,23 @@ final class RootLoops {
     /** {@link org.talweg.ops.UpdateRule.Adadelta}. */
     static final class Adadelta extends UpdateLoop {
         @Override
-        void run(int from, int to, float factor, float rate, float forRate, float forDecay) {
-            float[] v = s[0];
-            int vStart = sStart[0];
-            float[] u = s[1];
-            int uStart = sStart[1];
+        void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
+            float[] p = x.p;
+            float[] g = x.g;
+            float[] v = x.s[0];
+            float[] u = x.s[1];
             float rho = k[0];
             float rest = k[1];
             float epsilon = k[2];
             float decay = k[3] * forDecay;
             for (int i = from; i < to; i++) {
-                float old = p[pStart + i];
-                float gradient = Math.fma(decay, old, factor * clamp(g[gStart + i], low, high));
-                float square = Math.fma(rho, v[vStart + i], rest * gradient * gradient);
-                v[vStart + i] = square;
-                float d = root(u[uStart + i] + epsilon) / root(square + epsilon) * gradient;
-                u[uStart + i] = Math.fma(rho, u[uStart + i], rest * d * d);
-                p[pStart + i] = Math.fma(-rate, d, old);
+                float old = p[i];
+                float gradient = Math.fma(decay, old, factor * clamp(g[i], low, high));
+                float square = Math.fma(rho, v[i], rest * gradient * gradient);
+                v[i] = square;
+                float d = root(u[i] + epsilon) / root(square + epsilon) * gradient;
+                u[i] = Math.fma(rho, u[i], rest * d * d);
+                p[i] = Math.fma(-rate, d, old);
             }
         }
     }

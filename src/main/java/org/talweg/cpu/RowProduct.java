@@ -1,9 +1,14 @@
 package org.talweg.cpu;
 
+import java.util.Arrays;
+
 /**
- * A matrix product C += A·B [rows×columns, depth], its rows split over the cores; large ones by oneDNN
+ * A matrix product C = A·B or C += A·B [rows×columns, depth], split over the cores; large ones by oneDNN
  * ({@link NativeProducts}), small ones by loops of our own, which cost nothing to call. A[m][k] lies at
  * {@code aStart + m · aRow + k · aColumn}, B[k][n] likewise; of the two steps of an operand one is 1.
+ *
+ * <p>oneDNN rearranges B before it multiplies, so where B is larger than C the split is by columns: each thread then
+ * rearranges its own part of B and not all of it.
  *
  * <p>The loops pack B in panels of {@value #DEPTH}×{@value #COLUMNS}, each row an array from index 0. HotSpot (17 and
  * 25) vectorises the inner loop only in this form: one store, and no array read at two offsets.
@@ -13,6 +18,8 @@ abstract class RowProduct implements Parallel.Body {
     private static final int COLUMNS = 512;
     /** Most columns of a result that are summed one by one. */
     private static final int NARROW = 4;
+    /** Columns that are split off together: a vector of oneDNN. */
+    private static final int VECTOR = 16;
 
     private static final class Scratch {
         final float[][] panel = new float[DEPTH][COLUMNS];
@@ -31,20 +38,30 @@ abstract class RowProduct implements Parallel.Body {
     int cStart;
     int columns;
     int depth;
+    private int rows;
+    private boolean add;
+    /** Whether our own loops do it; of the whole product, so that its bits do not depend on the split. */
+    private boolean ours;
+    private boolean byColumns;
     private final Scratch[] scratches;
 
-    RowProduct(int parts) {
-        scratches = new Scratch[parts];
+    RowProduct(int threads) {
+        scratches = new Scratch[threads];
     }
 
-    /** Sets row m of C to what the products are added to. */
-    abstract void start(int m);
+    /** Sets columns {@code from} to {@code to} of row m of C to what the product is added to, if it is. */
+    void start(int m, int from, int to) {
+    }
 
-    /** Called once row m of C is complete. */
-    abstract void finish(int m);
+    /** Called once columns {@code from} to {@code to} of row m of C are complete. */
+    abstract void finish(int m, int from, int to);
 
-    /** Before any row of a part is finished. */
+    /** Before any of rows {@code from} to {@code to} is finished. */
     void beforeFinish(int from, int to) {
+    }
+
+    final boolean isNative() {
+        return !ours;
     }
 
     final int row(int m) {
@@ -72,32 +89,56 @@ abstract class RowProduct implements Parallel.Body {
         depth = newDepth;
     }
 
+    /**
+     * @param adds      whether the product is added to what C holds, or {@link #start} puts there
+     * @param wholeRows whether {@link #finish} needs all columns of a row
+     */
+    final void run(Parallel parallel, int newRows, boolean adds, boolean wholeRows) {
+        rows = newRows;
+        add = adds;
+        ours = !NativeProducts.pays(rows, columns, depth);
+        byColumns = !wholeRows && depth > rows && !ours;
+        parallel.run(byColumns ? (columns + VECTOR - 1) / VECTOR : rows, 2L * rows * columns * depth, this);
+    }
+
     @Override
-    public final void run(int part, int from, int to) {
-        for (int m = from; m < to; m++) {
-            start(m);
+    public final void run(int slot, int from, int to) {
+        if (byColumns) {
+            run(slot, 0, rows, from * VECTOR, Math.min(columns, to * VECTOR));
+        } else {
+            run(slot, from, to, 0, columns);
         }
-        if (NativeProducts.pays(to - from, columns, depth)) {
+    }
+
+    /** Rows {@code from} to {@code to}, columns {@code left} to {@code right}. */
+    private void run(int slot, int from, int to, int left, int right) {
+        for (int m = from; m < to; m++) {
+            if (ours && !add) {
+                Arrays.fill(c, row(m) + left, row(m) + right, 0);
+            }
+            start(m, left, right);
+        }
+        if (!ours) {
             boolean transposeA = aColumn != 1;
             boolean transposeB = bColumn != 1;
-            NativeProducts.multiply(transposeA, transposeB, to - from, columns, depth, a, aStart + from * aRow,
-                transposeA ? aColumn : Math.max(aRow, depth), b, bStart,
-                transposeB ? bColumn : Math.max(bRow, columns), c, row(from), columns);
-        } else if (columns <= NARROW && aColumn == 1 && bRow == 1) {
-            multiplyNarrow(from, to);
+            NativeProducts.multiply(transposeA, transposeB, to - from, right - left, depth, a, aStart + from * aRow,
+                transposeA ? aColumn : Math.max(aRow, depth), b, bStart + left * bColumn,
+                transposeB ? bColumn : Math.max(bRow, columns), add, c, row(from) + left, columns);
+        } else if (right - left <= NARROW && aColumn == 1 && bRow == 1) {
+            multiplyNarrow(from, to, left, right);
         } else {
-            multiply(part, from, to);
+            multiply(slot, from, to, left, right);
         }
         beforeFinish(from, to);
         for (int m = from; m < to; m++) {
-            finish(m);
+            finish(m, left, right);
         }
     }
 
     /** Both operands lie along k: a panel would be longer in the packing than in the use. */
-    private void multiplyNarrow(int from, int to) {
+    private void multiplyNarrow(int from, int to, int left, int right) {
         for (int m = from; m < to; m++) {
-            for (int n = 0; n < columns; n++) {
+            for (int n = left; n < right; n++) {
                 c[row(m) + n] += dot(a, aStart + m * aRow, b, bStart + n * bColumn, depth);
             }
         }
@@ -122,13 +163,13 @@ abstract class RowProduct implements Parallel.Body {
         return s0 + s1 + (s2 + s3);
     }
 
-    private void multiply(int part, int from, int to) {
-        if (scratches[part] == null) {
-            scratches[part] = new Scratch();
+    private void multiply(int slot, int from, int to, int left, int right) {
+        if (scratches[slot] == null) {
+            scratches[slot] = new Scratch();
         }
-        Scratch scratch = scratches[part];
-        for (int n = 0; n < columns; n += COLUMNS) {
-            int width = Math.min(COLUMNS, columns - n);
+        Scratch scratch = scratches[slot];
+        for (int n = left; n < right; n += COLUMNS) {
+            int width = Math.min(COLUMNS, right - n);
             for (int k = 0; k < depth; k += DEPTH) {
                 int height = Math.min(DEPTH, depth - k);
                 pack(scratch.panel, k, height, n, width);

@@ -13,8 +13,6 @@ import org.talweg.tensor.Tensor;
  * its loop reads fields into locals and has no branch inside, so that HotSpot vectorises it.
  */
 abstract class UpdateLoop implements Parallel.Body {
-    private static final int STATES = 4;
-    private static final float[] NONE = {};
     /** Rules whose loop needs to know nothing of them. */
     private static final Map<Class<? extends UpdateRule>, Supplier<UpdateLoop>> LOOPS = Map.of(
         UpdateRule.Adagrad.class, RootLoops.Adagrad::new, UpdateRule.Adadelta.class, RootLoops.Adadelta::new,
@@ -23,14 +21,7 @@ abstract class UpdateLoop implements Parallel.Body {
         UpdateRule.ScheduleFree.class, MomentLoops.ScheduleFree::new, UpdateRule.Lamb.class, LambLoop::new,
         UpdateRule.Prodigy.class, ProdigyLoop::new);
 
-    float[] p;
-    int pStart;
-    float[] g;
-    int gStart;
-    /** State arrays and where each starts; empty where the rule has fewer. */
-    final float[][] s = new float[STATES][];
-    final int[] sStart = new int[STATES];
-
+    private final Operands operands = new Operands();
     float momentum;
     float low;
     float high;
@@ -42,15 +33,9 @@ abstract class UpdateLoop implements Parallel.Body {
     private float clip;
     Segments segments;
 
-    final void set(Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments newSegments, StepState state) {
-        p = Heap.floats(parameters);
-        pStart = Heap.start(parameters);
-        g = Heap.floats(gradients);
-        gStart = Heap.start(gradients);
-        for (int i = 0; i < STATES; i++) {
-            s[i] = i < buffers.size() ? Heap.floats(buffers.get(i)) : NONE;
-            sStart[i] = i < buffers.size() ? Heap.start(buffers.get(i)) : 0;
-        }
+    final void set(int parts, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments newSegments,
+                   StepState state) {
+        operands.set(parts, parameters, gradients, buffers);
         segments = newSegments;
         float[] control = Heap.floats(state.control());
         int at = Heap.start(state.control());
@@ -63,15 +48,16 @@ abstract class UpdateLoop implements Parallel.Body {
         System.arraycopy(control, at + StepState.CONTROL_RULE, k, 0, k.length);
     }
 
-    /** Chunks, or elements where there are no segments: what {@link #run(int, int, int)} counts in. */
+    /** Chunks of so many elements: what {@link #run(int, int, int)} counts in. */
     final int rows(Tensor parameters) {
-        return segments == null ? (int) parameters.elements() : segments.count();
+        return segments != null ? segments.count()
+            : (int) ((parameters.elements() + Segments.CHUNK - 1) / Segments.CHUNK);
     }
 
     @Override
     public final void run(int part, int from, int to) {
         if (segments == null) {
-            run(from, to, clip, learningRate, 1, 1);
+            whole(part, from * Segments.CHUNK, Math.min(operands.length(), to * Segments.CHUNK));
             return;
         }
         int[] chunks = Heap.ints(segments.chunks());
@@ -80,27 +66,44 @@ abstract class UpdateLoop implements Parallel.Body {
         for (int chunk = from; chunk < to; chunk++) {
             int row = chunk * Segments.CHUNK_COLUMNS;
             int start = chunks[row];
+            int end = start + chunks[row + 2];
             int segment = chunks[row + 3];
             float forRate = multipliers[2 * segment];
-            chunk(chunk, segment, start, start + chunks[row + 2], clip * factors[segment], learningRate * forRate,
-                forRate, multipliers[2 * segment + 1]);
+            Operands x = operands.take(part, start, end);
+            int at = operands.index(start);
+            chunk(x, chunk, segment, at, at + end - start, clip * factors[segment], learningRate * forRate, forRate,
+                multipliers[2 * segment + 1]);
+            operands.giveBack(x, start, end);
         }
     }
 
-    /** As {@link #run(int, int, float, float, float, float)}, for loops that must know which chunk of what it is. */
-    void chunk(int chunk, int segment, int from, int to, float factor, float rate, float forRate, float forDecay) {
-        run(from, to, factor, rate, forRate, forDecay);
+    /** Elements that belong to one segment; all of a part at once where they need not be copied. */
+    private void whole(int part, int from, int to) {
+        int most = operands.inStep() ? to - from : Segments.CHUNK;
+        for (int start = from; start < to; start += most) {
+            int end = Math.min(to, start + most);
+            Operands x = operands.take(part, start, end);
+            int at = operands.index(start);
+            run(x, at, at + end - start, clip, learningRate, 1, 1);
+            operands.giveBack(x, start, end);
+        }
+    }
+
+    /** As {@link #run}, for loops that must know which chunk of what it is. */
+    void chunk(Operands x, int chunk, int segment, int from, int to, float factor, float rate, float forRate,
+               float forDecay) {
+        run(x, from, to, factor, rate, forRate, forDecay);
     }
 
     /**
-     * Updates elements {@code from} to {@code to}, which belong to one segment.
+     * Updates elements {@code from} to {@code to} of arrays, which belong to one segment.
      *
      * @param factor   what each clamped gradient is multiplied by
      * @param rate     learning rate of the segment
      * @param forRate  what scalars with the learning rate in them are multiplied by
      * @param forDecay what the weight decay is multiplied by
      */
-    abstract void run(int from, int to, float factor, float rate, float forRate, float forDecay);
+    abstract void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay);
 
     static float clamp(float g, float low, float high) {
         return Math.max(low, Math.min(high, g));

@@ -4,16 +4,21 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.talweg.ops.Activation;
+import org.talweg.ops.ClipRule;
 import org.talweg.ops.Device;
 import org.talweg.ops.DenseShape;
 import org.talweg.ops.HostDevice;
+import org.talweg.ops.StepState;
+import org.talweg.ops.UpdateRule;
 import org.talweg.tensor.DType;
+import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 import org.talweg.testing.Draw;
 import org.talweg.testing.Sandbox;
@@ -108,6 +113,48 @@ class CpuOpsTest {
                 ops.update().sumOfSquares(memory.input(p, parameters), written.get("partials"));
                 return written;
             });
+        }
+    }
+
+    /** Buffers of a training start together; tensors of one's own need not, and are updated in copies. */
+    @Test
+    void bitsDoNotDependOnWhereTensorsStart() {
+        for (UpdateRule rule : List.of(new UpdateRule.Adam(0.999f, 1e-8f, 0.01f, true, false, 0, false),
+            new UpdateRule.Sgd(true, 0, true, false, 0.1f), new UpdateRule.Lion(0.99f, 0.1f))) {
+            assertArrayEquals(updated(rule, 0, 0, 0), updated(rule, 3, 0, 7), rule.toString());
+        }
+    }
+
+    /** Parameters and states after two steps. */
+    private static float[] updated(UpdateRule rule, int pStart, int gStart, int sStart) {
+        int length = 5003;
+        Draw draw = new Draw(73);
+        try (Device device = new HostDevice("cpu", "", CpuOps.create(3), DType.FLOAT32);
+             StepState state = StepState.allocate(device, 2)) {
+            List<Tensor> tensors = new ArrayList<>();
+            for (int i = 0; i < 2 + rule.buffers(); i++) {
+                int start = i == 0 ? pStart : i == 1 ? gStart : sStart;
+                Tensor tensor = device.allocate(DType.FLOAT32, Shape.of(start + length), "").view(start, Shape.of(length));
+                device.upload(draw.reals(length, 1), tensor);
+                tensors.add(tensor);
+            }
+            List<Tensor> buffers = tensors.subList(2, tensors.size());
+            buffers.forEach(device.ops().data()::zero);
+            device.upload(new float[] {0.1f, 0.9f, 0.1f, 0.9f}, state.schedule());
+            Tensor nothing = device.allocate(DType.FLOAT32, Shape.of(1), "");
+            for (int step = 0; step < 2; step++) {
+                device.ops().update().prepareStep(state, rule, ClipRule.NONE, nothing, null, nothing);
+                device.ops().update().apply(rule, tensors.get(0), tensors.get(1), buffers, null, state);
+            }
+            float[] result = new float[length * (1 + buffers.size())];
+            float[] part = new float[length];
+            for (int i = 0; i <= buffers.size(); i++) {
+                device.download(tensors.get(i == 0 ? 0 : i + 1), part);
+                System.arraycopy(part, 0, result, i * length, length);
+            }
+            tensors.forEach(tensor -> tensor.buffer().close());
+            nothing.buffer().close();
+            return result;
         }
     }
 

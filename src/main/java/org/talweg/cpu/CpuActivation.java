@@ -19,19 +19,95 @@ final class CpuActivation implements ActivationOps {
     private static final long SOFTMAX_OPERATIONS = 40;
 
     private final Parallel parallel;
+    private final Forward forward = new Forward();
+    private final Backward backward = new Backward();
+    private final Softmax softmax = new Softmax();
+    private final SoftmaxBackward softmaxBackward = new SoftmaxBackward();
 
     CpuActivation(Parallel parallel) {
         this.parallel = parallel;
     }
 
-    @Override
-    public void forward(Tensor input, Activation activation, Tensor output) {
-        Shapes.expectSameLength("activation output", input, output);
-        parallel.run((int) input.elements(), operations(activation) * input.elements(), (part, from, to) -> {
+    private static final class Forward implements Parallel.Body {
+        private Tensor input;
+        private Activation activation;
+        private Tensor output;
+
+        @Override
+        public void run(int slot, int from, int to) {
             System.arraycopy(Heap.floats(input), Heap.start(input) + from, Heap.floats(output),
                 Heap.start(output) + from, to - from);
             forward(activation, Heap.floats(output), Heap.start(output) + from, to - from);
-        });
+        }
+    }
+
+    private static final class Backward implements Parallel.Body {
+        private Tensor gradient;
+        private Activation activation;
+        private Tensor saved;
+        private boolean accumulate;
+        private Tensor inputGradient;
+
+        @Override
+        public void run(int slot, int from, int to) {
+            backward(activation, Heap.floats(gradient), Heap.start(gradient) + from, Heap.floats(saved),
+                Heap.start(saved) + from, accumulate, Heap.floats(inputGradient), Heap.start(inputGradient) + from,
+                to - from);
+        }
+    }
+
+    private static final class Softmax implements Parallel.Body {
+        private Tensor input;
+        private boolean log;
+        private Tensor output;
+
+        @Override
+        public void run(int slot, int from, int to) {
+            int n = input.dim(1);
+            for (int i = from; i < to; i++) {
+                softmaxRow(Heap.floats(input), Heap.start(input) + i * n, Heap.floats(output),
+                    Heap.start(output) + i * n, n, log);
+            }
+        }
+    }
+
+    private static final class SoftmaxBackward implements Parallel.Body {
+        private Tensor gradient;
+        private Tensor output;
+        private boolean log;
+        private boolean accumulate;
+        private Tensor inputGradient;
+
+        @Override
+        public void run(int slot, int from, int to) {
+            float[] g = Heap.floats(gradient);
+            float[] a = Heap.floats(output);
+            float[] dz = Heap.floats(inputGradient);
+            int n = output.dim(1);
+            for (int i = from; i < to; i++) {
+                int gAt = Heap.start(gradient) + i * n;
+                int aAt = Heap.start(output) + i * n;
+                int out = Heap.start(inputGradient) + i * n;
+                double sum = 0;
+                for (int j = 0; j < n; j++) {
+                    sum += log ? g[gAt + j] : (double) g[gAt + j] * a[aAt + j];
+                }
+                for (int j = 0; j < n; j++) {
+                    float result = (float) (log ? g[gAt + j] - Math.exp(a[aAt + j]) * sum
+                        : a[aAt + j] * (g[gAt + j] - sum));
+                    dz[out + j] = accumulate ? dz[out + j] + result : result;
+                }
+            }
+        }
+    }
+
+    @Override
+    public void forward(Tensor input, Activation activation, Tensor output) {
+        Shapes.expectSameLength("activation output", input, output);
+        forward.input = input;
+        forward.activation = activation;
+        forward.output = output;
+        parallel.run((int) input.elements(), operations(activation) * input.elements(), forward);
     }
 
     @Override
@@ -39,10 +115,12 @@ final class CpuActivation implements ActivationOps {
                                    Tensor inputGradient) {
         Shapes.expectSameLength("input gradient or saved activation", gradient, saved, inputGradient);
         Tensor s = activation.saved() == Activation.Saved.NOTHING ? gradient : saved;
-        parallel.run((int) gradient.elements(), operations(activation) * gradient.elements(), (part, from, to) ->
-            backward(activation, Heap.floats(gradient), Heap.start(gradient) + from, Heap.floats(s),
-                Heap.start(s) + from, accumulate, Heap.floats(inputGradient), Heap.start(inputGradient) + from,
-                to - from));
+        backward.gradient = gradient;
+        backward.activation = activation;
+        backward.saved = s;
+        backward.accumulate = accumulate;
+        backward.inputGradient = inputGradient;
+        parallel.run((int) gradient.elements(), operations(activation) * gradient.elements(), backward);
     }
 
     /** An element's, roughly. */
@@ -57,14 +135,10 @@ final class CpuActivation implements ActivationOps {
     public void softmax(Tensor input, boolean log, Tensor output) {
         Shapes.expectRank("softmax input", input, 2);
         Shapes.expect("softmax output", output, input.shape());
-        float[] z = Heap.floats(input);
-        float[] a = Heap.floats(output);
-        int n = input.dim(1);
-        parallel.run(input.dim(0), SOFTMAX_OPERATIONS * input.elements(), (part, from, to) -> {
-            for (int i = from; i < to; i++) {
-                softmaxRow(z, Heap.start(input) + i * n, a, Heap.start(output) + i * n, n, log);
-            }
-        });
+        softmax.input = input;
+        softmax.log = log;
+        softmax.output = output;
+        parallel.run(input.dim(0), SOFTMAX_OPERATIONS * input.elements(), softmax);
     }
 
     private static void softmaxRow(float[] z, int at, float[] a, int out, int n, boolean log) {
@@ -91,26 +165,12 @@ final class CpuActivation implements ActivationOps {
         Shapes.expectRank("softmax output", output, 2);
         Shapes.expect("softmax gradient", gradient, output.shape());
         Shapes.expect("softmax input gradient", inputGradient, output.shape());
-        float[] g = Heap.floats(gradient);
-        float[] a = Heap.floats(output);
-        float[] dz = Heap.floats(inputGradient);
-        int n = output.dim(1);
-        parallel.run(output.dim(0), SOFTMAX_OPERATIONS * output.elements(), (part, from, to) -> {
-            for (int i = from; i < to; i++) {
-                int gAt = Heap.start(gradient) + i * n;
-                int aAt = Heap.start(output) + i * n;
-                int out = Heap.start(inputGradient) + i * n;
-                double sum = 0;
-                for (int j = 0; j < n; j++) {
-                    sum += log ? g[gAt + j] : (double) g[gAt + j] * a[aAt + j];
-                }
-                for (int j = 0; j < n; j++) {
-                    float result = (float) (log ? g[gAt + j] - Math.exp(a[aAt + j]) * sum
-                        : a[aAt + j] * (g[gAt + j] - sum));
-                    dz[out + j] = accumulate ? dz[out + j] + result : result;
-                }
-            }
-        });
+        softmaxBackward.gradient = gradient;
+        softmaxBackward.output = output;
+        softmaxBackward.log = log;
+        softmaxBackward.accumulate = accumulate;
+        softmaxBackward.inputGradient = inputGradient;
+        parallel.run(output.dim(0), SOFTMAX_OPERATIONS * output.elements(), softmaxBackward);
     }
 
     /**

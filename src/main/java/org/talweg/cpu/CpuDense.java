@@ -166,7 +166,7 @@ final class CpuDense implements DenseOps {
                                      Tensor workspace) {
         DenseShape shape = DenseShape.backwardWeights(x, rows, gradient, weightGradient, biasGradient);
         if (squarePartials != null) {
-            Shapes.expect("square partials", squarePartials, Shape.of(squarePartials(shape)));
+            Shapes.expect("square partials", squarePartials, squarePartials(shape));
         }
         BackwardWeights p = backwardWeights;
         p.left(Heap.floats(gradient), Heap.start(gradient), 1, shape.outputs());

@@ -255,7 +255,7 @@ final class CpuNormalisation implements NormalisationOps {
         double squares = store(weightGradient, first, columns, accumulate)
             + store(biasGradient, second, columns, accumulate);
         if (squarePartials != null) {
-            Shapes.expect("square partials", squarePartials, Shape.of(1));
+            Shapes.expect("square partials", squarePartials, 1);
             Heap.floats(squarePartials)[Heap.start(squarePartials)] = (float) squares;
         }
     }

@@ -12,11 +12,11 @@ final class CpuRandom implements RandomOps {
 
     private final Parallel parallel;
     private final int[] words = new int[4];
-    private final int[][] dropoutWords;
+    private final Dropout dropout;
 
     CpuRandom(Parallel parallel) {
         this.parallel = parallel;
-        dropoutWords = new int[parallel.threads()][4];
+        dropout = new Dropout(parallel.threads());
     }
 
     @Override
@@ -37,18 +37,43 @@ final class CpuRandom implements RandomOps {
                         boolean accumulate, Tensor output) {
         Shapes.expectSameLength("dropout output", x, output);
         int[] counts = Heap.ints(steps);
-        long stream = RandomOps.dropoutStream(layer, counts[Heap.start(steps)], counts[Heap.start(steps) + 1]);
-        float scale = RandomOps.dropoutScale(rate);
-        float[] from = Heap.floats(x);
-        float[] to = Heap.floats(output);
-        int start = Heap.start(x);
-        int out = Heap.start(output);
-        int length = (int) x.elements();
+        dropout.x = x;
+        dropout.output = output;
+        dropout.rate = rate;
+        dropout.seed = seed;
+        dropout.stream = RandomOps.dropoutStream(layer, counts[Heap.start(steps)], counts[Heap.start(steps) + 1]);
+        dropout.firstElement = firstElement;
+        dropout.accumulate = accumulate;
         // Blocks of four start at multiples of four of the batch, wherever x does.
-        int before = (int) (firstElement % 4);
-        int blocks = (length + before + 3) / 4;
-        parallel.run(blocks, DROPOUT_OPERATIONS * blocks, (part, firstBlock, lastBlock) -> {
-            int[] own = dropoutWords[part];
+        dropout.before = (int) (firstElement % 4);
+        int blocks = ((int) x.elements() + dropout.before + 3) / 4;
+        parallel.run(blocks, DROPOUT_OPERATIONS * blocks, dropout);
+    }
+
+    private static final class Dropout implements Parallel.Body {
+        private final int[][] words;
+        private Tensor x;
+        private Tensor output;
+        private float rate;
+        private long seed;
+        private long stream;
+        private long firstElement;
+        private boolean accumulate;
+        private int before;
+
+        Dropout(int threads) {
+            words = new int[threads][4];
+        }
+
+        @Override
+        public void run(int slot, int firstBlock, int lastBlock) {
+            int[] own = words[slot];
+            float scale = RandomOps.dropoutScale(rate);
+            float[] from = Heap.floats(x);
+            float[] to = Heap.floats(output);
+            int start = Heap.start(x);
+            int out = Heap.start(output);
+            int length = (int) x.elements();
             for (int block = firstBlock; block < lastBlock; block++) {
                 int i = 4 * block - before;
                 Philox.words(seed, stream, (firstElement + i) / 4, own);
@@ -57,7 +82,7 @@ final class CpuRandom implements RandomOps {
                     to[out + j] = accumulate ? to[out + j] + value : value;
                 }
             }
-        });
+        }
     }
 
     @Override

@@ -34,23 +34,32 @@ final class CpuUpdate implements UpdateOps {
 
     @Override
     public void sumOfSquares(Tensor x, Tensor partials) {
-        Shapes.expect("square partials", partials, Shape.of(squarePartials(x.elements())));
+        Shapes.expect("square partials", partials, squarePartials(x.elements()));
         sums.x = x;
         sums.partials = partials;
+        sums.squares = sums.squares.length < partials.dim(0) ? new double[partials.dim(0)] : sums.squares;
         parallel.run(partials.dim(0), x.elements() * OPERATIONS_PER_SQUARE, sums);
     }
 
     private static final class SumOfSquares implements Parallel.Body {
         private Tensor x;
         private Tensor partials;
+        private double[] squares = new double[0];
 
         @Override
         public void run(int slot, int first, int end) {
-            int length = (int) x.elements();
+            int start = Heap.start(x) + first * ELEMENTS_PER_PARTIAL;
+            int length = (int) Math.min(x.elements(), (long) end * ELEMENTS_PER_PARTIAL) - first * ELEMENTS_PER_PARTIAL;
+            int whole = length < ELEMENTS_PER_PARTIAL || NativeProducts.missing() != null ? 0 : length / ELEMENTS_PER_PARTIAL;
+            if (whole > 0) {
+                NativeProducts.rowSquares(Heap.floats(x), start, whole, ELEMENTS_PER_PARTIAL, squares, first);
+            }
+            for (int from = whole * ELEMENTS_PER_PARTIAL, i = first + whole; i < end; i++) {
+                squares[i] = squares(Heap.floats(x), start + from, Math.min(ELEMENTS_PER_PARTIAL, length - from));
+                from += ELEMENTS_PER_PARTIAL;
+            }
             for (int i = first; i < end; i++) {
-                int from = i * ELEMENTS_PER_PARTIAL;
-                Heap.floats(partials)[Heap.start(partials) + i] = (float) squares(Heap.floats(x),
-                    Heap.start(x) + from, Math.min(ELEMENTS_PER_PARTIAL, length - from));
+                Heap.floats(partials)[Heap.start(partials) + i] = (float) squares[i];
             }
         }
     }
@@ -86,7 +95,7 @@ final class CpuUpdate implements UpdateOps {
 
     @Override
     public void gradientNorms(Tensor gradients, Segments segments, ClipRule clip, Tensor partials) {
-        Shapes.expect("norm partials", partials, Shape.of(segments.count()));
+        Shapes.expect("norm partials", partials, segments.count());
         int[] chunks = Heap.ints(segments.chunks());
         float[] values = Heap.floats(gradients);
         for (int i = 0; i < segments.count(); i++) {
@@ -115,7 +124,7 @@ final class CpuUpdate implements UpdateOps {
 
     @Override
     public void segmentFactors(Segments segments, ClipRule clip, Tensor partials) {
-        Shapes.expect("norm partials", partials, Shape.of(segments.count()));
+        Shapes.expect("norm partials", partials, segments.count());
         int[] spans = Heap.ints(segments.spans());
         float[] factors = Heap.floats(segments.factors());
         for (int i = 0; i < factors.length; i++) {
@@ -223,7 +232,7 @@ final class CpuUpdate implements UpdateOps {
     @Override
     public void measure(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
                         StepState state, Tensor partials) {
-        Shapes.expect("partials", partials, Shape.of(segments.count(), 2));
+        Shapes.expect("partials", partials, segments.count(), 2);
         run(rule, parameters, gradients, buffers, segments, state, partials);
     }
 
@@ -320,7 +329,7 @@ final class CpuUpdate implements UpdateOps {
     @Override
     public void dot(Tensor x, Tensor y, Tensor partials) {
         Shapes.expectSameLength("y", x, y);
-        Shapes.expect("partials", partials, Shape.of(squarePartials(x.elements())));
+        Shapes.expect("partials", partials, squarePartials(x.elements()));
         float[] xs = Heap.floats(x);
         float[] ys = Heap.floats(y);
         int length = (int) x.elements();

@@ -150,7 +150,7 @@ final class CudaDense implements DenseOps {
 
     private void checkScratch(DenseShape shape, Tensor squarePartials, Tensor workspace) {
         if (squarePartials != null) {
-            Shapes.expect("square partials", squarePartials, Shape.of(squarePartials(shape)));
+            Shapes.expect("square partials", squarePartials, squarePartials(shape));
         }
         long needed = workspace(shape);
         if (needed > 0 && (workspace == null || workspace.elements() < needed)) {

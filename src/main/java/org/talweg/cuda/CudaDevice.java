@@ -9,11 +9,14 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import jcuda.Pointer;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUresult;
+import jcuda.driver.CUevent;
+import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstreamCaptureMode;
 import jcuda.driver.CUstream_flags;
@@ -198,6 +201,42 @@ public final class CudaDevice implements Device {
     public void synchronize() {
         checkNotRecording("wait");
         Cuda.check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+    }
+
+    /**
+     * Runs launches between two events of the stream, and waits for them.
+     *
+     * @return microseconds between the events, to about half of one
+     */
+    public double microseconds(Runnable launches) {
+        checkNotRecording("wait");
+        CUevent begin = new CUevent();
+        CUevent end = new CUevent();
+        Cuda.check(JCudaDriver.cuEventCreate(begin, CUevent_flags.CU_EVENT_DEFAULT), "cuEventCreate");
+        try {
+            Cuda.check(JCudaDriver.cuEventCreate(end, CUevent_flags.CU_EVENT_DEFAULT), "cuEventCreate");
+            Cuda.check(JCudaDriver.cuEventRecord(begin, stream), "cuEventRecord");
+            launches.run();
+            Cuda.check(JCudaDriver.cuEventRecord(end, stream), "cuEventRecord");
+            Cuda.check(JCudaDriver.cuEventSynchronize(end), "cuEventSynchronize");
+            float[] milliseconds = new float[1];
+            Cuda.check(JCudaDriver.cuEventElapsedTime(milliseconds, begin, end), "cuEventElapsedTime");
+            return 1e3 * milliseconds[0];
+        } finally {
+            JCudaDriver.cuEventDestroy(begin);
+            JCudaDriver.cuEventDestroy(end);
+        }
+    }
+
+    /** The stream of this device, for libraries that launch kernels of their own on {@link #pointer}s. */
+    public CUstream stream() {
+        return stream;
+    }
+
+    /** Where a tensor of this device begins. */
+    public Pointer pointer(Tensor tensor) {
+        check();
+        return new DeviceAddress(address(tensor));
     }
 
     @Override

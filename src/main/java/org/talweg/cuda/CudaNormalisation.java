@@ -110,7 +110,7 @@ final class CudaNormalisation implements NormalisationOps {
 
     private void expectPartials(Tensor squarePartials, NormShape shape) {
         if (squarePartials != null) {
-            Shapes.expect("square partials", squarePartials, Shape.of(squarePartials(shape.columns())));
+            Shapes.expect("square partials", squarePartials, squarePartials(shape.columns()));
         }
     }
 

@@ -30,7 +30,7 @@ final class CudaRandom implements RandomOps {
     public void dropout(Tensor x, float rate, long seed, int layer, long firstElement, Tensor steps,
                         boolean accumulate, Tensor output) {
         Shapes.expectSameLength("dropout output", x, output);
-        Shapes.expect("steps", steps, Shape.of(2));
+        Shapes.expect("steps", steps, 2);
         Shapes.expectType("steps", steps, DType.INT32);
         CudaElementwise.expectFloats("dropout", x, output);
         CudaElementwise.launch(device, device.kernel(FAMILY, "dropout"), x.elements() + 3, device.arguments().tensor(x)

@@ -32,7 +32,7 @@ final class CudaUpdate implements UpdateOps {
     @Override
     public void sumOfSquares(Tensor x, Tensor partials) {
         CudaElementwise.expectFloats("sum of squares", x, partials);
-        Shapes.expect("square partials", partials, Shape.of(squarePartials(x.elements())));
+        Shapes.expect("square partials", partials, squarePartials(x.elements()));
         device.launch(device.kernel(STEP, "sum_of_squares"), partials.dim(0), CudaElementwise.BLOCK,
             device.arguments().tensor(x).int64(x.elements()).int64(part(x.elements())).tensor(partials));
     }
@@ -45,7 +45,7 @@ final class CudaUpdate implements UpdateOps {
     @Override
     public void gradientNorms(Tensor gradients, Segments segments, ClipRule clip, Tensor partials) {
         CudaElementwise.expectFloats("gradients or norm partials", gradients, partials);
-        Shapes.expect("norm partials", partials, Shape.of(segments.count()));
+        Shapes.expect("norm partials", partials, segments.count());
         device.launch(device.kernel(STEP, "gradient_norms"), blocks(segments.count()), CudaElementwise.BLOCK,
             device.arguments().tensor(gradients).tensor(segments.chunks()).int64(segments.count())
                 .float32(clip.low()).float32(clip.high()).float32(clip.order()).tensor(partials));
@@ -53,7 +53,7 @@ final class CudaUpdate implements UpdateOps {
 
     @Override
     public void segmentFactors(Segments segments, ClipRule clip, Tensor partials) {
-        Shapes.expect("norm partials", partials, Shape.of(segments.count()));
+        Shapes.expect("norm partials", partials, segments.count());
         int count = segments.list().size();
         int perBlock = CudaElementwise.BLOCK / WARP;
         device.launch(device.kernel(STEP, "segment_factors"), (count + perBlock - 1) / perBlock, CudaElementwise.BLOCK,
@@ -97,7 +97,7 @@ final class CudaUpdate implements UpdateOps {
     @Override
     public void measure(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
                         StepState state, Tensor partials) {
-        Shapes.expect("partials", partials, Shape.of(segments.count(), 2));
+        Shapes.expect("partials", partials, segments.count(), 2);
         String nesterov = rule instanceof UpdateRule.Muon muon && muon.nesterov() ? "_nesterov" : "";
         launch(rule, rule.kernel() + nesterov + "_measure", parameters, gradients, buffers, segments, state, partials);
     }
@@ -125,7 +125,7 @@ final class CudaUpdate implements UpdateOps {
 
     @Override
     public void settle(UpdateRule rule, Segments segments, StepState state, Tensor partials) {
-        Shapes.expect("partials", partials, Shape.of(segments.count(), 2));
+        Shapes.expect("partials", partials, segments.count(), 2);
         if (rule instanceof UpdateRule.Prodigy prodigy) {
             device.launch(device.kernel(MEASURED, "settle_prodigy"), 1, PREPARE_BLOCK, device.arguments()
                 .tensor(partials).int64(segments.count()).tensor(state.control()).tensor(state.memory())
@@ -163,7 +163,7 @@ final class CudaUpdate implements UpdateOps {
     public void dot(Tensor x, Tensor y, Tensor partials) {
         Shapes.expectSameLength("y", x, y);
         CudaElementwise.expectFloats("x, y or partials", x, y, partials);
-        Shapes.expect("partials", partials, Shape.of(squarePartials(x.elements())));
+        Shapes.expect("partials", partials, squarePartials(x.elements()));
         device.launch(device.kernel(STEP, "dot"), partials.dim(0), CudaElementwise.BLOCK, device.arguments().tensor(x)
             .tensor(y).int64(x.elements()).int64(part(x.elements())).tensor(partials));
     }

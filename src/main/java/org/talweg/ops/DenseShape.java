@@ -18,7 +18,7 @@ public record DenseShape(int batch, int outputs, int inputs) {
         DenseShape shape = of(output, weights);
         shape.checkInput(x, rows);
         if (bias != null) {
-            Shapes.expect("bias", bias, Shape.of(shape.outputs));
+            Shapes.expect("bias", bias, shape.outputs);
         }
         if (preActivation != null) {
             Shapes.expect("pre-activation", preActivation, output.shape());
@@ -30,7 +30,7 @@ public record DenseShape(int batch, int outputs, int inputs) {
     public static DenseShape backwardInput(Tensor gradient, Tensor weights, Activation below, Tensor saved,
                                            Tensor inputGradient) {
         DenseShape shape = of(gradient, weights);
-        Shapes.expect("input gradient", inputGradient, Shape.of(shape.batch, shape.inputs));
+        Shapes.expect("input gradient", inputGradient, shape.batch, shape.inputs);
         if (below.saved() != Activation.Saved.NOTHING) {
             if (saved == null) {
                 throw new IllegalArgumentException("the derivative of " + below + " needs its saved "
@@ -47,7 +47,7 @@ public record DenseShape(int batch, int outputs, int inputs) {
         DenseShape shape = of(gradient, weightGradient);
         shape.checkInput(x, rows);
         if (biasGradient != null) {
-            Shapes.expect("bias gradient", biasGradient, Shape.of(shape.outputs));
+            Shapes.expect("bias gradient", biasGradient, shape.outputs);
         }
         return shape;
     }
@@ -56,12 +56,12 @@ public record DenseShape(int batch, int outputs, int inputs) {
         Shapes.expectRank("output or its gradient", batchByOutputs, 2);
         Shapes.expectRank("weights or their gradient", outputsByInputs, 2);
         DenseShape shape = new DenseShape(batchByOutputs.dim(0), outputsByInputs.dim(0), outputsByInputs.dim(1));
-        Shapes.expect("output or its gradient", batchByOutputs, Shape.of(shape.batch, shape.outputs));
+        Shapes.expect("output or its gradient", batchByOutputs, shape.batch, shape.outputs);
         return shape;
     }
 
     private void checkInput(Tensor x, BatchRows rows) {
         Shapes.expectRank("input", x, 2);
-        Shapes.expect("input", x, Shape.of(rows == null ? batch : x.dim(0), inputs));
+        Shapes.expect("input", x, rows == null ? batch : x.dim(0), inputs);
     }
 }

@@ -27,14 +27,14 @@ public record LossBatch(Tensor prediction, Tensor target, BatchRows rows, double
         int columns = prediction.dim(1);
         if (target.dtype() == DType.INT32) {
             Shapes.expectRank("labels", target, 1);
-            Shapes.expect("labels", target, Shape.of(rows == null ? batch : target.dim(0)));
+            Shapes.expect("labels", target, rows == null ? batch : target.dim(0));
         } else {
             Shapes.expectRank("target", target, 2);
-            Shapes.expect("target", target, Shape.of(rows == null ? batch : target.dim(0), columns));
+            Shapes.expect("target", target, rows == null ? batch : target.dim(0), columns);
         }
-        Shapes.expect("row losses", rowLosses, Shape.of(batch));
+        Shapes.expect("row losses", rowLosses, batch);
         if (rowHits != null) {
-            Shapes.expect("row hits", rowHits, Shape.of(batch));
+            Shapes.expect("row hits", rowHits, batch);
         }
         if (gradient != null) {
             Shapes.expect("gradient of the prediction", gradient, prediction.shape());
@@ -59,7 +59,7 @@ public record LossBatch(Tensor prediction, Tensor target, BatchRows rows, double
     /** Checks a tensor of one value a column; null is well. */
     public void expectColumns(String what, Tensor tensor) {
         if (tensor != null) {
-            Shapes.expect(what, tensor, Shape.of(columns()));
+            Shapes.expect(what, tensor, columns());
         }
     }
 

@@ -15,6 +15,20 @@ public final class Shapes {
         }
     }
 
+    /** A vector, checked without a shape being made for it: these run in every training step. */
+    public static void expect(String what, Tensor tensor, int length) {
+        if (tensor.shape().rank() != 1 || tensor.dim(0) != length) {
+            expect(what, tensor, Shape.of(length));
+        }
+    }
+
+    /** A matrix. */
+    public static void expect(String what, Tensor tensor, int rows, int columns) {
+        if (tensor.shape().rank() != 2 || tensor.dim(0) != rows || tensor.dim(1) != columns) {
+            expect(what, tensor, Shape.of(rows, columns));
+        }
+    }
+
     public static void expectRank(String what, Tensor tensor, int rank) {
         if (tensor.shape().rank() != rank) {
             throw new IllegalArgumentException(what + " has shape " + tensor.shape() + ", expected rank " + rank);
@@ -27,13 +41,21 @@ public final class Shapes {
         }
     }
 
-    /** Checks that every given tensor has as many elements as the first. */
-    public static void expectSameLength(String what, Tensor first, Tensor... others) {
-        for (Tensor other : others) {
-            if (other != null && other.elements() != first.elements()) {
-                throw new IllegalArgumentException(what + " has " + other.elements() + " elements, expected "
-                    + first.elements());
-            }
+    /** Checks that a tensor has as many elements as the first; null is well. */
+    public static void expectSameLength(String what, Tensor first, Tensor other) {
+        if (other != null && other.elements() != first.elements()) {
+            throw new IllegalArgumentException(what + " has " + other.elements() + " elements, expected "
+                + first.elements());
         }
+    }
+
+    public static void expectSameLength(String what, Tensor first, Tensor second, Tensor third) {
+        expectSameLength(what, first, second);
+        expectSameLength(what, first, third);
+    }
+
+    public static void expectSameLength(String what, Tensor first, Tensor second, Tensor third, Tensor fourth) {
+        expectSameLength(what, first, second, third);
+        expectSameLength(what, first, fourth);
     }
 }

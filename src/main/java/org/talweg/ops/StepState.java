@@ -67,13 +67,13 @@ public record StepState(Tensor counters, Tensor control, Tensor memory, Tensor s
     public static final int LOG_COLUMNS = 4;
 
     public StepState {
-        Shapes.expect("counters", counters, Shape.of(COUNTERS));
+        Shapes.expect("counters", counters, COUNTERS);
         Shapes.expectType("counters", counters, DType.INT32);
-        Shapes.expect("control", control, Shape.of(CONTROLS));
-        Shapes.expect("optimizer memory", memory, Shape.of(2 * UpdateRule.MEMORY));
+        Shapes.expect("control", control, CONTROLS);
+        Shapes.expect("optimizer memory", memory, 2 * UpdateRule.MEMORY);
         Shapes.expectType("optimizer memory", memory, DType.INT32);
-        Shapes.expect("schedule", schedule, Shape.of(schedule.dim(0), SCHEDULE_COLUMNS));
-        Shapes.expect("log", log, Shape.of(schedule.dim(0), LOG_COLUMNS));
+        Shapes.expect("schedule", schedule, schedule.dim(0), SCHEDULE_COLUMNS);
+        Shapes.expect("log", log, schedule.dim(0), LOG_COLUMNS);
     }
 
     /**

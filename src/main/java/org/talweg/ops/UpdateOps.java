@@ -98,7 +98,9 @@ public interface UpdateOps {
     /** Checks the tensors of {@link #apply} and {@link #measure}, the same way for all backends. */
     static void check(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers) {
         Shapes.expectSameLength("gradients", parameters, gradients);
-        Shapes.expectSameLength("optimizer state", parameters, buffers.toArray(Tensor[]::new));
+        for (int i = 0; i < buffers.size(); i++) {
+            Shapes.expectSameLength("optimizer state", parameters, buffers.get(i));
+        }
         if (buffers.size() != rule.buffers()) {
             throw new IllegalArgumentException(rule + " with " + buffers.size() + " state tensors; it takes "
                 + rule.buffers());
@@ -116,7 +118,7 @@ public interface UpdateOps {
     /** Checks the matrices of {@link #polynomial}. */
     static void checkSquare(Tensor matrix, Tensor square, Tensor result) {
         Shapes.expectRank("matrix", matrix, 2);
-        Shapes.expect("matrix", matrix, Shape.of(matrix.dim(0), matrix.dim(0)));
+        Shapes.expect("matrix", matrix, matrix.dim(0), matrix.dim(0));
         Shapes.expect("square", square, matrix.shape());
         Shapes.expect("result", result, matrix.shape());
     }

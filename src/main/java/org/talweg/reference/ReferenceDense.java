@@ -101,7 +101,7 @@ final class ReferenceDense implements DenseOps {
             squares += db.get(o) * db.get(o);
         }
         if (squarePartials != null) {
-            Shapes.expect("square partials", squarePartials, Shape.of(squarePartials(shape)));
+            Shapes.expect("square partials", squarePartials, squarePartials(shape));
             Values.of(squarePartials).set(0, squares);
         }
     }

@@ -191,7 +191,7 @@ final class ReferenceNormalisation implements NormalisationOps {
 
     private static void storeSquares(Tensor squarePartials, double squares) {
         if (squarePartials != null) {
-            Shapes.expect("square partials", squarePartials, Shape.of(1));
+            Shapes.expect("square partials", squarePartials, 1);
             Values.of(squarePartials).set(0, squares);
         }
     }

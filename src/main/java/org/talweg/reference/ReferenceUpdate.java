@@ -18,7 +18,7 @@ import org.talweg.tensor.Tensor;
 final class ReferenceUpdate implements UpdateOps {
     @Override
     public void sumOfSquares(Tensor x, Tensor partials) {
-        Shapes.expect("square partials", partials, Shape.of(squarePartials(x.elements())));
+        Shapes.expect("square partials", partials, squarePartials(x.elements()));
         Values xs = Values.of(x);
         double sum = 0;
         for (long i = 0; i < xs.length(); i++) {
@@ -34,7 +34,7 @@ final class ReferenceUpdate implements UpdateOps {
 
     @Override
     public void gradientNorms(Tensor gradients, Segments segments, ClipRule clip, Tensor partials) {
-        Shapes.expect("norm partials", partials, Shape.of(segments.count()));
+        Shapes.expect("norm partials", partials, segments.count());
         Values gs = Values.of(gradients);
         Values results = Values.of(partials);
         int chunk = 0;
@@ -66,7 +66,7 @@ final class ReferenceUpdate implements UpdateOps {
 
     @Override
     public void segmentFactors(Segments segments, ClipRule clip, Tensor partials) {
-        Shapes.expect("norm partials", partials, Shape.of(segments.count()));
+        Shapes.expect("norm partials", partials, segments.count());
         int chunk = 0;
         for (int i = 0; i < segments.list().size(); i++) {
             Segment segment = segments.list().get(i);
@@ -212,7 +212,7 @@ final class ReferenceUpdate implements UpdateOps {
     public void measure(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
                         StepState state, Tensor partials) {
         UpdateOps.check(rule, parameters, gradients, buffers);
-        Shapes.expect("partials", partials, Shape.of(segments.count(), 2));
+        Shapes.expect("partials", partials, segments.count(), 2);
         Values control = Values.of(state.control());
         if (control.get(StepState.CONTROL_SKIP) != 0) {
             return;
@@ -318,7 +318,7 @@ final class ReferenceUpdate implements UpdateOps {
     @Override
     public void dot(Tensor x, Tensor y, Tensor partials) {
         Shapes.expectSameLength("y", x, y);
-        Shapes.expect("partials", partials, Shape.of(squarePartials(x.elements())));
+        Shapes.expect("partials", partials, squarePartials(x.elements()));
         double sum = 0;
         for (long i = 0; i < x.elements(); i++) {
             sum += Values.of(x).get(i) * Values.of(y).get(i);

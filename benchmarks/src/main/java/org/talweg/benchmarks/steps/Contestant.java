@@ -5,6 +5,11 @@ public interface Contestant {
 
     String name();
 
+    /** Whether threads of its own wait for work as OpenMP's do, so that there is a choice how. */
+    default boolean usesOpenMp() {
+        return false;
+    }
+
     /**
      * Trains from {@link Net#weights} on, over all batches in order, as that library's users would for speed.
      *
@@ -12,6 +17,32 @@ public interface Contestant {
      * @return what to compare
      */
     Outcome train(Net net, int threads, int epochs);
+
+    /**
+     * Adam (rate 0.001) on parameters that start at 0 with gradients that stay {@link #gradient}: the update alone.
+     *
+     * @return the last loss being a parameter in the middle
+     */
+    Outcome update(int parameters, int threads, int steps);
+
+    /** Of one parameter. */
+    static float gradient(int index) {
+        return (index % 7 - 3) * 0.01f;
+    }
+
+    /** Of all. */
+    static float[] gradients(int parameters) {
+        float[] gradients = new float[parameters];
+        for (int i = 0; i < parameters; i++) {
+            gradients[i] = gradient(i);
+        }
+        return gradients;
+    }
+
+    /** Of the parameter that is compared, whose gradient is not 0. */
+    static int compared(int parameters) {
+        return parameters / 14 * 7;
+    }
 
     /**
      * @param microseconds of a step, mean of each epoch

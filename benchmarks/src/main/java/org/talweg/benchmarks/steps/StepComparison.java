@@ -1,8 +1,11 @@
 package org.talweg.benchmarks.steps;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -10,109 +13,155 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Times a training step of every contestant on the class path, side by side: rounds of one short run each, every run in
- * a JVM of its own, contestants taking turns within a round so that a busy moment of the machine hits all of them. Each
- * gets its best number of threads. Prints the medians as Markdown, then all of it as one line of JSON.
+ * a JVM of its own, contestants taking turns within a round so that a busy moment of the machine hits all of them. Peers
+ * run on one thread and on all cores, and where they use OpenMP with threads that spin or sleep while they wait; a first
+ * short run drops settings that are far from a contestant's best. Prints Markdown, and writes everything to {@code
+ * target/steps.json}, from which {@link StepPicture} draws.
  *
- * <p>Arguments: {@code [rounds] [net ...]}, such as {@code 5 784-128-10/64}.
+ * <p>Arguments: {@code [rounds] [work ...]}, such as {@code 5 784-128-10/64 adam/25000000}.
  */
 public final class StepComparison {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
     /** Each but the first is compiled by a profile of its own. */
     private static final List<String> CONTESTANTS =
-        List.of("TalwegContestant", "TensorFlowContestant", "PyTorchContestant");
+        List.of("TalwegContestant", "TensorFlowContestant", "PyTorchContestant", "DjlContestant", "Dl4jContestant");
     /** Relative. Sums in other orders drift apart over an epoch of steps; another computation would show at once. */
     private static final double LOSS_TOLERANCE = 0.02;
+    /** A loss that has come down to this is compared as if it were this. */
+    private static final double SMALL_LOSS = 0.02;
+    /** Times a contestant's best that another setting of it may take in the first run and stay in. */
+    private static final double HOPELESS = 1.7;
+    private static final String UPDATE = "adam/";
+    private static final int UPDATES = 60;
 
     private StepComparison() {
     }
 
-    private record Entry(String name, int threads) {
+    /** @param sleeps whether threads that wait sleep instead of spinning; of OpenMP */
+    private record Entry(String name, int threads, boolean sleeps) {
         @Override
         public String toString() {
-            return name + " on " + threads + (threads == 1 ? " thread" : " threads");
+            return name + " on " + threads + (threads == 1 ? " thread" : " threads") + (sleeps ? " that sleep" : "");
         }
     }
 
     public static void main(String[] args) throws IOException, InterruptedException {
         if (args.length > 0 && args[0].equals("--child")) {
-            child(args[1], Integer.parseInt(args[2]), Net.parse(args[3]), Integer.parseInt(args[4]));
+            child(args[1], Integer.parseInt(args[2]), args[3], Integer.parseInt(args[4]));
             return;
         }
         int rounds = args.length > 0 ? Integer.parseInt(args[0]) : 5;
-        List<Net> nets = args.length > 1
-            ? Arrays.stream(args).skip(1).map(Net::parse).toList() : Net.ALL;
-        Map<String, Object> all = new LinkedHashMap<>();
-        System.out.println("| net/batch | contestant | µs a step | against talweg |\n|---|---|---|---|");
-        for (Net net : nets) {
-            all.put(net.toString(), compare(net, rounds));
+        List<String> work = args.length > 1 ? List.of(args).subList(1, args.length)
+            : Stream.concat(Net.ALL.stream().map(Net::toString),
+                Stream.of(UPDATE + 25_000_000)).toList();
+        Map<String, Object> results = new LinkedHashMap<>();
+        System.out.println("| work | contestant | µs a step | talweg is faster by | load |\n|---|---|---|---|---|");
+        for (String each : work) {
+            results.put(each, compare(each, rounds));
         }
-        System.out.println();
-        System.out.println(JSON.writeValueAsString(all));
+        Map<String, Object> all = new LinkedHashMap<>();
+        all.put("cores", Runtime.getRuntime().availableProcessors());
+        all.put("java", System.getProperty("java.version"));
+        all.put("rounds", rounds);
+        all.put("results", results);
+        Path path = Path.of("target", "steps.json");
+        Files.createDirectories(path.getParent());
+        JSON.writeValue(path.toFile(), all);
+        System.out.println("\nwritten to " + path + "; StepPicture " + path + " FILE.svg draws it");
     }
 
-    private static Map<String, Double> compare(Net net, int rounds) throws IOException, InterruptedException {
-        int cores = Runtime.getRuntime().availableProcessors();
+    private static Map<String, Object> compare(String work, int rounds) throws IOException, InterruptedException {
         List<Entry> entries = new ArrayList<>();
         for (Contestant contestant : contestants()) {
-            boolean own = contestant.name().equals("talweg");
-            if (!own && cores > 1) {
-                entries.add(new Entry(contestant.name(), 1));
-            }
-            entries.add(new Entry(contestant.name(), cores));
+            entries.addAll(promising(contestant, work));
         }
         Map<Entry, List<Double>> times = new LinkedHashMap<>();
+        double load = 0;
         for (int round = 0; round < rounds; round++) {
-            double expectedLoss = Double.NaN;
+            double expected = Double.NaN;
             for (Entry entry : entries) {
-                double[] result = spawn(entry, net);
+                double[] result = spawn(entry, work, epochs(work));
                 times.computeIfAbsent(entry, key -> new ArrayList<>()).add(result[0]);
-                if (Double.isNaN(expectedLoss)) {
-                    expectedLoss = result[1];
-                } else if (!(Math.abs(result[1] - expectedLoss) <= LOSS_TOLERANCE * expectedLoss)) {
-                    throw new IllegalStateException(entry + " ends at a loss of " + result[1] + ", "
-                        + entries.get(0) + " at " + expectedLoss + ": they do not compute the same");
+                if (Double.isNaN(expected)) {
+                    expected = result[1];
+                } else if (!(Math.abs(result[1] - expected) <= LOSS_TOLERANCE * Math.max(SMALL_LOSS, Math.abs(expected)))) {
+                    throw new IllegalStateException(entry + " ends at " + result[1] + ", " + entries.get(0) + " at "
+                        + expected + ": they do not compute the same");
                 }
+                load = Math.max(load, ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
             }
         }
-        Map<String, Double> medians = new LinkedHashMap<>();
-        times.forEach((entry, values) -> medians.put(entry.toString(), median(values)));
-        double own = medians.entrySet().stream().filter(e -> e.getKey().startsWith("talweg")).findFirst()
+        List<Double> own = times.entrySet().stream().filter(e -> e.getKey().name.equals("talweg")).findFirst()
             .orElseThrow(() -> new IllegalStateException("talweg is not on the class path")).getValue();
-        medians.forEach((name, time) -> System.out.printf(Locale.ROOT, "| %s | %s | %.1f | %.2f |%n", net, name, time,
-            time / own));
-        return medians;
+        Map<String, Object> lines = new LinkedHashMap<>();
+        for (Map.Entry<Entry, List<Double>> entry : times.entrySet()) {
+            double time = median(entry.getValue());
+            double ratio = time / median(own);
+            System.out.printf(Locale.ROOT, "| %s | %s | %.1f | %.2f | %.1f |%n", work, entry.getKey(), time, ratio, load);
+            lines.put(entry.getKey().toString(), Map.of("microseconds", entry.getValue(), "median", time, "ratio", ratio));
+        }
+        lines.put("highest load", load);
+        return lines;
+    }
+
+    /** The settings of a contestant that may be its best for this work. */
+    private static List<Entry> promising(Contestant contestant, String work) throws IOException, InterruptedException {
+        int cores = Runtime.getRuntime().availableProcessors();
+        List<Entry> entries = new ArrayList<>();
+        if (contestant.name().equals("talweg") || cores == 1) {
+            return List.of(new Entry(contestant.name(), cores, false));
+        }
+        entries.add(new Entry(contestant.name(), 1, false));
+        entries.add(new Entry(contestant.name(), cores, false));
+        if (contestant.usesOpenMp()) {
+            entries.add(new Entry(contestant.name(), cores, true));
+        }
+        Map<Entry, Double> first = new LinkedHashMap<>();
+        for (Entry entry : entries) {
+            first.put(entry, spawn(entry, work, Math.min(20, epochs(work)))[0]);
+        }
+        double best = first.values().stream().mapToDouble(Double::doubleValue).min().orElseThrow();
+        return entries.stream().filter(entry -> first.get(entry) <= HOPELESS * best).toList();
+    }
+
+    private static int epochs(String work) {
+        return work.startsWith(UPDATE) ? UPDATES : Net.parse(work).epochs();
     }
 
     /** Median time of a step over the epochs after the first half, and the last loss. */
-    private static double[] spawn(Entry entry, Net net) throws IOException, InterruptedException {
+    private static double[] spawn(Entry entry, String work, int epochs) throws IOException, InterruptedException {
         List<String> command = List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx6g",
+            // JavaCPP would otherwise ask the system for its memory at every tensor.
+            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
             "-cp", System.getProperty("java.class.path"), StepComparison.class.getName(), "--child", entry.name,
-            String.valueOf(entry.threads), net.toString(), String.valueOf(net.epochs()));
+            String.valueOf(entry.threads), work, String.valueOf(epochs));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD);
         builder.environment().put("OMP_NUM_THREADS", String.valueOf(entry.threads));
+        builder.environment().put("OMP_WAIT_POLICY", entry.sleeps ? "PASSIVE" : "ACTIVE");
         Process process = builder.start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         if (process.waitFor() != 0) {
-            throw new IllegalStateException(entry + " on " + net + " failed; run it alone with: "
+            throw new IllegalStateException(entry + " on " + work + " failed; run it alone with: "
                 + String.join(" ", command));
         }
         String[] last = output.strip().lines().reduce((first, second) -> second).orElseThrow().split(" ");
         return new double[] {Double.parseDouble(last[0]), Double.parseDouble(last[1])};
     }
 
-    private static void child(String name, int threads, Net net, int epochs) {
-        for (Contestant contestant : contestants()) {
-            if (contestant.name().equals(name)) {
-                Contestant.Outcome outcome = contestant.train(net, threads, epochs);
-                double[] warm = Arrays.copyOfRange(outcome.microseconds(), epochs / 2, epochs);
-                System.out.println(median(Arrays.stream(warm).boxed().toList()) + " " + outcome.lastLoss());
-                return;
-            }
-        }
-        throw new IllegalArgumentException("no contestant " + name + " on the class path");
+    private static void child(String name, int threads, String work, int epochs) {
+        Contestant contestant = contestants().stream().filter(each -> each.name().equals(name)).findFirst()
+            .orElseThrow(() -> new IllegalArgumentException("no contestant " + name + " on the class path, only "
+                + contestants().stream().map(Contestant::name).collect(Collectors.joining(", "))));
+        Contestant.Outcome outcome = work.startsWith(UPDATE)
+            ? contestant.update(Integer.parseInt(work.substring(UPDATE.length())), threads, epochs)
+            : contestant.train(Net.parse(work), threads, epochs);
+        double[] warm = Arrays.copyOfRange(outcome.microseconds(), epochs / 2, epochs);
+        System.out.println(median(Arrays.stream(warm).boxed().toList()) + " " + outcome.lastLoss());
     }
 
     private static List<Contestant> contestants() {
@@ -130,7 +179,7 @@ public final class StepComparison {
         return found;
     }
 
-    private static double median(List<Double> values) {
+    static double median(List<Double> values) {
         List<Double> sorted = values.stream().sorted().toList();
         return (sorted.get((sorted.size() - 1) / 2) + sorted.get(sorted.size() / 2)) / 2;
     }

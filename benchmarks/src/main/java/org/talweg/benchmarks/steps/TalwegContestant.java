@@ -9,10 +9,15 @@ import org.talweg.nn.Losses;
 import org.talweg.nn.Model;
 import org.talweg.nn.Sequential;
 import org.talweg.ops.Activation;
+import org.talweg.ops.ClipRule;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
+import org.talweg.ops.StepState;
+import org.talweg.ops.UpdateRule;
 import org.talweg.optim.Optimizers;
+import org.talweg.tensor.DType;
 import org.talweg.tensor.Shape;
+import org.talweg.tensor.Tensor;
 import org.talweg.train.Listener;
 import org.talweg.train.StepMetrics;
 import org.talweg.train.Trainer;
@@ -42,6 +47,37 @@ public final class TalwegContestant implements Contestant {
                 .listeners(listener).build().fit(DataLoader.of(data(net), net.batch()), epochs);
             return new Outcome(result.history().stream()
                 .mapToDouble(epoch -> 1e6 * net.batch() / epoch.samplesPerSecond()).toArray(), lastLoss[0]);
+        }
+    }
+
+    /** As a training step runs it: the norm of the gradients comes out of the products that made them. */
+    @Override
+    public Outcome update(int parameters, int threads, int steps) {
+        Shape shape = Shape.of(parameters);
+        UpdateRule rule = Optimizers.adam().rule();
+        try (Device device = Devices.open("cpu"); StepState state = StepState.allocate(device, steps)) {
+            List<Tensor> tensors = IntStream.range(0, 4).mapToObj(i -> device.allocate(DType.FLOAT32, shape, "update"))
+                .toList();
+            Tensor none = device.allocate(DType.FLOAT32, Shape.of(1), "no loss, no norm");
+            device.upload(Contestant.gradients(parameters), tensors.get(1));
+            float[] rates = new float[steps * StepState.SCHEDULE_COLUMNS];
+            for (int i = 0; i < steps; i++) {
+                rates[i * StepState.SCHEDULE_COLUMNS + StepState.SCHEDULE_LEARNING_RATE] = 0.001f;
+                rates[i * StepState.SCHEDULE_COLUMNS + StepState.SCHEDULE_MOMENTUM] = Optimizers.adam().momentum();
+            }
+            device.upload(rates, state.schedule());
+            double[] microseconds = new double[steps];
+            for (int i = 0; i < steps; i++) {
+                long start = System.nanoTime();
+                device.ops().update().prepareStep(state, rule, ClipRule.NONE, none, null, none);
+                device.ops().update().apply(rule, tensors.get(0), tensors.get(1), tensors.subList(2, 4), null, state);
+                microseconds[i] = (System.nanoTime() - start) / 1e3;
+            }
+            float[] result = new float[1];
+            device.download(tensors.get(0).view(Contestant.compared(parameters), Shape.of(1)), result);
+            tensors.forEach(tensor -> tensor.buffer().close());
+            none.buffer().close();
+            return new Outcome(microseconds, result[0]);
         }
     }
 

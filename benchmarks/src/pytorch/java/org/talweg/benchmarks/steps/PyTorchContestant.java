@@ -12,11 +12,13 @@ import org.bytedeco.pytorch.Adam;
 import org.bytedeco.pytorch.AdamOptions;
 import org.bytedeco.pytorch.AutoGradMode;
 import org.bytedeco.pytorch.LinearImpl;
+import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.Optimizer;
 import org.bytedeco.pytorch.SGD;
 import org.bytedeco.pytorch.SGDOptions;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 
 /** libtorch through JavaCPP, its batches made into tensors beforehand. */
 public final class PyTorchContestant implements Contestant {
@@ -24,6 +26,11 @@ public final class PyTorchContestant implements Contestant {
     @Override
     public String name() {
         return "libtorch";
+    }
+
+    @Override
+    public boolean usesOpenMp() {
+        return true;
     }
 
     @Override
@@ -68,6 +75,25 @@ public final class PyTorchContestant implements Contestant {
             microseconds[epoch] = (System.nanoTime() - start) / 1e3 / Net.BATCHES;
         }
         return new Outcome(microseconds, lastLoss);
+    }
+
+    @Override
+    public Outcome update(int parameters, int threads, int steps) {
+        set_num_threads(threads);
+        Tensor p = Tensor.create(new float[parameters], parameters);
+        p.requires_grad_(true);
+        p.mutable_grad().put(Tensor.create(Contestant.gradients(parameters), parameters));
+        Optimizer optimizer = new Adam(new TensorVector(p), new AdamOptions(0.001));
+        double[] microseconds = new double[steps];
+        for (int i = 0; i < steps; i++) {
+            long start = System.nanoTime();
+            try (PointerScope scope = new PointerScope()) {
+                optimizer.step();
+            }
+            microseconds[i] = (System.nanoTime() - start) / 1e3;
+        }
+        return new Outcome(microseconds, p.detach().slice(0, new LongOptional(Contestant.compared(parameters)),
+            new LongOptional(Contestant.compared(parameters) + 1L), 1).item_float());
     }
 
     private static void batches(Net net, List<Tensor> features, List<Tensor> labels) {

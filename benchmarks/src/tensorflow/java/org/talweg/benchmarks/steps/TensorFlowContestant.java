@@ -63,6 +63,52 @@ public final class TensorFlowContestant implements Contestant {
         }
     }
 
+    @Override
+    public Outcome update(int parameters, int threads, int steps) {
+        try (Graph graph = new Graph()) {
+            Ops tf = Ops.create(graph);
+            List<Op> initial = new ArrayList<>();
+            List<Variable<TFloat32>> state = new ArrayList<>();
+            for (int i = 0; i < 3; i++) {
+                Variable<TFloat32> variable = tf.variable(Shape.of(parameters), TFloat32.class);
+                initial.add(tf.assign(variable, tf.zeros(tf.constant(new int[] {parameters}), TFloat32.class)));
+                state.add(variable);
+            }
+            Placeholder<TFloat32> feed = tf.placeholder(TFloat32.class, Placeholder.shape(Shape.of(parameters)));
+            Variable<TFloat32> gradient = tf.variable(Shape.of(parameters), TFloat32.class);
+            Op setGradient = tf.assign(gradient, feed);
+            Variable<TFloat32> power1 = tf.variable(Shape.scalar(), TFloat32.class);
+            Variable<TFloat32> power2 = tf.variable(Shape.scalar(), TFloat32.class);
+            initial.add(tf.assign(power1, tf.constant(0.9f)));
+            initial.add(tf.assign(power2, tf.constant(0.999f)));
+            Op update = tf.train.applyAdam(state.get(0), state.get(1), state.get(2), power1, power2,
+                tf.constant(0.001f), tf.constant(0.9f), tf.constant(0.999f), tf.constant(1e-8f), gradient);
+            Ops after = tf.withControlDependencies(List.of(update));
+            List<Op> updates = List.of(update, after.assign(power1, after.math.mul(power1, after.constant(0.9f))),
+                after.assign(power2, after.math.mul(power2, after.constant(0.999f))));
+            Operand<TFloat32> compared = tf.slice(state.get(0), tf.constant(new int[] {Contestant.compared(parameters)}),
+                tf.constant(new int[] {1}));
+            ConfigProto config = ConfigProto.newBuilder().setIntraOpParallelismThreads(threads)
+                .setInterOpParallelismThreads(1).build();
+            try (Session session = new Session(graph, config); TFloat32 gradients = TFloat32.tensorOf(
+                Shape.of(parameters), DataBuffers.of(Contestant.gradients(parameters)))) {
+                initial.forEach(op -> session.runner().addTarget(op).run().close());
+                session.runner().feed(feed, gradients).addTarget(setGradient).run().close();
+                double[] microseconds = new double[steps];
+                for (int i = 0; i < steps; i++) {
+                    long start = System.nanoTime();
+                    Session.Runner runner = session.runner();
+                    updates.forEach(runner::addTarget);
+                    runner.run().close();
+                    microseconds[i] = (System.nanoTime() - start) / 1e3;
+                }
+                try (Result result = session.runner().fetch(compared).run()) {
+                    return new Outcome(microseconds, ((TFloat32) result.get(0)).getFloat(0));
+                }
+            }
+        }
+    }
+
     private static Operand<TFloat32> logistic(Ops tf, Operand<TFloat32> z, Operand<TFloat32> t) {
         Operand<TFloat32> positive = tf.nn.relu(z);
         Operand<TFloat32> softplus = tf.math.log1p(tf.math.exp(tf.math.neg(tf.math.abs(z))));

@@ -1,0 +1,109 @@
+package org.talweg.benchmarks;
+
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+import org.talweg.tensor.Tensor;
+
+/** Layer, RMS and batch normalisation. Each call waits for its result. */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(1)
+public class NormalisationBenchmark {
+    @Param({"cpu"})
+    public String device;
+
+    /** rows, columns */
+    @Param({"128,512"})
+    public String shape;
+
+    private Memory memory;
+    private Tensor x;
+    private Tensor gradient;
+    private Tensor weight;
+    private Tensor bias;
+    private Tensor rowMean;
+    private Tensor rowDeviation;
+    private Tensor mean;
+    private Tensor variance;
+    private Tensor output;
+    private Tensor weightGradient;
+    private Tensor biasGradient;
+    private Tensor squarePartials;
+
+    @Setup(Level.Trial)
+    public void open() {
+        memory = new Memory(device);
+        int[] n = Memory.numbers(shape);
+        x = memory.random(n);
+        gradient = memory.random(n);
+        weight = memory.random(n[1]);
+        bias = memory.random(n[1]);
+        rowMean = memory.zeros(n[0]);
+        rowDeviation = memory.zeros(n[0]);
+        mean = memory.zeros(n[1]);
+        variance = memory.zeros(n[1]);
+        output = memory.zeros(n);
+        weightGradient = memory.zeros(n[1]);
+        biasGradient = memory.zeros(n[1]);
+        squarePartials = memory.zeros(memory.ops().normalisation().squarePartials(n[1]));
+    }
+
+    @TearDown(Level.Trial)
+    public void close() {
+        memory.close();
+    }
+
+    @Benchmark
+    public void layerNorm() {
+        memory.ops().normalisation().layerNorm(x, weight, bias, 1e-5f, rowMean, rowDeviation, output);
+        memory.device().synchronize();
+    }
+
+    @Benchmark
+    public void rmsNorm() {
+        memory.ops().normalisation().layerNorm(x, weight, null, 1e-5f, null, rowDeviation, output);
+        memory.device().synchronize();
+    }
+
+    @Benchmark
+    public void layerNormBackwardInput() {
+        memory.ops().normalisation().layerNormBackwardInput(gradient, x, weight, rowMean, rowDeviation, false,
+            output);
+        memory.device().synchronize();
+    }
+
+    @Benchmark
+    public void layerNormBackwardWeights() {
+        memory.ops().normalisation().layerNormBackwardWeights(gradient, x, rowMean, rowDeviation, false, weightGradient,
+            biasGradient, squarePartials);
+        memory.device().synchronize();
+    }
+
+    @Benchmark
+    public void batchNorm() {
+        memory.ops().normalisation().batchNorm(x, weight, bias, 1e-5f, true, mean, variance, output);
+        memory.device().synchronize();
+    }
+
+    @Benchmark
+    public void batchNormBackward() {
+        memory.ops().normalisation().batchNormBackward(gradient, x, weight, 1e-5f, true, mean, variance, false,
+            weightGradient, biasGradient, squarePartials, false, output);
+        memory.device().synchronize();
+    }
+}

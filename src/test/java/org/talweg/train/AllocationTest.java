@@ -1,0 +1,132 @@
+package org.talweg.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.talweg.nn.Losses;
+import org.talweg.nn.Model;
+import org.talweg.nn.Sequential;
+import org.talweg.ops.Activation;
+import org.talweg.ops.Device;
+import org.talweg.ops.StepState;
+import org.talweg.optim.Clip;
+import org.talweg.optim.Optimizer;
+import org.talweg.optim.Optimizers;
+import org.talweg.optim.ParameterGroups;
+import org.talweg.optim.ParameterLayout;
+import org.talweg.tape.Loss;
+import org.talweg.tape.ProgramMemory;
+import org.talweg.tape.TrainingProgram;
+import org.talweg.tape.TrainingStep;
+import org.talweg.tensor.DType;
+import org.talweg.tensor.Shape;
+import org.talweg.testing.Draw;
+import org.talweg.testing.OnEveryDevice;
+import org.talweg.testing.TestDevice;
+
+/** A planned training step leaves nothing behind for the garbage collector. */
+class AllocationTest {
+    private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    private static final int BATCH = 16;
+    private static final int CLASSES = 5;
+    /** Steps between two fillings of the tables, which is the host's work and not a step's. */
+    private static final int CHUNK = 50;
+    private static final int CHUNKS = 20;
+    private static final int MOST_CHUNKS = 2000;
+
+    private long[] threads = {};
+
+    @OnEveryDevice
+    void aStepAllocatesNothing(TestDevice tested) {
+        expectNothing(tested, Losses.softmaxCrossEntropy(), Optimizers.adam(), Clip.byGlobalNorm(1),
+            Sequential.builder(Shape.of(12)).dense(33, Activation.RELU).dense(CLASSES));
+    }
+
+    @OnEveryDevice
+    void norWithLayersOfOtherKinds(TestDevice tested) {
+        expectNothing(tested, Losses.softmaxCrossEntropy().labelSmoothing(0.1f), Optimizers.sgd(), Clip.none(),
+            Sequential.builder(Shape.of(12)).dense(8, Activation.GELU).dropout(0.2f)
+                .residual(block -> block.dense(8, Activation.TANH)).activation(Activation.MISH).dense(CLASSES));
+    }
+
+    /** Large enough to be split over the cores, and for oneDNN. */
+    @Test
+    void norWhereWorkIsSplit() {
+        expectNothing(TestDevice.named("cpu"), Losses.softmaxCrossEntropy(), Optimizers.adam(), Clip.none(),
+            Sequential.builder(Shape.of(600)).dense(500, Activation.RELU).dropout(0.1f)
+                .activation(Activation.SILU).dense(CLASSES));
+    }
+
+    /** This thread and those of the CPU backend that help it, which the first steps start. */
+    private static long[] threadsAtWork() {
+        return Thread.getAllStackTraces().keySet().stream()
+            .filter(thread -> thread == Thread.currentThread() || thread.getName().startsWith("talweg-cpu-"))
+            .mapToLong(Thread::getId).toArray();
+    }
+
+    private void expectNothing(TestDevice tested, Loss loss, Optimizer optimizer, Clip clip,
+                                      Sequential.Builder layers) {
+        if (tested.toString().equals("reference")) {
+            // The oracle is written to be read.
+            return;
+        }
+        Device device = tested.device();
+        try (Resources resources = new Resources(); Model model = layers.seed(1).build(device)) {
+            Draw draw = new Draw(1);
+            Shape rows = model.inputShape().batch(BATCH);
+            var features = resources.tensor(device, DType.FLOAT32, rows, "features");
+            device.upload(draw.reals((int) rows.elements(), 1), features);
+            var targets = resources.tensor(device, DType.INT32, Shape.of(BATCH), "targets");
+            int[] order = new int[CHUNK * BATCH];
+            for (int i = 0; i < order.length; i++) {
+                order[i] = i * 7 % BATCH;
+            }
+            var orderOnDevice = resources.tensor(device, DType.INT32, Shape.of(order.length), "order");
+            device.upload(order, orderOnDevice);
+            StepState state = resources.add(StepState.allocate(device, CHUNK), StepState::close);
+            Optimizer.State update = resources.add(
+                optimizer.newState(device, ParameterLayout.of(model.tape(), ParameterGroups.none()), clip), Optimizer.State::close);
+            ProgramMemory memory = resources.add(new ProgramMemory(device, BATCH), ProgramMemory::close);
+            TrainingStep step = new TrainingStep(model.parameters(), model.states(),
+                resources.tensor(device, DType.FLOAT32, model.parameters().shape(), "gradients"), features, targets,
+                orderOnDevice, state, loss, update, Set.of());
+            TrainingProgram program = resources.add(new TrainingProgram(model.tape(), memory, BATCH, step),
+                TrainingProgram::close);
+            device.upload(new float[CHUNK * StepState.SCHEDULE_COLUMNS], state.schedule());
+            // Scratch memory gets its size in the first steps, and small objects are on the stack once HotSpot compiled them.
+            chunk(device, state, program);
+            threads = threadsAtWork();
+            long bytes = Long.MAX_VALUE;
+            for (int i = 0; i < MOST_CHUNKS && bytes > 0; i++) {
+                bytes = 0;
+                for (int j = 0; j < CHUNKS && bytes == 0; j++) {
+                    bytes += chunk(device, state, program);
+                }
+            }
+            assertEquals(0, bytes, "bytes in " + CHUNKS * CHUNK + " steps on " + tested);
+        }
+    }
+
+    /** Bytes that the steps allocated, in this thread and in those that help it. */
+    private long chunk(Device device, StepState state, TrainingProgram program) {
+        device.upload(new int[StepState.COUNTERS], state.counters());
+        long before = allocated();
+        for (int i = 0; i < CHUNK; i++) {
+            program.run();
+        }
+        long bytes = allocated() - before;
+        device.synchronize();
+        return bytes;
+    }
+
+    private long allocated() {
+        long bytes = 0;
+        for (long id : threads) {
+            bytes += Math.max(0, THREADS.getThreadAllocatedBytes(id));
+        }
+        return bytes;
+    }
+}

@@ -126,11 +126,14 @@ public final class ClassLoss implements Loss {
     }
 
     @Override
-    public void apply(Ops ops, Tensor prediction, Tensor target, BatchRows rows, int count, Tensor own,
-                      Tensor rowLosses, Tensor rowHits, Tensor gradient) {
+    public Runnable plan(Ops ops, Tensor prediction, Tensor target, BatchRows rows, int count, Tensor own,
+                         Tensor rowLosses, Tensor rowHits, Tensor gradient) {
         double lossScale = reduction == Reduction.SUM ? count : 1;
-        ops.loss().crossEntropy(formula, new LossBatch(prediction, target, rows, lossScale, lossScale / count,
-            rowLosses, rowHits, gradient), weights(own), isPrepared() ? factors(own) : null);
+        LossBatch batch = new LossBatch(prediction, target, rows, lossScale, lossScale / count, rowLosses, rowHits,
+            gradient);
+        Tensor weights = weights(own);
+        Tensor factors = isPrepared() ? factors(own) : null;
+        return () -> ops.loss().crossEntropy(formula, batch, weights, factors);
     }
 
     private Tensor weights(Tensor own) {

@@ -102,17 +102,19 @@ public final class ElementLoss implements Loss {
     }
 
     @Override
-    public void apply(Ops ops, Tensor prediction, Tensor target, BatchRows rows, int count, Tensor own,
-                      Tensor rowLosses, Tensor rowHits, Tensor gradient) {
+    public Runnable plan(Ops ops, Tensor prediction, Tensor target, BatchRows rows, int count, Tensor own,
+                         Tensor rowLosses, Tensor rowHits, Tensor gradient) {
         double columns = prediction.dim(1);
         double lossScale = switch (reduction) {
             case MEAN -> 1 / columns;
             case BATCH_MEAN -> 1;
             case SUM -> count;
         };
-        ops.loss().elementwise(formula, new LossBatch(prediction, target, rows, lossScale, lossScale / count,
-            rowLosses, rowHits, gradient), part(own, 0, weights),
-            part(own, weights.length, positiveWeights));
+        LossBatch batch = new LossBatch(prediction, target, rows, lossScale, lossScale / count, rowLosses, rowHits,
+            gradient);
+        Tensor ownWeights = part(own, 0, weights);
+        Tensor ownPositiveWeights = part(own, weights.length, positiveWeights);
+        return () -> ops.loss().elementwise(formula, batch, ownWeights, ownPositiveWeights);
     }
 
     private static Tensor part(Tensor own, int start, float[] values) {

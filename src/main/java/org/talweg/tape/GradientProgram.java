@@ -39,7 +39,8 @@ public final class GradientProgram {
         Tensor prediction = pass.value(output);
         Tensor gradient = pass.gradient(output);
         Tensor own = memory.of(loss, output.shape());
-        pass.emit(ops -> loss.apply(ops, prediction, targets, null, count, own, rowLosses, rowHits, gradient));
+        Runnable planned = loss.plan(pass.ops(), prediction, targets, null, count, own, rowLosses, rowHits, gradient);
+        pass.emit(ops -> planned.run());
         pass.backward();
         operations = new ArrayList<>(pass.operations());
     }

@@ -69,6 +69,12 @@ public interface Loss {
      * @param rowHits  [batch], or null if unwanted or {@link #hasHits} is false
      * @param gradient null for the loss alone; may be {@code prediction}
      */
-    void apply(Ops ops, Tensor prediction, Tensor target, BatchRows rows, int count, Tensor own, Tensor rowLosses,
-               Tensor rowHits, Tensor gradient);
+    default void apply(Ops ops, Tensor prediction, Tensor target, BatchRows rows, int count, Tensor own,
+                       Tensor rowLosses, Tensor rowHits, Tensor gradient) {
+        plan(ops, prediction, target, rows, count, own, rowLosses, rowHits, gradient).run();
+    }
+
+    /** {@link #apply}, checked and put together once, to be run many times without allocating anything. */
+    Runnable plan(Ops ops, Tensor prediction, Tensor target, BatchRows rows, int count, Tensor own, Tensor rowLosses,
+                  Tensor rowHits, Tensor gradient);
 }

@@ -73,7 +73,8 @@ public final class TrainingProgram implements StepProgram {
         Tensor gradient = pass.gradient(output);
         Loss loss = step.loss();
         Tensor own = pass.memory().of(loss, output.shape());
-        pass.emit(ops -> loss.apply(ops, prediction, step.targets(), rows, batch, own, rowLosses, rowHits, gradient));
+        Runnable planned = loss.plan(pass.ops(), prediction, step.targets(), rows, batch, own, rowLosses, rowHits, gradient);
+        pass.emit(ops -> planned.run());
     }
 
     @Override

@@ -76,9 +76,9 @@ class GradientCheckTest {
         }
 
         @Override
-        public void apply(Ops ops, Tensor prediction, Tensor target, BatchRows rows, int count, Tensor own,
-                          Tensor rowLosses, Tensor rowHits, Tensor gradient) {
-            right.apply(ops, prediction, target, rows, 2 * count, own, rowLosses, rowHits, gradient);
+        public Runnable plan(Ops ops, Tensor prediction, Tensor target, BatchRows rows, int count, Tensor own,
+                             Tensor rowLosses, Tensor rowHits, Tensor gradient) {
+            return right.plan(ops, prediction, target, rows, 2 * count, own, rowLosses, rowHits, gradient);
         }
     }
 

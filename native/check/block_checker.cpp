@@ -71,6 +71,8 @@ BlockChecker::BlockChecker(Block& block, uint32_t checks, const std::byte* local
 }
 
 void BlockChecker::begin() {
+  acquired_ = 0;
+  acquires_ = unreleased_ = false;
   if (shared_ != nullptr) shared_->begin();
   std::fill(local_written_.begin(), local_written_.end(), uint8_t{0});
 }
@@ -87,6 +89,7 @@ bool BlockChecker::access(Warp& warp, const Instr& in, Region region, uint32_t a
 // Allocations that nobody tracks count as written: host memory, module variables, what was there before the check.
 bool BlockChecker::global(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access,
                           const Located& located) {
+  if (block_.launch().block_times != nullptr && !meetings(warp, in, active, bytes, access, located)) return false;
   if ((checks_ & kUninitialised) == 0) return true;
   const auto one = [&](int lane, uint64_t address) {
     const exec::Remembered* memory = exec::remember(block_, in, address);
@@ -119,6 +122,51 @@ bool BlockChecker::global(Warp& warp, const Instr& in, uint32_t active, uint32_t
       }
       return true;
   }
+}
+
+// Atomics and volatile accesses hand over what the whole block did, and take over what others have handed over.
+bool BlockChecker::meetings(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access,
+                            const Located& located) {
+  BlockTimes& times = *block_.launch().block_times;
+  if (access == Access::kAtomic || (in.access & exec::kStrong) != 0) {
+    if (access != Access::kRead && unreleased_) {
+      times.release(block_.index());
+      unreleased_ = false;
+    }
+    acquires_ = acquires_ || access != Access::kWrite;
+    return true;
+  }
+  if (acquires_) acquired_ = times.now();
+  acquires_ = false;
+  unreleased_ = true;
+  const Registers registers(warp, in, bytes);
+  const uint32_t lanes = located.shape == Shape::kUniform && access == Access::kRead ? active & -active : active;
+  for (uint32_t left = lanes; left != 0; left &= left - 1) {
+    const int lane = __builtin_ctz(left);
+    const std::byte* host = located.shape == Shape::kSpread       ? located.host[lane]
+                            : located.shape == Shape::kContiguous ? located.host[0] + static_cast<size_t>(lane) * bytes
+                                                                  : located.host[0];
+    const uint64_t address = reinterpret_cast<uint64_t>(host);
+    const exec::Remembered* memory = exec::remember(block_, in, address);
+    if (memory == nullptr || memory->meetings == nullptr) continue;
+    GlobalAccess one;
+    one.offset = address - memory->base;
+    one.bytes = bytes;
+    one.writes = access == Access::kWrite;
+    one.block = block_.index();
+    one.instruction = static_cast<uint32_t>(&in - block_.launch().program.code.data());
+    one.acquired = acquired_;
+    one.value = one.writes ? registers.of(static_cast<uint32_t>(lane)) : nullptr;
+    const Meeting meeting = memory->meetings->access(times, one, reinterpret_cast<const std::byte*>(memory->base));
+    if (!meeting.found) continue;
+    std::ostringstream out;
+    out << "race between blocks: " << (one.writes ? "write of " : "read of ") << block_.launch().memory.describe(address, bytes)
+        << ", " << (meeting.earlier_wrote ? "written" : "read") << " by " << block_.name(meeting.block) << " at "
+        << block_.where(block_.launch().program.code[meeting.instruction]) << ", with no atomics in between";
+    block_.fault(warp, in, lane, exec::Status::kLaunchFailed, out.str());
+    return false;
+  }
+  return true;
 }
 
 bool BlockChecker::shared(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access,

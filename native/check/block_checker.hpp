@@ -50,6 +50,8 @@ class BlockChecker {
  private:
   bool global(exec::Warp& warp, const exec::Instr& in, uint32_t active, uint32_t bytes, exec::Access access,
               const exec::Located& located);
+  bool meetings(exec::Warp& warp, const exec::Instr& in, uint32_t active, uint32_t bytes, exec::Access access,
+                const exec::Located& located);
   bool shared(exec::Warp& warp, const exec::Instr& in, uint32_t active, uint32_t bytes, exec::Access access,
               const exec::Located& located);
   bool local(exec::Warp& warp, const exec::Instr& in, int lane, const std::byte* host, uint32_t bytes,
@@ -62,6 +64,9 @@ class BlockChecker {
 
   exec::Block& block_;
   const uint32_t checks_;
+  uint32_t acquired_ = 0;    // when the block last took over what others did, in the launch's BlockTimes
+  bool acquires_ = false;    // it does so before its next plain access
+  bool unreleased_ = false;   // it has accessed global memory since it last handed over
   std::unique_ptr<SharedShadow> shared_;
   const std::byte* local_;
   std::vector<uint8_t> local_written_;  // a byte for each

@@ -13,7 +13,8 @@ uint32_t from_environment() {
     std::string_view name;
     uint32_t bits;
   } kNames[] = {{"all", kAll},     {"none", 0},           {"bounds", kBounds}, {"uninitialised", kUninitialised},
-                {"races", kRaces}, {"barriers", kBarriers}, {"leaks", kLeaks}};
+                {"races", kRaces}, {"barriers", kBarriers}, {"leaks", kLeaks},
+                {"global_races", kGlobalRaces}};
   uint32_t bits = 0;
   for (std::string_view rest = text; !rest.empty();) {
     const size_t comma = rest.find(',');

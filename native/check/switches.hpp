@@ -13,7 +13,8 @@ enum Check : uint32_t {
   kRaces = 4,          // threads that meet in shared memory are ordered by a barrier
   kBarriers = 8,       // the lanes of a warp reach an aligned barrier together
   kLeaks = 16,         // nothing is allocated any more when a context is destroyed
-  kAll = 31,
+  kGlobalRaces = 32,   // blocks that meet in global memory are ordered by atomics
+  kAll = 63,
 };
 
 // "all", "none" or names with commas; without it, bounds alone.

@@ -129,6 +129,22 @@ enum GraphNodeType : int {
   kNodeEmpty = 5,
   kNodeWaitEvent = 6,
   kNodeEventRecord = 7,
+  kNodeMemAlloc = 10,
+  kNodeMemFree = 11,
+  kNodeBatchMemOp = 12,  // waits for words, and writes of words
+};
+
+// What streams and kernel nodes can be told besides; of these no result depends on but kAttributeCooperative.
+enum Attribute : int {
+  kAttributeAccessPolicyWindow = 1,
+  kAttributeCooperative = 2,
+  kAttributeSynchronizationPolicy = 3,
+  kAttributePriority = 8,
+  kAttributeMemSyncDomainMap = 9,
+  kAttributeMemSyncDomain = 10,
+};
+struct AttributeValue {
+  alignas(8) unsigned char bytes[64];
 };
 
 enum WaitValue : unsigned { kWaitGreaterEqual = 0, kWaitEqual = 1, kWaitAnd = 2, kWaitNor = 3, kWaitFlush = 1u << 30 };

@@ -44,6 +44,7 @@ std::shared_ptr<Graph> clone(const Graph& graph) {
   for (const auto& node : graph.nodes) {
     Node* added = copy->add(node->type, node->operation, {});
     added->original = node->handle;
+    added->attributes = node->attributes;
     if (node->child != nullptr) added->child = clone_child(*node->child);
     counterpart[node.get()] = added;
   }

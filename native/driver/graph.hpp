@@ -1,6 +1,7 @@
 // Graphs of operations.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Node {
   OperationPtr operation;        // none of empty nodes and child graphs
   std::shared_ptr<Graph> child;  // of child graph nodes, their own
   std::vector<Node*> dependencies;
+  std::map<int, AttributeValue> attributes;  // of kernel nodes, as they were set
 };
 
 // Nodes stand in the order in which they were added.

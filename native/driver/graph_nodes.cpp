@@ -138,6 +138,11 @@ CUresult set_operation(Context& context, Node& node, const Parameters* parameter
   const CUresult result = make_operation(context, parameters, operation);
   if (result != CUDA_SUCCESS) return result;
   if (node.type != operation->type()) return CUDA_ERROR_INVALID_VALUE;
+  if (node.type == kNodeKernel) {  // an attribute of its own, which the parameters do not have
+    const bool cooperative = static_cast<const KernelLaunch&>(*node.operation).cooperative();
+    const CUresult kept = static_cast<const KernelLaunch&>(*operation).as_cooperative(cooperative, operation);
+    if (kept != CUDA_SUCCESS) return kept;
+  }
   node.operation = std::move(operation);
   return CUDA_SUCCESS;
 }

@@ -128,6 +128,14 @@ CUresult KernelLaunch::run(Context& context) const {
   }
 }
 
+CUresult KernelLaunch::as_cooperative(bool cooperative, OperationPtr& launch) const {
+  if (cooperative == cooperative_) return CUDA_SUCCESS;
+  std::shared_ptr<const KernelLaunch> made;
+  const CUresult result = make(function, geometry, describe().values, nullptr, cooperative, made);
+  if (result == CUDA_SUCCESS) launch = std::move(made);
+  return result;
+}
+
 CUDA_KERNEL_NODE_PARAMS KernelLaunch::describe() const {
   CUDA_KERNEL_NODE_PARAMS parameters{};
   parameters.function = function->handle;

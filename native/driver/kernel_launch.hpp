@@ -27,6 +27,10 @@ class KernelLaunch final : public Operation {
   // As the caller of cuGraphKernelNodeGetParams sees it. Pointers stay valid as long as this launch.
   CUDA_KERNEL_NODE_PARAMS describe() const;
 
+  bool cooperative() const { return cooperative_; }
+  // Replaces `launch`, which may be this one, by one that is cooperative or not.
+  CUresult as_cooperative(bool cooperative, OperationPtr& launch) const;
+
   const std::shared_ptr<Function> function;
   const Geometry geometry;
 

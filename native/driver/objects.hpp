@@ -47,6 +47,7 @@ struct Stream {
   bool calling_host = false;  // the first of the queue is a host function that runs at this moment
   std::shared_ptr<Capture> capture;
   std::vector<Node*> tail;  // what the next captured node depends on
+  std::map<int, AttributeValue> attributes;  // as they were set
 };
 
 // Records are counted, so that a wait knows which one it is for.
@@ -104,6 +105,7 @@ struct Context {
   // The first error that a kernel died of; every later call but destroying the context returns it.
   std::atomic<CUresult> lost{CUDA_SUCCESS};
   std::shared_ptr<Stream> legacy = std::make_shared<Stream>();
+  std::map<std::thread::id, std::shared_ptr<Stream>> per_thread;  // the default streams of threads, once used
   std::vector<std::shared_ptr<Capture>> captures;
   std::map<int, size_t> limits;
   int cache_config = 0;
@@ -139,9 +141,13 @@ auto find_in(const Context& context, const Table& table, Handle handle) {
   return object != nullptr && object->context == &context ? object : nullptr;
 }
 
-// As above; the null handle is the legacy stream, and so, in this version, is the per-thread one.
+// The calling thread's own default stream: a blocking stream that nobody creates or destroys.
+std::shared_ptr<Stream> per_thread_stream(Context& context);
+
+// As above; the null handle is the legacy stream.
 inline std::shared_ptr<Stream> find_stream(Context& context, CUstream handle) {
-  if (handle == nullptr || handle == kStreamLegacy || handle == kStreamPerThread) return context.legacy;
+  if (handle == nullptr || handle == kStreamLegacy) return context.legacy;
+  if (handle == kStreamPerThread) return per_thread_stream(context);
   return find_in(context, streams, handle);
 }
 

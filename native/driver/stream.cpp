@@ -9,15 +9,20 @@ namespace {
 
 constexpr int kLeastPriority = 0, kGreatestPriority = -5;
 
+std::shared_ptr<Stream> make(Context& context, unsigned flags, int priority) {
+  static std::atomic<uint64_t> next_id{1};
+  auto stream = std::make_shared<Stream>();
+  stream->context = &context;
+  stream->flags = flags;
+  stream->priority = std::clamp(priority, kGreatestPriority, kLeastPriority);
+  stream->id = next_id++;
+  return stream;
+}
+
 CUresult create(CUstream* handle, unsigned flags, int priority) {
   return with_context([&](Context& context) -> CUresult {
     if (handle == nullptr || flags > kStreamNonBlocking) return CUDA_ERROR_INVALID_VALUE;
-    static std::atomic<uint64_t> next_id{1};
-    auto stream = std::make_shared<Stream>();
-    stream->context = &context;
-    stream->flags = flags;
-    stream->priority = std::clamp(priority, kGreatestPriority, kLeastPriority);
-    stream->id = next_id++;
+    auto stream = make(context, flags, priority);
     *handle = streams.add(std::move(stream));
     return CUDA_SUCCESS;
   });
@@ -35,6 +40,12 @@ CUresult check_waitable(Context& context, Stream& stream) {
 using StreamPtr = std::shared_ptr<Stream>;
 
 }  // namespace
+
+std::shared_ptr<Stream> talweg::driver::per_thread_stream(Context& context) {
+  StreamPtr& stream = context.per_thread[std::this_thread::get_id()];
+  if (stream == nullptr) stream = make(context, 0, kLeastPriority);
+  return stream;
+}
 
 TALWEG_EXPORT CUresult cuStreamCreate(CUstream* handle, unsigned flags) {
   return create(handle, flags, kLeastPriority);

@@ -30,7 +30,7 @@ class WaitForValue final : public Operation {
  public:
   WaitForValue(uint64_t address, Word value, unsigned how) : address_(address), value_(value), how_(how) {}
 
-  GraphNodeType type() const override { return kNodeEmpty; }  // never captured
+  GraphNodeType type() const override { return kNodeBatchMemOp; }
 
   bool ready(const Context& context) const override {
     if (memory_that_holds(context, address_, sizeof(Word)) == nullptr) return true;  // run says so
@@ -60,7 +60,7 @@ class WriteValue final : public Operation {
  public:
   WriteValue(uint64_t address, Word value) : address_(address), value_(value) {}
 
-  GraphNodeType type() const override { return kNodeEmpty; }  // never captured
+  GraphNodeType type() const override { return kNodeBatchMemOp; }
 
   CUresult run(Context& context) const override {
     const auto memory = memory_that_holds(context, address_, sizeof(Word));
@@ -77,16 +77,11 @@ class WriteValue final : public Operation {
   const Word value_;
 };
 
-// JCuda's graphs know no such nodes, so a capture cannot hold them.
 template <class Word>
 CUresult submit_word(CUstream handle, uint64_t address, const OperationPtr& operation) {
   return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
     if (address % sizeof(Word) != 0 || memory_that_holds(context, address, sizeof(Word)) == nullptr) {
       return CUDA_ERROR_INVALID_VALUE;
-    }
-    if (stream->capture != nullptr) {
-      stream->capture->invalidated = true;
-      return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     }
     return submit(context, stream, operation);
   });

@@ -125,6 +125,39 @@ const Instr* atomic(Warp& warp, const Instr& in) {
   return &in + 1;
 }
 
+// exch and cas of 16 bytes. Halves of a register of 128 bits lie in slots that follow each other.
+template <bool kCompares>
+const Instr* atomic_128(Warp& warp, const Instr& in) {
+  using Wide = unsigned __int128;
+  const uint32_t active = active_lanes(warp, in);
+  if (active == 0) return &in + 1;
+  Located located;
+  locate(warp, in, in.kind, active, sizeof(Wide), Access::kAtomic, located);
+  if (located.shape == Shape::kFault) return stop();
+  const auto get = [&](Slot low, int i) {
+    return Wide{slot<uint64_t>(warp, low + kSlotBytes64)[i]} << 64 | slot<uint64_t>(warp, low)[i];
+  };
+  for_each_lane(active, [&](int i) {
+    std::byte* host = located.shape == Shape::kSpread       ? located.host[i]
+                      : located.shape == Shape::kContiguous ? located.host[0] + static_cast<size_t>(i) * sizeof(Wide)
+                                                            : located.host[0];
+    Wide* memory = reinterpret_cast<Wide*>(host);
+    const Wide b = get(in.b, i), c = get(in.c, i);
+    Wide old = kCompares ? __sync_val_compare_and_swap(memory, b, c) : __sync_val_compare_and_swap(memory, b, b);
+    while (!kCompares) {
+      const Wide seen = __sync_val_compare_and_swap(memory, old, b);
+      if (seen == old) break;
+      old = seen;
+    }
+    slot<uint64_t>(warp, in.dst)[i] = static_cast<uint64_t>(old);
+    slot<uint64_t>(warp, in.dst + kSlotBytes64)[i] = static_cast<uint64_t>(old >> 64);
+    if (warp.suspected && old != (kCompares ? c : b) && (!kCompares || old == b)) warp.block->changed();
+  });
+  if (warp.suspected) listen(warp, active, located);
+  warp.likely_spin();
+  return &in + 1;
+}
+
 template <Op kOp>
 Handler integer_handler_for(Decoder& d, Type type) {
   constexpr bool kOrdered = kOp == Op::kMin || kOp == Op::kMax;
@@ -141,6 +174,9 @@ Handler integer_handler_for(Decoder& d, Type type) {
       else return &atomic<uint64_t, kOp>;
     case Type::kB16:
       if constexpr (kOp == Op::kCas) return &atomic<uint16_t, kOp>;
+      break;
+    case Type::kB128:
+      if constexpr (kOp == Op::kExch || kOp == Op::kCas) return &atomic_128<kOp == Op::kCas>;
       break;
     default: break;
   }
@@ -186,6 +222,31 @@ Handler take_operation(Decoder& d, bool shared, bool& compares) {
   }
 }
 
+uint32_t unchanged(uint32_t value) { return value; }
+
+// atom and red of a vector are as many atomics, side by side; nothing makes them one.
+void emit_vector(Decoder& d, Handler handler, Type type, Type bits, int lanes, Slot base, uint64_t offset, AddressKind kind,
+                 bool returns) {
+  const Operand& values = d.operand(returns ? 2 : 1);
+  const bool matches = values.parts.size() == static_cast<size_t>(lanes) &&
+                       (!returns || d.operand(0).parts.size() == static_cast<size_t>(lanes));
+  if (!ptx::is_float(type) || ptx::bytes_of(type) > 4 || !matches) {
+    d.fail("'" + std::string(d.opcode()) + "' of a vector needs as many registers, of floats of up to 32 bits");
+  }
+  Slot b[4], old[4];
+  for (int i = 0; i < lanes; i++) {
+    b[i] = d.read(values.parts[static_cast<size_t>(i)], bits);
+    old[i] = d.scratch(bits, static_cast<uint32_t>(i));  // a result may be one of the values
+    Instr& instr = d.emit(handler, old[i], base, b[i], b[i]);
+    instr.imm = offset + static_cast<uint64_t>(i * ptx::bytes_of(type));
+    instr.kind = kind;
+    instr.jump = d.remember_allocation();
+  }
+  for (int i = 0; returns && i < lanes; i++) {
+    d.emit(&Lanewise<&unchanged>::run, d.write(d.operand(0).parts[static_cast<size_t>(i)], bits), old[i]);
+  }
+}
+
 void decode_atomic(Decoder& d, bool returns) {
   const size_t at = returns ? 1 : 0;
   const Operand& address = d.operand(at);
@@ -194,6 +255,7 @@ void decode_atomic(Decoder& d, bool returns) {
   d.take_one_of({".cta", ".cluster", ".gpu", ".sys"});
   const AddressKind kind = take_address_kind(d, address);
   const bool hint = d.take(".L2::cache_hint");
+  const int lanes = d.take(".v2") ? 2 : d.take(".v4") ? 4 : 1;
   Type type = Type::kNone;
   for (std::string_view modifier : d.instruction().modifiers) {
     if (ptx::type_from(modifier) != Type::kNone) type = ptx::type_from(modifier);
@@ -204,7 +266,9 @@ void decode_atomic(Decoder& d, bool returns) {
   d.expect_operands(at + (compares ? 3 : 2) + (hint ? 1 : 0));
   uint64_t offset = 0;
   const Slot base = address_slot(d, address, kind, offset);
-  const Type bits = ptx::bytes_of(type) == 2 ? Type::kB16 : ptx::bytes_of(type) == 8 ? Type::kB64 : Type::kB32;
+  constexpr Type kBits[] = {Type::kB16, Type::kB32, Type::kB64, Type::kB128};
+  const Type bits = kBits[__builtin_ctz(static_cast<unsigned>(ptx::bytes_of(type))) - 1];
+  if (lanes > 1) return emit_vector(d, handler, type, bits, lanes, base, offset, kind, returns);
   const Slot dst = returns ? d.write(0, bits) : d.scratch(bits);
   const Slot b = d.read(at + 1, bits), c = compares ? d.read(at + 2, bits) : b;
   Instr& instr = d.emit(handler, dst, base, b, c);

@@ -21,6 +21,12 @@ void fill(std::byte* specials, Special special, uint32_t value) {
   std::fill(words, words + kLanes, value);
 }
 
+void place(const LaunchRequest& request, uint64_t index, uint32_t (&ctaid)[3]) {
+  ctaid[0] = static_cast<uint32_t>(index % request.grid[0]);
+  ctaid[1] = static_cast<uint32_t>(index / request.grid[0] % request.grid[1]);
+  ctaid[2] = static_cast<uint32_t>(index / request.grid[0] / request.grid[1]);
+}
+
 // The result of bar.red, for the lanes of a group that waited for it.
 void write_reduction(Warp& warp, const Group& group, uint32_t count, bool all) {
   const Instr& in = group.pc[-1];
@@ -59,7 +65,7 @@ Block::Block(Launch& launch) : launch_(launch) {
   local_bytes_ = warps * local_bytes;
   local_ = AlignedBuffer(local_bytes_);
   shared_ = memory_.data() + warps * (frame_bytes + special_bytes);
-  if ((launch.checks & (check::kUninitialised | check::kRaces | check::kBarriers)) != 0) {
+  if ((launch.checks & (check::kUninitialised | check::kRaces | check::kBarriers)) != 0 || launch.block_times != nullptr) {
     checker_ = std::make_unique<check::BlockChecker>(*this, launch.checks, local_.data(), local_bytes_);
   }
   if (launch.counts != nullptr) counts_ = std::make_unique<count::BlockCounts>(*this, *launch.counts);
@@ -102,10 +108,9 @@ Block::Block(Launch& launch) : launch_(launch) {
 Block::~Block() = default;
 
 void Block::start(uint64_t index) {
-  const LaunchRequest& request = launch_.request;
-  ctaid_[0] = static_cast<uint32_t>(index % request.grid[0]);
-  ctaid_[1] = static_cast<uint32_t>(index / request.grid[0] % request.grid[1]);
-  ctaid_[2] = static_cast<uint32_t>(index / request.grid[0] / request.grid[1]);
+  index_ = static_cast<uint32_t>(index);
+  uint32_t ctaid[3];
+  place(launch_.request, index, ctaid);
   if (seeded()) random_.seed(launch_.seed * 0x9e3779b97f4a7c15u + index);
   std::memset(shared_, kSharedPoison, launch_.shared_bytes);
   barriers_ = {};
@@ -113,7 +118,7 @@ void Block::start(uint64_t index) {
   if (checker_ != nullptr) checker_->begin();
   const Instr* entry = launch_.program.code.data() + launch_.function.first;
   for (Warp& warp : warps_) {
-    for (int d = 0; d < 3; d++) fill(warp.bases[kSpecials], static_cast<Special>(kCtaidX + d), ctaid_[d]);
+    for (int d = 0; d < 3; d++) fill(warp.bases[kSpecials], static_cast<Special>(kCtaidX + d), ctaid[d]);
     const uint32_t threads = launch_.threads_per_block - warp.index() * kLanes;
     warp.start(threads >= kLanes ? kAllLanes : (1u << threads) - 1, entry);
   }
@@ -240,9 +245,11 @@ std::string Block::where(const Instr& instr) const {
   return out.str();
 }
 
-std::string Block::block_name() const {
+std::string Block::name(uint64_t index) const {
+  uint32_t ctaid[3];
+  place(launch_.request, index, ctaid);
   std::ostringstream out;
-  out << "block (" << ctaid_[0] << ',' << ctaid_[1] << ',' << ctaid_[2] << ')';
+  out << "block (" << ctaid[0] << ',' << ctaid[1] << ',' << ctaid[2] << ')';
   return out.str();
 }
 
@@ -256,7 +263,7 @@ std::string Block::thread_name(uint32_t warp, int lane) const {
 }
 
 const Instr* Block::fault(Warp& warp, const Instr& instr, int lane, Status status, const std::string& what) {
-  launch_.fail(status, "kernel '" + launch_.function.name + "' at " + where(instr) + ": " + block_name() + ", " +
+  launch_.fail(status, "kernel '" + launch_.function.name + "' at " + where(instr) + ": " + name(index_) + ", " +
                            thread_name(warp.index(), lane) + ": " + what);
   return stop();
 }

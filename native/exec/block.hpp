@@ -43,6 +43,7 @@ struct Launch {
   bool truncating_mma = false;
   uint32_t checks = 0;  // of check::Check
   bool check_bounds = true;
+  check::BlockTimes* block_times = nullptr;  // of the check of races between blocks
   count::LaunchCounts* counts = nullptr;  // null unless the launch is counted
 
   uint64_t limit = 0;  // of warp instructions; 0: none
@@ -63,6 +64,7 @@ struct Launch {
 struct Remembered {
   uint64_t base = 0, end = 0;
   check::WrittenBytes* written = nullptr;  // null: nobody tracks it
+  check::BlockMeetings* meetings = nullptr;
   count::Sectors* sectors = nullptr;       // of a launch that is counted, once it is known
 };
 
@@ -111,6 +113,8 @@ class Block {
   const Instr* fault(Warp& warp, const Instr& instr, int lane, Status status, const std::string& what);
   std::string where(const Instr& instr) const;
   std::string thread_name(uint32_t warp, int lane) const;
+  uint32_t index() const { return index_; }  // in the grid
+  std::string name(uint64_t index) const;
 
  private:
   struct Barrier {
@@ -124,7 +128,6 @@ class Block {
   void report_deadlock(Status status, const std::string& prefix, const std::string& suffix);
   void look_for_standstill();
   void report_limit();
-  std::string block_name() const;
 
   Launch& launch_;
   AlignedBuffer memory_;
@@ -140,7 +143,7 @@ class Block {
   std::unique_ptr<count::BlockCounts> counts_;
   std::vector<Remembered>* remembered_ = nullptr;
   std::mt19937_64 random_;
-  uint32_t ctaid_[3] = {};
+  uint32_t index_ = 0;
   uint64_t warp_instructions_ = 0, lane_instructions_ = 0;
 };
 

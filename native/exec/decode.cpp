@@ -139,6 +139,8 @@ void Decoder::decode(const Instruction& instruction) {
     for (std::string_view modifier : instruction.modifiers) name += modifier;
     fail("unknown instruction '" + name + "'");
   }
+  const std::string_view op = instruction.opcode;
+  if (has(".b128") && op != "mov" && op != "ld" && op != "st" && op != "atom") fail("'" + std::string(op) + "' knows no .b128");
   const size_t first = program_.code.size();
   decoder(*this);
   program_.classes.resize(program_.code.size(), count::Class::kNone);

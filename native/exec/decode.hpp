@@ -91,7 +91,7 @@ class Decoder {
   Slot write_any_width(const Operand& operand, Type type, int& register_bytes);
   Slot read_predicate(const Operand& operand);   // ignores '!': see Operand::negated
   Slot write_predicate(const Operand& operand);
-  int register_bytes(const Operand& operand) const;  // 4 or 8; 0 for a predicate
+  int register_bytes(const Operand& operand) const;  // 4, 8 or 16; 0 for a predicate
   uint64_t immediate(const Operand& operand) const;
   Slot constant(Type type, uint64_t bits);
   // For what is written and read at once, or never read. There are four of each class.

@@ -1,4 +1,5 @@
 // Operands to slots, with the checks that keep a handler inside its slots.
+#include <algorithm>
 #include <cstring>
 
 #include "decode.hpp"
@@ -35,7 +36,7 @@ constexpr SpecialName kSpecialNames[] = {
 
 int Decoder::register_bytes(const Operand& operand) const {
   const Type type = source_.registers[static_cast<size_t>(operand.reg)].type;
-  return type == Type::kPred ? 0 : ptx::bytes_of(type) == 8 ? 8 : 4;
+  return type == Type::kPred ? 0 : std::max(4, ptx::bytes_of(type));
 }
 
 Slot Decoder::constant(Type type, uint64_t bits) {
@@ -63,7 +64,8 @@ uint64_t Decoder::address_of(const ptx::Variable& variable) const {
 
 Slot Decoder::read_any_width(const Operand& operand, Type type, int& register_bytes_out) {
   const int bytes = ptx::bytes_of(type);
-  register_bytes_out = bytes == 8 ? 8 : 4;
+  register_bytes_out = std::max(4, bytes);
+  if (bytes == 16 && operand.kind != Kind::kRegister) fail("128 bits are in registers only");
   switch (operand.kind) {
     case Kind::kRegister: {
       const int held = register_bytes(operand);
@@ -72,9 +74,12 @@ Slot Decoder::read_any_width(const Operand& operand, Type type, int& register_by
         fail("register '" + std::string(operand.name) + "' is too small for the type of '" + std::string(opcode()) +
              "'");
       }
+      if ((held == 16) != (bytes == 16)) {
+        fail("register '" + std::string(operand.name) + "' of 128 bits in '" + std::string(opcode()) + "'");
+      }
       register_bytes_out = held;
       const uint32_t index = slots_.index[static_cast<size_t>(operand.reg)];
-      return (held == 8 ? layout_.wide(index) : layout_.word(index)) | kFrame;
+      return (held >= 8 ? layout_.wide(index) : layout_.word(index)) | kFrame;
     }
     case Kind::kInteger:
       if (type == Type::kF32 || type == Type::kF64) {  // an integer literal where a float is wanted is its value
@@ -128,7 +133,7 @@ Slot Decoder::read(const Operand& operand, Type type) {
   if (operand.negated) fail("only predicates can be negated");
   int held = 0;
   const Slot slot = read_any_width(operand, type, held);
-  if (held != (ptx::bytes_of(type) == 8 ? 8 : 4)) {
+  if (held != std::max(4, ptx::bytes_of(type))) {
     fail("register '" + std::string(operand.name) + "' has not the size of the type of '" + std::string(opcode()) +
          "'");
   }
@@ -137,12 +142,12 @@ Slot Decoder::read(const Operand& operand, Type type) {
 
 Slot Decoder::scratch(Type type, uint32_t index) const {
   if (type == Type::kPred) return layout_.predicate(0) | kFrame;
-  return (ptx::bytes_of(type) == 8 ? layout_.wide(index) : layout_.word(index)) | kFrame;
+  return (ptx::bytes_of(type) >= 8 ? layout_.wide(index) : layout_.word(index)) | kFrame;
 }
 
 Slot Decoder::write_any_width(const Operand& operand, Type type, int& register_bytes_out) {
   if (operand.kind == Kind::kSink) {
-    register_bytes_out = ptx::bytes_of(type) == 8 ? 8 : 4;
+    register_bytes_out = std::max(4, ptx::bytes_of(type));
     return scratch(type);
   }
   if (operand.kind != Kind::kRegister) fail("the destination of '" + std::string(opcode()) + "' must be a register");

@@ -215,6 +215,11 @@ LaunchResult launch(const LaunchRequest& request, DeviceMemory& memory) {
   state.truncating_mma = settings().truncating_mma;
   state.checks = check::switches();
   state.check_bounds = (state.checks & check::kBounds) != 0;
+  std::unique_ptr<check::BlockTimes> times;
+  if ((state.checks & check::kGlobalRaces) != 0 && blocks > 1 && blocks < check::BlockTimes::kMaxBlocks) {
+    times = std::make_unique<check::BlockTimes>(blocks);
+    state.block_times = times.get();
+  }
   counters().launches.fetch_add(1, std::memory_order_relaxed);
   std::unique_ptr<count::LaunchCounts> counts;
   if (count::counting()) {

@@ -290,7 +290,9 @@ const Remembered* remember(Block& block, const Instr& in, uint64_t address) {
   if (address - remembered.base < remembered.end - remembered.base) return &remembered;
   const Allocation* allocation = block.launch().memory.find(address);
   if (allocation == nullptr) return nullptr;
-  remembered = {allocation->base, allocation->base + allocation->size, allocation->written, nullptr};
+  const bool own = allocation->meetings != nullptr && block.launch().memory.find_own(address) == allocation;
+  remembered = {allocation->base, allocation->base + allocation->size, allocation->written,
+                own ? allocation->meetings : nullptr, nullptr};
   return &remembered;
 }
 

@@ -284,6 +284,34 @@ const Instr* store_strong(Warp& warp, const Instr& in) {
   return &in + 1;
 }
 
+// 16 bytes as one: vector moves of aligned ones are atomic on every CPU with AVX. Slots as those of a pair of words.
+template <bool kLoads>
+const Instr* move_128(Warp& warp, const Instr& in) {
+  const uint32_t active = active_lanes(warp, in);
+  if (active == 0) return &in + 1;
+  Located located;
+  locate(warp, in, in.kind, active, 16, kLoads ? Access::kRead : Access::kWrite, located);
+  if (located.shape == Shape::kFault) return stop();
+  const Destinations<uint64_t, 2> halves(warp, in);
+  if (warp.suspected) {
+    if (kLoads) listen(warp, active, located);
+    else note_change<uint64_t>(warp, active, located, halves);
+  }
+  for_each_lane(active, [&](int i) {
+    std::byte* host = located.shape == Shape::kContiguous ? located.host[0] + 16 * i
+                                                          : located.host[located.shape == Shape::kUniform ? 0 : i];
+    uint64_t value[2] = {halves.slots[0][i], halves.slots[1][i]};
+    if constexpr (kLoads) PlainMemory<false>::load_row<uint64_t, 16>(value, host);
+    else PlainMemory<false>::store_row<uint64_t, 16>(host, value);
+    if (kLoads) {
+      halves.slots[0][i] = value[0];
+      halves.slots[1][i] = value[1];
+    }
+  });
+  if (kLoads && (in.access & kStrong) != 0) warp.likely_spin();
+  return &in + 1;
+}
+
 // A kernel parameter: the same for all lanes of all warps.
 template <class M, class W>
 const Instr* load_parameter(Warp& warp, const Instr& in) {
@@ -411,6 +439,16 @@ void decode_access(Decoder& d, bool is_load) {
   const int n = d.take(".v2") ? 2 : d.take(".v4") ? 4 : 1;
   const Type type = d.take_type();
   if (type == Type::kPred) d.fail("predicates cannot be loaded or stored");
+  if (type == Type::kB128) {
+    if (n != 1) d.fail("a vector of .b128");
+    const Slot whole = is_load ? d.write(value, type) : d.read(value, type);
+    uint64_t offset = 0;
+    const Slot base = address_slot(d, address, kind, offset);
+    Instr& instr = d.emit(is_load ? &move_128<true> : &move_128<false>, whole, base, whole + kSlotBytes64);
+    instr.access = static_cast<uint8_t>(2 | kWideWords | (strong ? kStrong : 0));
+    complete(d, instr, Path::kOther, kind, offset);
+    return;
+  }
   std::vector<Operand> parts = value.kind == Operand::Kind::kVector ? value.parts : std::vector<Operand>{value};
   if (parts.size() != static_cast<size_t>(n)) d.fail("the vector has not the size that the instruction says");
 

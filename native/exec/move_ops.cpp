@@ -65,6 +65,28 @@ const Instr* unpack(Warp& warp, const Instr& in) {
   return &in + 1;
 }
 
+// mov.b128 of a pair of 64-bit registers, one way or the other, or of a whole register.
+void emit_move_128(Decoder& d) {
+  const auto halves = [&](const Operand& operand, bool written, Slot (&slots)[2]) {
+    if (operand.kind == Operand::Kind::kVector) {
+      if (operand.parts.size() != 2) d.fail("128 bits are two halves");
+      for (size_t i = 0; i < 2; i++) {
+        slots[i] = written ? d.write(operand.parts[i], Type::kB64) : d.read(operand.parts[i], Type::kB64);
+      }
+    } else {
+      slots[0] = written ? d.write(operand, Type::kB128) : d.read(operand, Type::kB128);
+      slots[1] = slots[0] + kSlotBytes64;
+    }
+  };
+  Slot to[2], from[2];
+  halves(d.operand(0), true, to);
+  halves(d.operand(1), false, from);
+  const Slot low = d.scratch(Type::kB64, 2);  // the first half may be a source of the second
+  d.emit(&Lanewise<&same<uint64_t>>::run, low, from[0]);
+  d.emit(&Lanewise<&same<uint64_t>>::run, to[1], from[1]);
+  d.emit(&Lanewise<&same<uint64_t>>::run, to[0], low);
+}
+
 void emit_vector_move(Decoder& d, Type type, bool packs) {
   const Operand& vector = d.operand(packs ? 1 : 0);
   const int bytes = ptx::bytes_of(type), n = static_cast<int>(vector.parts.size());
@@ -108,6 +130,7 @@ void decode_mov(Decoder& d) {
   const Type type = d.take_any_type();
   if (type != Type::kPred && ptx::bytes_of(type) < 2) d.fail("'mov' knows no such type");
   d.expect_operands(2);
+  if (type == Type::kB128) return emit_move_128(d);
   const Operand& source = d.operand(1);
   const bool wide = ptx::bytes_of(type) == 8;
   if (type == Type::kPred) {

@@ -97,8 +97,10 @@ RegisterSlots assign_slots(const Function& function) {
   slots.words = slots.wides = 4;
   slots.predicates = 2;
   for (const ptx::Register& reg : function.registers) {
-    uint32_t& next = reg.type == ptx::Type::kPred ? slots.predicates : bytes_of(reg.type) == 8 ? slots.wides : slots.words;
-    slots.index.push_back(next++);
+    const int bytes = bytes_of(reg.type);
+    uint32_t& next = reg.type == ptx::Type::kPred ? slots.predicates : bytes >= 8 ? slots.wides : slots.words;
+    slots.index.push_back(next);
+    next += bytes == 16 ? 2 : 1;
   }
   return slots;
 }

@@ -22,7 +22,8 @@ size_t find_label(const ptx::Function& function, std::string_view name, int scop
 const std::vector<std::string_view>& find_branch_table(const ptx::Function& function, std::string_view name, int scope,
                                                        int line);
 
-// Slots by register, in units of their class: the n-th 32-bit slot, 64-bit slot or predicate.
+// Slots by register, in units of their class: the n-th 32-bit slot, 64-bit slot or predicate. A register of 128 bits
+// has two 64-bit slots, the low half first.
 struct RegisterSlots {
   std::vector<BasicBlock> blocks;
   std::vector<uint32_t> order;  // of blocks, as laid out

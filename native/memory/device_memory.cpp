@@ -41,7 +41,10 @@ std::string name(const Allocation& allocation) {
 struct DeviceMemory::Block {
   Allocation allocation;
   std::unique_ptr<check::WrittenBytes> written;
+  std::unique_ptr<check::BlockMeetings> meetings;
   void* mapping = nullptr;  // null for memory that the caller owns
+  bool reserved = false;    // of a graph: comes and goes
+  bool fresh = false;       // the graph has not run yet
   uint64_t mapping_bytes = 0;
 
   ~Block() {
@@ -85,6 +88,10 @@ uint64_t DeviceMemory::map_block(uint64_t bytes, const char* kind, bool host, un
   if (!host && std::strcmp(kind, kModuleGlobal) != 0 && std::strcmp(kind, "managed memory") != 0 && check::on(check::kUninitialised)) {
     block->written = std::make_unique<check::WrittenBytes>(bytes);
     block->allocation.written = block->written.get();
+  }
+  if (check::on(check::kGlobalRaces)) {
+    block->meetings = std::make_unique<check::BlockMeetings>(bytes);
+    block->allocation.meetings = block->meetings.get();
   }
   const uint64_t base = block->allocation.base;
   std::memset(reinterpret_cast<void*>(base), kPoison, bytes);
@@ -131,9 +138,47 @@ bool DeviceMemory::release(uint64_t base) {
   block.allocation.freed = true;
   madvise(block.mapping, block.mapping_bytes, MADV_DONTNEED);
   if (block.written != nullptr) block.written->forget_all();
+  if (block.meetings != nullptr) block.meetings->forget_all();
+  if (block.reserved) return true;
   freed_.push_back(base);
   while (pins_ == 0 && freed_.size() > kFreedBlocksKept) forget_oldest_freed();
   return true;
+}
+
+uint64_t DeviceMemory::reserve(uint64_t bytes, const char* kind) {
+  const uint64_t base = allocate(bytes, kind);
+  if (base == 0) return 0;
+  std::unique_lock lock(mutex_);
+  blocks_[base]->reserved = blocks_[base]->fresh = true;
+  return base;
+}
+
+bool DeviceMemory::revive(uint64_t base) {
+  std::unique_lock lock(mutex_);
+  const auto found = blocks_.find(base);
+  if (found == blocks_.end() || !found->second->reserved) return false;
+  Allocation& allocation = found->second->allocation;
+  if (std::exchange(found->second->fresh, false) && !allocation.freed) return true;
+  if (!allocation.freed || allocation.size > capacity_ - used_) return false;
+  std::memset(reinterpret_cast<void*>(base), kPoison, allocation.size);
+  allocation.freed = false;
+  used_ += allocation.size;
+  ++live_;
+  return true;
+}
+
+void DeviceMemory::forget(uint64_t base) {
+  std::unique_lock lock(mutex_);
+  const auto found = blocks_.find(base);
+  if (found == blocks_.end() || !found->second->reserved) return;
+  Block& block = *found->second;
+  if (!block.allocation.freed) {
+    used_ -= block.allocation.size;
+    --live_;
+  }
+  block.allocation.freed = true;
+  if (pins_ > 0) retired_.push_back(std::move(found->second));
+  blocks_.erase(found);
 }
 
 void DeviceMemory::release_all() {

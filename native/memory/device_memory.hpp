@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../check/block_meetings.hpp"
 #include "../check/written_bytes.hpp"
 
 namespace talweg {
@@ -24,6 +25,7 @@ struct Allocation {
   bool host = false;         // page-locked host memory: does not count as device memory
   unsigned flags = 0;        // of page-locked memory, as asked for
   check::WrittenBytes* written = nullptr;  // null: all of it counts as written
+  check::BlockMeetings* meetings = nullptr;  // null: who meets here is not looked at
   bool reaches_host() const { return host || std::string_view(kind) == "managed memory"; }
   bool freed = false;        // kept for a while after free, so that use after free can be named
 };
@@ -44,6 +46,12 @@ class DeviceMemory {
 
   // False if `base` is not the start of a live allocation.
   bool release(uint64_t base);
+
+  // Memory of a graph. It is there while the graph is made, and then from each revive() to the next release(). False if
+  // it is there already or the device is full. forget() ends it all.
+  uint64_t reserve(uint64_t bytes, const char* kind);
+  bool revive(uint64_t base);
+  void forget(uint64_t base);
 
   // Everything at once; nothing is kept to be named later.
   void release_all();

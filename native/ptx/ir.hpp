@@ -13,7 +13,7 @@
 namespace talweg::ptx {
 
 enum class Type : uint8_t {
-  kNone, kU8, kU16, kU32, kU64, kS8, kS16, kS32, kS64, kB8, kB16, kB32, kB64, kF16, kF32, kF64, kPred,
+  kNone, kU8, kU16, kU32, kU64, kS8, kS16, kS32, kS64, kB8, kB16, kB32, kB64, kB128, kF16, kF32, kF64, kPred,
   // Only of instructions, never of registers:
   kBf16, kTf32, kF16x2, kBf16x2, kU16x2, kS16x2, kE4m3, kE5m2, kE4m3x2, kE5m2x2, kU4, kS4, kB1,
 };

@@ -269,7 +269,7 @@ class Parser {
         cursor_.fail("unexpected '" + std::string(token.text) + "' in an initialiser");
       }
     }
-    for (size_t i = 0; i < bytes; i++) variable.bytes.push_back(static_cast<uint8_t>(bits >> (8 * i)));
+    for (size_t i = 0; i < bytes; i++) variable.bytes.push_back(i < 8 ? static_cast<uint8_t>(bits >> (8 * i)) : uint8_t{0});
   }
 
   // symbol, symbol+4, generic(symbol)+4, 0xFF00(symbol)

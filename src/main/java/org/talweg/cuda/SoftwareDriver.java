@@ -71,7 +71,12 @@ public final class SoftwareDriver {
         /** All lanes of a warp reach an aligned barrier together. */
         BARRIERS,
         /** A context that is destroyed holds no memory any more; see {@link #takeLeaks}. */
-        LEAKS
+        LEAKS,
+        /**
+         * Two blocks of a launch that touch the same byte of global memory, one of them writing, hand over by atomics or
+         * volatile accesses in between.
+         */
+        GLOBAL_RACES
     }
 
     /**
@@ -202,8 +207,9 @@ public final class SoftwareDriver {
     }
 
     /**
-     * Which checks kernels run under from now on, in place of those before. {@link Check#UNINITIALISED} knows only
-     * memory allocated while it is on; older memory counts as written. A kernel that fails a check ends with an error
+     * Which checks kernels run under from now on, in place of those before. {@link Check#UNINITIALISED} and
+     * {@link Check#GLOBAL_RACES} know only memory allocated while they are on; older memory counts as written and as
+     * nobody's. A kernel that fails a check ends with an error
      * whose message names the kernel, the source line, the block and the thread.
      */
     public static void check(Set<Check> checks) {

@@ -13,6 +13,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.talweg.cuda.SoftwareDriver;
+import org.talweg.cuda.SoftwareDriver.Check;
+import org.talweg.testing.SoftwareDevice;
 
 /** Loads, stores, atomics, address spaces and memory order. */
 class MemoryTest {
@@ -312,6 +314,81 @@ class MemoryTest {
         }
     }
 
+    /** 16 bytes as one, as cuda::atomic and atomicCAS of __int128 use them. */
+    @Test
+    void wordsOf128Bits() {
+        long[] out = Ptx.kernel("""
+            .reg .b128 %v, %w, %old; .reg .b64 %a, %b;
+            mov.b64 %a, 5; mov.b64 %b, 6; mov.b128 %v, {%a, %b};
+            atom.exch.acquire.gpu.b128 %old, [%src], %v; mov.b128 {%a, %b}, %old;
+            st.global.v2.b64 [%dst], {%a, %b};
+            mov.b64 %a, 7; mov.b128 %w, {%a, %a};
+            atom.global.cas.b128 %old, [%src], %w, %w; mov.b128 {%a, %b}, %old; st.global.v2.b64 [%dst+16], {%a, %b};
+            atom.global.cas.b128 %old, [%src], %v, %w; mov.b128 {%b, %a}, %old; st.global.v2.b64 [%dst+32], {%a, %b};
+            ld.acquire.gpu.b128 %old, [%src]; mov.b128 %v, %old; st.relaxed.gpu.b128 [%dst+48], %v;
+            mov.b128 {%a, %b}, %v; mov.b128 %v, {%b, %a}; mov.b128 {%a, _}, %v; st.global.b64 [%dst+64], %a;
+            ld.volatile.global.b64 %b, [%src+8]; st.global.b64 [%dst+72], %b;
+            """).launch(1, 64).run(new java.util.SplittableRandom(3).longs(128).toArray(), 10);
+        long[] in = new java.util.SplittableRandom(3).longs(128).toArray();
+        for (int i = 0; i < 64; i++) {
+            long[] expected = {in[2 * i], in[2 * i + 1], 5, 6, 6, 5, 7, 7, 7, 7};
+            for (int k = 0; k < 10; k++) {
+                assertEquals(expected[k], out[10 * i + k], "thread " + i + ", word " + k);
+            }
+        }
+    }
+
+    /** Two words that always agree, as they are only ever exchanged together by blocks on several CPU threads. */
+    @Test
+    void wordsOf128BitsAreNeverTorn() {
+        int[] out = Ptx.kernel("""
+            .reg .b128 %v, %w; .reg .b64 %a, %b; .reg .b32 %n, %bad; .reg .pred %p;
+            mov.b32 %n, 0; mov.b32 %bad, 0; cvt.u64.u32 %a, %id; mov.b128 %v, {%a, %a};
+            AGAIN: atom.global.exch.b128 %w, [cell], %v; mov.b128 {%a, %b}, %w; setp.ne.b64 %p, %a, %b; @%p add.u32 %bad, %bad, 1;
+            st.relaxed.gpu.global.b128 [cell], %v;
+            ld.relaxed.gpu.global.b128 %w, [cell]; mov.b128 {%a, %b}, %w; setp.ne.b64 %p, %a, %b; @%p add.u32 %bad, %bad, 1;
+            add.u32 %n, %n, 1; setp.lt.u32 %p, %n, 200; @%p bra AGAIN;
+            st.global.u32 [%dst], %bad;
+            """).declare(".global .align 16 .b8 cell[16];").launch(8, 32).run(new int[256], 1);
+        assertEquals(0, java.util.Arrays.stream(out).sum());
+    }
+
+    @Test
+    void registersOf128BitsAreForMovesAndAtomicsOnly() {
+        for (String wrong : new String[] {"add.b128 %v, %v, %v", "mov.b64 %a, %v", "st.global.b64 [%dst], %v", "mov.b128 %v, 5",
+            "mov.b128 %v, {%x, %x}", "atom.global.add.b128 %v, [%src], %v", "ld.global.v2.b128 {%v, %v}, [%src]", "ld.global.b32 %v, [%src]",
+            "selp.b128 %v, %v, %v, %p", "st.global.b128 [%dst], %a", "ld.global.u32 %x, [%v]"}) {
+            String report = Ptx.kernel(".reg .b128 %v; .reg .b64 %a; .reg .b32 %x; .reg .pred %p;\n" + wrong + ";").isRefused();
+            assertTrue(report.contains("line 22"), wrong + ": " + report);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"v2.f32", "v4.f32", "noftz.v2.f16x2", "noftz.v4.bf16"})
+    void vectorsOfSums(String type) {
+        int n = type.contains("v4") ? 4 : 2;
+        int width = type.endsWith("bf16") ? 2 : 4;
+        int one = type.endsWith("f32") ? Float.floatToRawIntBits(1) : type.endsWith("f16x2") ? 0x40003c00 : 0x3f80;
+        int sum = type.endsWith("f32") ? Float.floatToRawIntBits(96) : type.endsWith("f16x2") ? 0x5a005600 : 0x42c0;
+        String values = n == 4 ? "{%v, %w, %v, %w}" : "{%v, %w}";
+        String old = n == 4 ? "{%w, %o, %o, %v}" : "{%w, %v}";  // results that are values too
+        int[] out = Ptx.kernel("""
+            .reg .b%1$d %%v, %%w, %%o; .reg .b32 %%x;
+            mov.b%1$d %%v, %2$d; mov.b%1$d %%w, 0;
+            red.global.add.%3$s [cell], %4$s;
+            red.relaxed.gpu.global.add.%3$s [cell], %4$s;
+            atom.global.add.%3$s %5$s, [cell], %4$s;
+            bar.sync 0;
+            ld.global.b32 %%x, [cell]; st.global.b32 [%%dst], %%x; ld.global.b32 %%x, [cell+%6$d]; st.global.b32 [%%dst+4], %%x;
+            """.formatted(8 * width, one, type, values, old, width == 2 ? 4 : 8)).declare(".global .align 16 .b8 cell[16];")
+            .launch(1, 32).run(new int[32], 2);
+        assertEquals(sum, out[0] & (width == 2 ? 0xffff : -1), type);
+        assertEquals(n == 4 ? sum : 0, out[1] & (width == 2 ? 0xffff : -1), type);
+        if (width == 2) {
+            assertEquals(0, out[0] >>> 16, type);
+        }
+    }
+
     /**
      * Plain accesses of blocks to the same elements, on several CPU threads: whatever comes is what one of them stored.
      * Between the elements of a vector there is no such promise.
@@ -329,7 +406,7 @@ class MemoryTest {
         };
         String got = value.replace("%c, %c, %c, %c", "%x, %y, %x, %y").replace("%c, %c", "%x, %y")
             .replace("%w, %w", "%v, %v").replace("%w", "%v");
-        int[] out = Ptx.kernel("""
+        int[] out = SoftwareDevice.without(Check.GLOBAL_RACES, () -> Ptx.kernel("""
             .reg .b32 %%c, %%x, %%y, %%n, %%bad; .reg .b64 %%w, %%v, %%row, %%one; .reg .pred %%p, %%q;
             mov.u32 %%c, %%ctaid.x; mov.b64 %%w, {%%c, %%c}; mov.b32 %%n, 0; mov.b32 %%bad, 0;
             mad.wide.u32 %%row, %%lane, %1$d, shared; shl.b32 %%x, %%lane, 5; and.b32 %%x, %%x, 0x3e0; mad.wide.u32 %%one, %%x, 1, shared;
@@ -341,7 +418,7 @@ class MemoryTest {
             st.global.u32 [%%dst], %%bad;
             """.formatted(size, shape, value, got, words ? "" : "mov.b64 {%x, %y}, %v;",
                 words ? "ge" : "ne", words ? "8" : "%x"))
-            .declare(".global .align 16 .b8 shared[1024];").launch(8, 32).run(new int[256], 1);
+            .declare(".global .align 16 .b8 shared[1024];").launch(8, 32).run(new int[256], 1));
         assertEquals(0, java.util.Arrays.stream(out).sum());
     }
 

@@ -227,3 +227,56 @@ extern "C" __global__ void shared_quads(int4* out) {
   values[threadIdx.x] = make_int4(1, 2, 3, 4);
   out[threadIdx.x] = values[threadIdx.x];
 }
+
+// Blocks that meet in global memory.
+extern "C" __global__ void race_between_blocks(int* out) { out[threadIdx.x] = blockIdx.x; }
+
+extern "C" __global__ void blocks_of_their_own(int* out) { out[blockIdx.x * blockDim.x + threadIdx.x] = blockIdx.x; }
+
+extern "C" __global__ void blocks_write_one_value(int* out) { out[threadIdx.x] = 7; }
+
+extern "C" __global__ void race_of_reading_blocks(int* values, int* out) {
+  if (blockIdx.x == 1) values[threadIdx.x] = 5;
+  else out[blockIdx.x * blockDim.x + threadIdx.x] = values[threadIdx.x];
+}
+
+extern "C" __global__ void bytes_of_a_word_by_blocks(char* out) {
+  if (threadIdx.x == 0) out[blockIdx.x] = static_cast<char>(blockIdx.x);
+}
+
+// Whoever comes last adds up what the others wrote.
+__device__ void last_block_sums(int* partials, unsigned* count, int* out, bool counted) {
+  __shared__ bool last;
+  if (threadIdx.x == 0) {
+    partials[blockIdx.x] = blockIdx.x + 1;
+    __threadfence();
+    last = counted ? atomicAdd(count, 1u) == gridDim.x - 1 : blockIdx.x == gridDim.x - 1;
+  }
+  __syncthreads();
+  if (!last || threadIdx.x != 0) return;
+  int sum = 0;
+  for (int i = 0; i < gridDim.x; i++) sum += partials[i];
+  *out = sum;
+}
+
+extern "C" __global__ void last_block_by_count(int* partials, unsigned* count, int* out) {
+  last_block_sums(partials, count, out, true);
+}
+
+extern "C" __global__ void last_block_by_number(int* partials, unsigned* count, int* out) {
+  last_block_sums(partials, count, out, false);
+}
+
+extern "C" __global__ void message_by_flag(int* data, volatile int* flag, int* out) {
+  if (threadIdx.x != 0) return;
+  if (blockIdx.x == 0) {
+    data[0] = 42;
+    __threadfence();
+    *flag = 1;
+  } else {
+    while (*flag == 0) {
+    }
+    __threadfence();
+    out[blockIdx.x] = data[0];
+  }
+}

@@ -1,0 +1,114 @@
+#include "block_meetings.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace talweg::check {
+namespace {
+
+constexpr uint64_t kCell = 4;          // bytes of memory
+constexpr uint64_t kCellsOfPage = 256;
+// Layout of a stamp.
+constexpr int kInstructionAt = 44, kTimeAt = 24, kBytesAt = 20;
+constexpr uint64_t kBlockMask = (1u << kBytesAt) - 1, kField = (1u << 20) - 1;
+
+uint32_t block_of(uint64_t stamp) { return static_cast<uint32_t>(stamp & kBlockMask) - 1; }
+uint32_t bytes_of(uint64_t stamp) { return static_cast<uint32_t>(stamp >> kBytesAt) & 15; }
+uint32_t time_of(uint64_t stamp) { return static_cast<uint32_t>(stamp >> kTimeAt & kField); }
+
+template <class T>
+T get(const T& word) { return __atomic_load_n(&word, __ATOMIC_RELAXED); }
+template <class T>
+void put(T& word, T value) { __atomic_store_n(&word, value, __ATOMIC_RELAXED); }
+
+uint32_t next_launch() {
+  static std::atomic<uint32_t> launches{0};
+  const uint32_t number = launches.fetch_add(1, std::memory_order_relaxed) + 1;
+  return number == 0 ? next_launch() : number;
+}
+
+}  // namespace
+
+BlockTimes::BlockTimes(uint64_t blocks) : launch_(next_launch()), released_(blocks) {}
+
+// When time is used up everything counts as handed over.
+void BlockTimes::release(uint32_t block) {
+  const uint32_t time = now() < kField ? now_.fetch_add(1, std::memory_order_relaxed) + 1 : static_cast<uint32_t>(kField);
+  released_[block].store(std::min(time, static_cast<uint32_t>(kField)), std::memory_order_relaxed);
+}
+
+BlockMeetings::BlockMeetings(uint64_t bytes) : cells_((bytes + kCell - 1) / kCell) {
+  const uint64_t pages = cells_ / kCellsOfPage + 1;
+  mapping_bytes_ = pages * (kCellsOfPage * sizeof(Cell) + sizeof(uint32_t));
+  void* mapping = mmap(nullptr, mapping_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                       -1, 0);
+  if (mapping == MAP_FAILED) throw std::bad_alloc();
+  table_ = static_cast<Cell*>(mapping);
+  launches_ = reinterpret_cast<uint32_t*>(table_ + pages * kCellsOfPage);
+}
+
+BlockMeetings::~BlockMeetings() { munmap(table_, mapping_bytes_); }
+
+void BlockMeetings::forget_all() { madvise(table_, mapping_bytes_, MADV_DONTNEED); }
+
+void BlockMeetings::prepare(uint32_t launch, uint64_t cell) {
+  uint32_t& of = launches_[cell / kCellsOfPage];
+  if (__atomic_load_n(&of, __ATOMIC_ACQUIRE) == launch) return;
+  Cell* first = table_ + cell / kCellsOfPage * kCellsOfPage;
+  for (uint64_t i = 0; i < kCellsOfPage; i++) {
+    put(first[i].writer, Stamp{0});
+    put(first[i].reader, Stamp{0});
+    put(first[i].other_reader, Stamp{0});
+  }
+  __atomic_store_n(&of, launch, __ATOMIC_RELEASE);
+}
+
+bool BlockMeetings::races(const BlockTimes& times, const GlobalAccess& access, Stamp earlier, uint32_t bytes) {
+  if (earlier == 0 || block_of(earlier) == access.block || (bytes_of(earlier) & bytes) == 0) return false;
+  const uint32_t time = time_of(earlier);
+  // The earlier block must have released after its access, and this one acquired after that.
+  return times.now() < kField && (times.released(block_of(earlier)) <= time || access.acquired <= time);
+}
+
+Meeting BlockMeetings::access(const BlockTimes& times, const GlobalAccess& access, const std::byte* memory) {
+  const uint64_t last = (access.offset + access.bytes - 1) / kCell;
+  Meeting meeting;
+  for (uint64_t c = access.offset / kCell; c <= last && c < cells_; c++) {
+    prepare(times.launch(), c);
+    Cell& cell = table_[c];
+    const uint32_t bytes = access.bytes >= kCell ? 15 : ((1u << access.bytes) - 1) << access.offset % kCell;
+    const Stamp own = (access.instruction & kField) << kInstructionAt | uint64_t{std::min<uint32_t>(times.now(), kField)} << kTimeAt |
+                      uint64_t{bytes} << kBytesAt | (access.block + 1);
+    const auto meets = [&](Stamp earlier, bool wrote) {
+      if (meeting.found || !races(times, access, earlier, bytes)) return;
+      meeting = {true, wrote, block_of(earlier), static_cast<uint32_t>(earlier >> kInstructionAt)};
+    };
+    // The block's earlier bytes of the same word, unless they have been released meanwhile.
+    const auto with = [&](Stamp earlier, Stamp later) {
+      const bool joins = earlier != 0 && block_of(earlier) == access.block && times.released(access.block) <= time_of(earlier);
+      return joins ? later | (earlier & uint64_t{15} << kBytesAt) : later;
+    };
+    const Stamp writer = get(cell.writer), reader = get(cell.reader);
+    if (access.writes) {
+      // Blocks that write what is there already do no harm.
+      const uint64_t at = std::max(c * kCell, access.offset), count = std::min<uint64_t>(kCell, access.bytes);
+      const bool same = access.value != nullptr && std::memcmp(access.value + (at - access.offset), memory + at, count) == 0;
+      if (!same) {
+        meets(writer, true);
+        meets(reader, false);
+        meets(get(cell.other_reader), false);
+      }
+      put(cell.writer, with(writer, own));
+    } else {
+      meets(writer, true);
+      if (reader != 0 && block_of(reader) != access.block) put(cell.other_reader, reader);
+      put(cell.reader, with(reader, own));
+    }
+  }
+  return meeting;
+}
+
+}  // namespace talweg::check

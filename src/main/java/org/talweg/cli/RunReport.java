@@ -1,6 +1,8 @@
 package org.talweg.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,6 +27,7 @@ import org.talweg.train.MetricsLog;
 /** {@code report.html} of a run's folder, made from what the folder holds and what its model says of the test rows. */
 final class RunReport {
     static final String NAME = "report.html";
+    private static final ObjectMapper JSON = new ObjectMapper();
     private static final int EVALUATION_BATCH = 1024;
     private static final Map<String, String> PICTURES = Map.of(
         "contour.svg", "Contours of the loss around the model", "surface.svg", "The same as a relief",
@@ -47,7 +50,11 @@ final class RunReport {
         List<EpochMetrics> history = Files.exists(metrics) ? MetricsLog.read(metrics) : List.of();
         Map<String, Map<String, String>> settings = new LinkedHashMap<>();
         settings.put("Run", Config.read(run.config()).table());
-        settings.put("Environment", table(ResultFile.tree(folder).path("environment")));
+        int session = 0;
+        for (JsonNode environment : sessions(run)) {
+            settings.put(session == 0 ? "Environment" : "Environment, gone on " + session, table(environment));
+            session++;
+        }
         settings.values().removeIf(Map::isEmpty);
         String data = String.format(Locale.ROOT, "%s: %,d rows to train and %,d to test, %,d features",
             test.name(), train.rows(), test.rows(), test.columns());
@@ -59,6 +66,12 @@ final class RunReport {
         Path target = folder.resolve(NAME);
         report.write(target);
         return target;
+    }
+
+    /** What the run was begun and gone on with; none if the file is not there. */
+    private static JsonNode sessions(RunFolder run) throws IOException {
+        return Files.exists(run.environment()) ? JSON.readTree(run.environment().toFile()).path("sessions")
+            : MissingNode.getInstance();
     }
 
     private static Map<String, String> table(JsonNode object) {

@@ -106,7 +106,7 @@ class AnalysisCliTest {
         assertTrue(run.out.contains("report  " + page), run.out);
         String first = Files.readString(page);
         for (String part : List.of("Test predictions are off by", "Epoch kept", "dense_2", "Worst examples", "bmi",
-            "blood_pressure", "minmax", "Test mae")) {
+            "blood_pressure", "data sha256", "minmax", "Test mae")) {
             assertTrue(first.contains(part), part + " in\n" + first);
         }
         Files.writeString(page, "old");

@@ -108,6 +108,8 @@ class BenchmarksTest {
             assertTrue(output.contains("| " + work + " | talweg on "), output);
         }
         assertTrue(Files.readString(folder.resolve("target/steps.json")).contains("\"highest load\""));
+        run(folder, "org.talweg.benchmarks.steps.StepPicture", "target/steps.json", "steps.svg");
+        assertTrue(Files.readString(folder.resolve("steps.svg")).contains(">8-4-3/4</text>"));
     }
 
     /** In a process of its own, whose results are left in its working folder. */

@@ -1,0 +1,40 @@
+package org.talweg.benchmarks.steps;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.talweg.analysis.plot.BarPlot;
+
+/** Draws what {@link StepComparison} measured: each contestant at its best setting. Arguments: JSON file, SVG file. */
+public final class StepPicture {
+    private StepPicture() {
+    }
+
+    public static void main(String[] args) throws IOException {
+        if (args.length != 2) {
+            throw new IllegalArgumentException("give the JSON file that StepComparison wrote, and the SVG file to write");
+        }
+        JsonNode all = new ObjectMapper().readTree(Path.of(args[0]).toFile());
+        List<BarPlot.Group> groups = new ArrayList<>();
+        for (Map.Entry<String, JsonNode> work : all.get("results").properties()) {
+            Map<String, Double> best = new TreeMap<>();
+            for (Map.Entry<String, JsonNode> entry : work.getValue().properties()) {
+                if (entry.getValue().isObject()) {
+                    best.merge(entry.getKey().split(" ")[0], entry.getValue().get("ratio").asDouble(), Math::min);
+                }
+            }
+            List<BarPlot.Bar> bars = new ArrayList<>();
+            bars.add(new BarPlot.Bar("talweg", best.remove("talweg")));
+            best.forEach((name, ratio) -> bars.add(new BarPlot.Bar(name, ratio)));
+            groups.add(new BarPlot.Group(work.getKey(), bars));
+        }
+        new BarPlot(groups, "A training step on " + all.get("cores").asInt() + " cores, times as long as Talweg's",
+            "medians of " + all.get("rounds").asInt() + " rounds, each library at its best number of threads")
+            .writeSvg(Path.of(args[1]));
+    }
+}

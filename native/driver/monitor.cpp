@@ -63,20 +63,20 @@ std::atomic<int>& calls_until(Fault fault) {
   return orders.calls_until[static_cast<int>(fault)];
 }
 
-// Bytes, or with a suffix K, M or G; anything else counts as not set.
+// Bytes, or with a suffix K, M or G.
 uint64_t memory_from_environment() {
   const char* text = std::getenv("TALWEG_SOFTWARE_MEMORY");
   if (text == nullptr) return kDefaultMemory;
   char* end = nullptr;
-  uint64_t bytes = std::strtoull(text, &end, 10);
-  if (end == text) return kDefaultMemory;
-  switch (*end) {
-    case 'G': case 'g': bytes <<= 30; break;
-    case 'M': case 'm': bytes <<= 20; break;
-    case 'K': case 'k': bytes <<= 10; break;
-    default: break;
+  const uint64_t number = std::strtoull(text, &end, 10);
+  const std::string_view suffix = end;
+  const int shift = suffix.empty() ? 0 : suffix == "K" || suffix == "k" ? 10 : suffix == "M" || suffix == "m" ? 20
+                  : suffix == "G" || suffix == "g" ? 30 : -1;
+  if (end == text || *text == '-' || shift < 0) {
+    std::fprintf(stderr, "[software device] '%s' in TALWEG_SOFTWARE_MEMORY is ignored: write bytes, or 512M\n", text);
+    return kDefaultMemory;
   }
-  return bytes;
+  return number << shift;
 }
 
 std::atomic<uint64_t>& capacity() {

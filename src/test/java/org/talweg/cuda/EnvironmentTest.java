@@ -108,4 +108,12 @@ class EnvironmentTest {
         assertTrue(output.contains("launch: 700"), output);
         assertFalse(output.contains("[software device]"), output);
     }
+
+    @Test
+    void whatIsMisspeltIsIgnoredAloud() throws IOException, InterruptedException {
+        String output = run(Map.of("TALWEG_CHECK", "bounds,race", "TALWEG_SOFTWARE_MEMORY", "2GB"));
+        assertTrue(output.contains("'race' in TALWEG_CHECK is ignored: there are all, none, bounds"), output);
+        assertTrue(output.contains("'2GB' in TALWEG_SOFTWARE_MEMORY is ignored"), output);
+        assertTrue(output.contains("with " + (4L << 30) + " bytes"), output);
+    }
 }

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <new>
 
+#include "../exec/plain_memory.hpp"
+
 namespace talweg::check {
 namespace {
 
@@ -93,14 +95,24 @@ Meeting BlockMeetings::access(const BlockTimes& times, const GlobalAccess& acces
     };
     const Stamp writer = get(cell.writer), reader = get(cell.reader);
     if (access.writes) {
-      // Blocks that write what is there already do no harm.
+      // Blocks that write what is there already do no harm, nor those that write what another is about to write.
       const uint64_t at = std::max(c * kCell, access.offset), count = std::min<uint64_t>(kCell, access.bytes);
-      const bool same = access.value != nullptr && std::memcmp(access.value + (at - access.offset), memory + at, count) == 0;
+      uint64_t value = UINT64_MAX;
+      if (access.value != nullptr) {
+        value = 0;
+        std::memcpy(&value, access.value + (at - access.offset), count);
+      }
+      uint64_t there = 0;
+      for (uint64_t i = 0; i < count; i++) {
+        there |= uint64_t{exec::PlainMemory<false>::load<uint8_t>(memory + at + i)} << (8 * i);
+      }
+      const bool same = access.value != nullptr && value == there;
+      if (!same && (access.value == nullptr || get(cell.value) != value)) meets(writer, true);
       if (!same) {
-        meets(writer, true);
         meets(reader, false);
         meets(get(cell.other_reader), false);
       }
+      put(cell.value, value);
       put(cell.writer, with(writer, own));
     } else {
       meets(writer, true);

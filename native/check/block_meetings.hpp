@@ -61,6 +61,7 @@ class BlockMeetings {
   using Stamp = uint64_t;  // instruction, time, bytes, block + 1, from the top
   struct Cell {
     Stamp writer, reader, other_reader;  // the readers are of different blocks
+    uint64_t value;                      // that the writer stores, if it has not done so yet
   };
 
   static bool races(const BlockTimes& times, const GlobalAccess& access, Stamp earlier, uint32_t bytes);

@@ -140,6 +140,12 @@ bool BlockChecker::meetings(Warp& warp, const Instr& in, uint32_t active, uint32
   acquires_ = false;
   unreleased_ = true;
   const Registers registers(warp, in, bytes);
+  GlobalAccess one;
+  one.bytes = bytes;
+  one.writes = access == Access::kWrite;
+  one.block = block_.index();
+  one.instruction = static_cast<uint32_t>(&in - block_.launch().program.code.data());
+  one.acquired = acquired_;
   const uint32_t lanes = located.shape == Shape::kUniform && access == Access::kRead ? active & -active : active;
   for (uint32_t left = lanes; left != 0; left &= left - 1) {
     const int lane = __builtin_ctz(left);
@@ -149,13 +155,7 @@ bool BlockChecker::meetings(Warp& warp, const Instr& in, uint32_t active, uint32
     const uint64_t address = reinterpret_cast<uint64_t>(host);
     const exec::Remembered* memory = exec::remember(block_, in, address);
     if (memory == nullptr || memory->meetings == nullptr) continue;
-    GlobalAccess one;
     one.offset = address - memory->base;
-    one.bytes = bytes;
-    one.writes = access == Access::kWrite;
-    one.block = block_.index();
-    one.instruction = static_cast<uint32_t>(&in - block_.launch().program.code.data());
-    one.acquired = acquired_;
     one.value = one.writes ? registers.of(static_cast<uint32_t>(lane)) : nullptr;
     const Meeting meeting = memory->meetings->access(times, one, reinterpret_cast<const std::byte*>(memory->base));
     if (!meeting.found) continue;

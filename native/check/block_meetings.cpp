@@ -11,8 +11,7 @@
 namespace talweg::check {
 namespace {
 
-constexpr uint64_t kCell = 4;          // bytes of memory
-constexpr uint64_t kCellsOfPage = 256;
+constexpr uint64_t kCell = 4;  // bytes of memory
 // Layout of a stamp.
 constexpr int kInstructionAt = 44, kTimeAt = 24, kBytesAt = 20;
 constexpr uint64_t kBlockMask = (1u << kBytesAt) - 1, kField = (1u << 20) - 1;
@@ -25,6 +24,14 @@ template <class T>
 T get(const T& word) { return __atomic_load_n(&word, __ATOMIC_RELAXED); }
 template <class T>
 void put(T& word, T value) { __atomic_store_n(&word, value, __ATOMIC_RELAXED); }
+
+uint64_t read(const std::byte* memory, uint64_t bytes) {
+  uint64_t value = 0;
+  for (uint64_t i = 0; i < bytes; i++) {
+    value |= uint64_t{exec::PlainMemory<false>::load<uint8_t>(memory + i)} << (8 * i);
+  }
+  return value;
+}
 
 uint32_t next_launch() {
   static std::atomic<uint32_t> launches{0};
@@ -43,30 +50,16 @@ void BlockTimes::release(uint32_t block) {
 }
 
 BlockMeetings::BlockMeetings(uint64_t bytes) : cells_((bytes + kCell - 1) / kCell) {
-  const uint64_t pages = cells_ / kCellsOfPage + 1;
-  mapping_bytes_ = pages * (kCellsOfPage * sizeof(Cell) + sizeof(uint32_t));
+  mapping_bytes_ = (cells_ + 1) * sizeof(Cell);
   void* mapping = mmap(nullptr, mapping_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                        -1, 0);
   if (mapping == MAP_FAILED) throw std::bad_alloc();
   table_ = static_cast<Cell*>(mapping);
-  launches_ = reinterpret_cast<uint32_t*>(table_ + pages * kCellsOfPage);
 }
 
 BlockMeetings::~BlockMeetings() { munmap(table_, mapping_bytes_); }
 
 void BlockMeetings::forget_all() { madvise(table_, mapping_bytes_, MADV_DONTNEED); }
-
-void BlockMeetings::prepare(uint32_t launch, uint64_t cell) {
-  uint32_t& of = launches_[cell / kCellsOfPage];
-  if (__atomic_load_n(&of, __ATOMIC_ACQUIRE) == launch) return;
-  Cell* first = table_ + cell / kCellsOfPage * kCellsOfPage;
-  for (uint64_t i = 0; i < kCellsOfPage; i++) {
-    put(first[i].writer, Stamp{0});
-    put(first[i].reader, Stamp{0});
-    put(first[i].other_reader, Stamp{0});
-  }
-  __atomic_store_n(&of, launch, __ATOMIC_RELEASE);
-}
 
 bool BlockMeetings::races(const BlockTimes& times, const GlobalAccess& access, Stamp earlier, uint32_t bytes) {
   if (earlier == 0 || block_of(earlier) == access.block || (bytes_of(earlier) & bytes) == 0) return false;
@@ -79,8 +72,14 @@ Meeting BlockMeetings::access(const BlockTimes& times, const GlobalAccess& acces
   const uint64_t last = (access.offset + access.bytes - 1) / kCell;
   Meeting meeting;
   for (uint64_t c = access.offset / kCell; c <= last && c < cells_; c++) {
-    prepare(times.launch(), c);
     Cell& cell = table_[c];
+    const uint64_t launch = uint64_t{times.launch()} << 32;
+    if ((__atomic_load_n(&cell.value, __ATOMIC_ACQUIRE) ^ launch) >> 32 != 0) {  // of an earlier one
+      put(cell.writer, Stamp{0});
+      put(cell.reader, Stamp{0});
+      put(cell.other_reader, Stamp{0});
+      __atomic_store_n(&cell.value, launch, __ATOMIC_RELEASE);
+    }
     const uint32_t bytes = access.bytes >= kCell ? 15 : ((1u << access.bytes) - 1) << access.offset % kCell;
     const Stamp own = (access.instruction & kField) << kInstructionAt | uint64_t{std::min<uint32_t>(times.now(), kField)} << kTimeAt |
                       uint64_t{bytes} << kBytesAt | (access.block + 1);
@@ -95,24 +94,19 @@ Meeting BlockMeetings::access(const BlockTimes& times, const GlobalAccess& acces
     };
     const Stamp writer = get(cell.writer), reader = get(cell.reader);
     if (access.writes) {
-      // Blocks that write what is there already do no harm, nor those that write what another is about to write.
       const uint64_t at = std::max(c * kCell, access.offset), count = std::min<uint64_t>(kCell, access.bytes);
-      uint64_t value = UINT64_MAX;
-      if (access.value != nullptr) {
-        value = 0;
-        std::memcpy(&value, access.value + (at - access.offset), count);
-      }
-      uint64_t there = 0;
-      for (uint64_t i = 0; i < count; i++) {
-        there |= uint64_t{exec::PlainMemory<false>::load<uint8_t>(memory + at + i)} << (8 * i);
-      }
-      const bool same = access.value != nullptr && value == there;
-      if (!same && (access.value == nullptr || get(cell.value) != value)) meets(writer, true);
-      if (!same) {
+      uint64_t value = 0;
+      if (access.value != nullptr) std::memcpy(&value, access.value + (at - access.offset), count);
+      const Stamp other_reader = get(cell.other_reader);
+      const bool suspicious = races(times, access, writer, bytes) || races(times, access, reader, bytes) ||
+                              races(times, access, other_reader, bytes);
+      // Blocks that write what is there already do no harm, nor those that write what another is about to write.
+      if (suspicious && !(access.value != nullptr && value == read(memory + at, count))) {
+        if (access.value == nullptr || get(cell.value) != (launch | value)) meets(writer, true);
         meets(reader, false);
-        meets(get(cell.other_reader), false);
+        meets(other_reader, false);
       }
-      put(cell.value, value);
+      put(cell.value, launch | value);
       put(cell.writer, with(writer, own));
     } else {
       meets(writer, true);

@@ -61,15 +61,13 @@ class BlockMeetings {
   using Stamp = uint64_t;  // instruction, time, bytes, block + 1, from the top
   struct Cell {
     Stamp writer, reader, other_reader;  // the readers are of different blocks
-    uint64_t value;                      // that the writer stores, if it has not done so yet
+    uint64_t value;                      // above, the launch that all this is of; below, what the writer stores
   };
 
   static bool races(const BlockTimes& times, const GlobalAccess& access, Stamp earlier, uint32_t bytes);
-  void prepare(uint32_t launch, uint64_t cell);
 
   uint64_t mapping_bytes_, cells_;
   Cell* table_;
-  uint32_t* launches_;  // by page of cells: which launch they are of
 };
 
 }  // namespace talweg::check

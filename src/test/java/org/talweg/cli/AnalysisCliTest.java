@@ -6,8 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -19,14 +17,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** The commands that look at models instead of training them. */
 class AnalysisCliTest {
-    private record Run(int exitCode, String out, String err) {
-    }
-
     private static Run talweg(String... args) {
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        int exitCode = Main.run(new PrintWriter(out, true), new PrintWriter(err, true), args);
-        return new Run(exitCode, out.toString(), err.toString());
+        return Run.of(args);
     }
 
     @TempDir
@@ -43,19 +35,19 @@ class AnalysisCliTest {
     @Test
     void landscapesOfARun() throws IOException {
         Run run = train("a", "iris --epochs 4 --batch 16 --hidden 8 --keep last --trajectory 2 --json");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         train("b", "iris --epochs 2 --hidden 8 --seed 7");
         run = landscape("a", "--grid 5x4 --out " + folder.resolve("plane"));
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         for (String file : List.of("contour.png", "contour.svg", "surface.png", "surface.svg", "landscape.csv")) {
-            assertTrue(run.out.contains(file) && Files.size(folder.resolve("plane").resolve(file)) > 300, run.out);
+            assertTrue(run.out().contains(file) && Files.size(folder.resolve("plane").resolve(file)) > 300, run.out());
         }
         List<String> table = Files.readAllLines(folder.resolve("plane/landscape.csv"));
         assertEquals("alpha,beta,loss", table.get(0));
         assertEquals(21, table.size());
 
         run = landscape("a", "--method pca --grid 6");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         List<String> path = Files.readAllLines(folder.resolve("a/landscape/trajectory.csv"));
         // 105 rows make 7 steps an epoch: 28 steps, a point every second, and the start.
         assertEquals(1 + 15, path.size(), path.toString());
@@ -63,13 +55,13 @@ class AnalysisCliTest {
         assertTrue(path.get(15).startsWith("0.0,0.0,") || path.get(15).startsWith("-0.0,"), path.get(15));
 
         run = landscape("a", "--method line --grid 5 --range -0.5,0.5 --rows validation --normalise layer --biases");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         table = Files.readAllLines(folder.resolve("a/landscape/landscape.csv"));
         assertEquals(6, table.size());
         assertTrue(table.get(1).startsWith("-0.5,") && table.get(5).startsWith("0.5,"), table.toString());
 
         run = landscape("a", "--method interpolate --grid 5 --range 0,1 --to " + folder.resolve("b"));
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         assertTrue(Files.size(folder.resolve("a/landscape/line.png")) > 1000);
     }
 
@@ -77,9 +69,9 @@ class AnalysisCliTest {
     @Test
     void theCentreIsTheReportedLoss() throws IOException {
         Run run = train("a", "iris --epochs 3 --hidden 8 --keep last --json");
-        JsonNode last = new ObjectMapper().readTree(run.out.lines().reduce((x, y) -> y).orElseThrow());
+        JsonNode last = new ObjectMapper().readTree(run.out().lines().reduce((x, y) -> y).orElseThrow());
         run = landscape("a", "--grid 3 --rows test");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         String centre = Files.readAllLines(folder.resolve("a/landscape/landscape.csv")).get(5);
         assertTrue(centre.startsWith("0.0,0.0,"), centre);
         assertEquals(last.get("test_loss").asDouble(), Double.parseDouble(centre.substring(8)), 1e-9);
@@ -89,21 +81,21 @@ class AnalysisCliTest {
     void diagnosisOfARun() {
         train("a", "iris --epochs 3 --hidden 8");
         Run run = talweg("diagnose", folder.resolve("a").toString(), "--device", "cpu", "--tolerance", "10");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         for (String part : List.of("dense_1", "healthy", "gradients agree", "the model stands at", "curvature from")) {
-            assertTrue(run.out.contains(part), part + " in\n" + run.out);
+            assertTrue(run.out().contains(part), part + " in\n" + run.out());
         }
         run = talweg("diagnose", folder.resolve("a").toString(), "--device", "cpu", "--tolerance", "1e-9");
-        assertTrue(run.out.contains("a slope"), run.out);
+        assertTrue(run.out().contains("a slope"), run.out());
     }
 
     /** The report is the same whether training made it or the command, and takes in the landscape. */
     @Test
     void aReportOfARun() throws IOException {
         Run run = train("a", "diabetes --epochs 3 --hidden 8 --metrics mae");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         Path page = folder.resolve("a/report.html");
-        assertTrue(run.out.contains("report  " + page), run.out);
+        assertTrue(run.out().contains("report  " + page), run.out());
         String first = Files.readString(page);
         for (String part : List.of("Test predictions are off by", "Epoch kept", "dense_2", "Worst examples", "bmi",
             "blood_pressure", "data sha256", "minmax", "Test mae")) {
@@ -111,7 +103,7 @@ class AnalysisCliTest {
         }
         Files.writeString(page, "old");
         run = talweg("report", folder.resolve("a").toString(), "--device", "cpu");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         assertEquals(first, Files.readString(page));
         landscape("a", "--grid 4");
         talweg("report", folder.resolve("a").toString(), "--device", "cpu");
@@ -120,28 +112,28 @@ class AnalysisCliTest {
         Files.delete(folder.resolve("a/result.json"));
         Files.delete(folder.resolve("a/metrics.jsonl"));
         run = talweg("report", folder.resolve("a").toString(), "--device", "cpu");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         assertTrue(Files.readString(page).contains("No epoch was finished"));
     }
 
     @Test
     void aReportCanBeLeftOut() {
         Run run = train("a", "iris --epochs 1 --no-report");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         assertTrue(Files.exists(folder.resolve("a/model.safetensors")) && Files.notExists(folder.resolve("a/report.html"))
-            && Files.notExists(folder.resolve("a/gradients.jsonl")), run.out);
+            && Files.notExists(folder.resolve("a/gradients.jsonl")), run.out());
         run = train("a", "iris --epochs 1 --json");
         assertTrue(Files.exists(folder.resolve("a/report.html")));
-        assertTrue(run.out.lines().reduce((x, y) -> y).orElseThrow().contains("stop_reason"), run.out);
+        assertTrue(run.out().lines().reduce((x, y) -> y).orElseThrow().contains("stop_reason"), run.out());
     }
 
     @Test
     void trainingIsDiagnosedOnTheWay() throws IOException {
         Run run = train("deep", "iris --epochs 2 --activation sigmoid --hidden 8,8,8,8,8,8,8,8,8,8,8,8 --diagnose 4");
-        assertEquals(0, run.exitCode, run.err);
-        assertTrue(run.out.contains("gradients  gradients vanish"), run.out);
+        assertEquals(0, run.exitCode(), run.err());
+        assertTrue(run.out().contains("gradients  gradients vanish"), run.out());
         run = train("deep", "iris --epochs 1 --diagnose 2 --json");
-        JsonNode look = new ObjectMapper().readTree(run.out.lines().filter(line -> line.contains("attenuation")).findFirst()
+        JsonNode look = new ObjectMapper().readTree(run.out().lines().filter(line -> line.contains("attenuation")).findFirst()
             .orElseThrow());
         assertEquals(0, look.get("gradients").size(), look.toString());
         assertEquals(3, look.get("layers").size(), look.toString());
@@ -153,22 +145,22 @@ class AnalysisCliTest {
         String linear = "diabetes --hidden none --scale standard --batch full --optimizer sgd:lr=0.2,momentum=0.8 "
             + "--schedule constant --keep last --epochs 3000 --stop gradient_norm:below=0.5";
         Run run = train("a", linear);
-        assertEquals(0, run.exitCode, run.err);
-        assertTrue(run.out.contains("stands  at a minimum"), run.out);
+        assertEquals(0, run.exitCode(), run.err());
+        assertTrue(run.out().contains("stands  at a minimum"), run.out());
         run = train("a", linear + " --json");
-        assertTrue(run.out.contains("\"stationary_point\":\"minimum\""), run.out);
+        assertTrue(run.out().contains("\"stationary_point\":\"minimum\""), run.out());
     }
 
     @Test
     void formulaAndDescentStandSideBySide() {
         Run run = talweg("closed-form", "diabetes", "--ridge", "0.1");
-        assertEquals(0, run.exitCode, run.err);
-        assertTrue(run.out.contains("23.2924"), run.out);
-        assertEquals(12, run.out.lines().filter(line -> line.matches(".*e[-+]\\d+")).count(), run.out);
-        double distance = Double.parseDouble(run.out.replaceAll("(?s).*within (\\S+) of the largest.*", "$1"));
-        assertTrue(distance <= 1e-4, run.out);
-        assertTrue(talweg("closed-form", "diabetes", "--steps", "5").out.contains("more steps"));
-        assertTrue(talweg("closed-form", "diabetes", "--raw", "--steps", "5").out.contains("scaled features"));
+        assertEquals(0, run.exitCode(), run.err());
+        assertTrue(run.out().contains("23.2924"), run.out());
+        assertEquals(12, run.out().lines().filter(line -> line.matches(".*e[-+]\\d+")).count(), run.out());
+        double distance = Double.parseDouble(run.out().replaceAll("(?s).*within (\\S+) of the largest.*", "$1"));
+        assertTrue(distance <= 1e-4, run.out());
+        assertTrue(talweg("closed-form", "diabetes", "--steps", "5").out().contains("more steps"));
+        assertTrue(talweg("closed-form", "diabetes", "--raw", "--steps", "5").out().contains("scaled features"));
     }
 
     @ParameterizedTest
@@ -191,9 +183,9 @@ class AnalysisCliTest {
     void aLandscapeThatCannotBeDrawnIsOneLine(String options, String part) {
         train("run", "iris --epochs 1 --hidden 4");
         Run run = talweg(("landscape --device cpu " + options.replace("RUN", folder.resolve("run").toString())).split(" "));
-        assertEquals(2, run.exitCode, run.out + run.err);
-        assertEquals(1, run.err.lines().count(), run.err);
-        assertTrue(run.err.toLowerCase(Locale.ROOT).contains(part), run.err);
+        assertEquals(2, run.exitCode(), run.out() + run.err());
+        assertEquals(1, run.err().lines().count(), run.err());
+        assertTrue(run.err().toLowerCase(Locale.ROOT).contains(part), run.err());
     }
 
     @ParameterizedTest
@@ -209,8 +201,8 @@ class AnalysisCliTest {
         "closed-form diabetes --steps 0 | at least 1"})
     void badInputIsOneLineThatNamesTheRemedy(String command, String part) {
         Run run = talweg(command.split(" "));
-        assertEquals(2, run.exitCode, run.out + run.err);
-        assertEquals(1, run.err.lines().count(), run.err);
-        assertTrue(run.err.toLowerCase(Locale.ROOT).contains(part), run.err);
+        assertEquals(2, run.exitCode(), run.out() + run.err());
+        assertEquals(1, run.err().lines().count(), run.err());
+        assertTrue(run.err().toLowerCase(Locale.ROOT).contains(part), run.err());
     }
 }

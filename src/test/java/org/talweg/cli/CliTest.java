@@ -9,8 +9,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -38,21 +36,8 @@ class CliTest {
     @TempDir
     private Path folder;
 
-    private record Run(int exitCode, String out, String err) {
-        List<String> lines() {
-            return out.lines().toList();
-        }
-
-        JsonNode lastLine() throws IOException {
-            return JSON.readTree(lines().get(lines().size() - 1));
-        }
-    }
-
     private static Run talweg(String... args) {
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        int exitCode = Main.run(new PrintWriter(out, true), new PrintWriter(err, true), args);
-        return new Run(exitCode, out.toString(), err.toString());
+        return Run.of(args);
     }
 
     private Run train(String command) {
@@ -62,10 +47,10 @@ class CliTest {
     @Test
     void trainsOnDigitsAndSavesWhatItLearned() throws IOException {
         Run run = train("digits --device cpu");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         for (String part : List.of("device  cpu", "data    digits: 1,797 rows of 64 features, 10 classes",
             "17,226 parameters", "epoch 30/30", "val_accuracy", "samples/s", "test    loss", "saved")) {
-            assertTrue(run.out.contains(part), part + " in\n" + run.out);
+            assertTrue(run.out().contains(part), part + " in\n" + run.out());
         }
         Path model = folder.resolve("run/model.safetensors");
         List<String> metrics = Files.readAllLines(folder.resolve("run/metrics.jsonl"));
@@ -78,7 +63,7 @@ class CliTest {
     @Test
     void theLastJsonLineHoldsTheFinalFigures() throws IOException {
         Run run = train("digits --device cpu --json");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         for (String line : run.lines()) {
             assertTrue(JSON.readTree(line).isObject(), line);
         }
@@ -95,7 +80,7 @@ class CliTest {
         on.device();
         Run kernels = train("digits --epochs 4 --json --device " + on);
         Run cpu = train("digits --epochs 4 --json --device cpu");
-        assertEquals(0, kernels.exitCode, kernels.err);
+        assertEquals(0, kernels.exitCode(), kernels.err());
         assertEquals(cpu.lastLine().get("test_accuracy").asDouble(),
             kernels.lastLine().get("test_accuracy").asDouble(), 0.005);
         assertEquals(on.toString(), kernels.lastLine().get("device").asText());
@@ -105,8 +90,8 @@ class CliTest {
     @ValueSource(strings = {"iris", "breast_cancer", "diabetes"})
     void everyBuiltInDataSetTrains(String data) throws IOException {
         Run run = train(data + " --device cpu --epochs 3 --json");
-        assertEquals(0, run.exitCode, run.err);
-        assertEquals(!data.equals("diabetes"), run.lastLine().has("test_accuracy"), run.out);
+        assertEquals(0, run.exitCode(), run.err());
+        assertEquals(!data.equals("diabetes"), run.lastLine().has("test_accuracy"), run.out());
     }
 
     @ParameterizedTest
@@ -124,7 +109,7 @@ class CliTest {
     void optionsChangeTheResult(String options) throws IOException {
         JsonNode usual = train("iris --device cpu --epochs 2 --json").lastLine();
         Run run = train("iris --device cpu --epochs 2 --json " + options);
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         assertFalse(usual.get("test_loss").equals(run.lastLine().get("test_loss")), options + " changed nothing");
     }
 
@@ -149,7 +134,7 @@ class CliTest {
     /** After two steps. */
     private Map<String, float[]> trained(String options) throws IOException {
         Run run = train("iris --device cpu --hidden 4 --keep last --stop steps:2 " + options);
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         try (Device device = Devices.open("cpu");
             Model model = Model.load(folder.resolve("run/model.safetensors"), device)) {
             return model.tape().parameters().stream()
@@ -215,11 +200,11 @@ class CliTest {
         "digits --frobnicate | frobnicate"})
     void badInputIsOneLineThatNamesTheRemedy(String command, String part) {
         Run run = train(command);
-        assertEquals(2, run.exitCode, run.out + run.err);
-        assertEquals(1, run.err.lines().count(), run.err);
-        assertTrue(run.err.startsWith("talweg: "), run.err);
-        assertTrue(run.err.toLowerCase(java.util.Locale.ROOT).contains(part.toLowerCase(java.util.Locale.ROOT)),
-            run.err);
+        assertEquals(2, run.exitCode(), run.out() + run.err());
+        assertEquals(1, run.err().lines().count(), run.err());
+        assertTrue(run.err().startsWith("talweg: "), run.err());
+        assertTrue(run.err().toLowerCase(java.util.Locale.ROOT).contains(part.toLowerCase(java.util.Locale.ROOT)),
+            run.err());
         assertFalse(Files.exists(folder.resolve("run/model.safetensors")));
     }
 
@@ -228,20 +213,20 @@ class CliTest {
     @ValueSource(strings = {"activation", "norm", "init", "loss", "optimizer", "clip", "scale", "schedule", "stop", "metrics"})
     void anUnknownNameListsWhatThereIs(String option) {
         Run run = train("digits --" + option + " foo");
-        assertEquals(2, run.exitCode, run.out);
-        String list = talweg("methods", option).out;
+        assertEquals(2, run.exitCode(), run.out());
+        String list = talweg("methods", option).out();
         List<String> lines = list.lines().toList();
         assertEquals("--" + option, lines.get(0));
         assertTrue(lines.size() > 2, list);
         for (String line : lines.subList(1, lines.size())) {
             assertTrue(line.matches("  [a-z]\\S+  .*"), line);
-            assertTrue(run.err.lines().map(String::strip).anyMatch(shown -> shown.startsWith(line.strip().split("[ :]")[0])),
-                line + " in\n" + run.err);
+            assertTrue(run.err().lines().map(String::strip).anyMatch(shown -> shown.startsWith(line.strip().split("[ :]")[0])),
+                line + " in\n" + run.err());
         }
-        assertEquals(lines.size(), run.err.lines().count(), run.err);
-        assertTrue(run.err.startsWith("talweg: ") && run.err.contains("foo"), run.err);
-        assertTrue(talweg("methods").out.contains(list), "all lists together");
-        assertEquals(2, talweg("methods", "foo").exitCode);
+        assertEquals(lines.size(), run.err().lines().count(), run.err());
+        assertTrue(run.err().startsWith("talweg: ") && run.err().contains("foo"), run.err());
+        assertTrue(talweg("methods").out().contains(list), "all lists together");
+        assertEquals(2, talweg("methods", "foo").exitCode());
     }
 
     @Test
@@ -254,7 +239,7 @@ class CliTest {
                 String usage = line.strip().split(" ")[0] + settings;
                 String rest = usage.startsWith("warmup") ? " --schedule cosine" : "";
                 Run run = train("iris --device cpu --hidden 3 --epochs 1 --" + option + " " + usage + rest);
-                assertEquals(0, run.exitCode, usage + ": " + run.err);
+                assertEquals(0, run.exitCode(), usage + ": " + run.err());
             }
         }
     }
@@ -262,14 +247,14 @@ class CliTest {
     @Test
     void metricsAreShownForValidationAndTest() throws IOException {
         Run text = train("iris --device cpu --epochs 2 --metrics f1,top_k:2,auc,accuracy --confusion");
-        assertEquals(0, text.exitCode, text.err);
+        assertEquals(0, text.exitCode(), text.err());
         for (String part : List.of("val_f1 ", "val_top_2_accuracy ", "val_auc ", "  f1 ", "true class by row",
             "versicolor")) {
-            assertTrue(text.out.contains(part), part + " in\n" + text.out);
+            assertTrue(text.out().contains(part), part + " in\n" + text.out());
         }
         Run json = train("diabetes --device cpu --epochs 2 --metrics mae,rmse,r2 --json");
         for (String key : List.of("test_mae", "val_mae", "test_r2", "val_rmse")) {
-            assertTrue(json.lastLine().has(key), key + " in " + json.out);
+            assertTrue(json.lastLine().has(key), key + " in " + json.out());
         }
         JsonNode last = json.lastLine();
         assertEquals(Math.sqrt(last.get("test_loss").asDouble()), last.get("test_rmse").asDouble(), 1e-3);
@@ -278,9 +263,9 @@ class CliTest {
     @Test
     void earlyStoppingSaysWhyAndKeepsTheBest() throws IOException {
         Run run = train("iris --device cpu --lr 5 --epochs 100 --stop no_improvement:patience=3 --json");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         JsonNode last = run.lastLine();
-        assertTrue(last.get("stop_reason").asText().startsWith("val_loss has not improved for 3 epochs"), run.out);
+        assertTrue(last.get("stop_reason").asText().startsWith("val_loss has not improved for 3 epochs"), run.out());
         assertEquals(last.get("epochs").asInt() - 3, last.get("kept_epoch").asInt());
         assertFalse(train("iris --device cpu --lr 5 --epochs 100 --stop epochs:4 --keep last --json").lastLine()
             .has("kept_epoch"));
@@ -306,8 +291,8 @@ class CliTest {
     @Test
     void aLearningRateIsFoundAndDrawn() throws Exception {
         Run run = talweg("lr-find", "digits", "--device", "cpu", "--optimizer", "momentum", "--out", folder.toString());
-        assertEquals(0, run.exitCode, run.err);
-        assertTrue(run.lines().get(0).matches("steepest  at \\S+: a rate to train with, --lr \\S+"), run.out);
+        assertEquals(0, run.exitCode(), run.err());
+        assertTrue(run.lines().get(0).matches("steepest  at \\S+: a rate to train with, --lr \\S+"), run.out());
         double rate = Double.parseDouble(run.lines().get(0).replaceAll(".*--lr ", ""));
         assertTrue(rate > 1e-4 && rate < 0.5, "momentum descent on digits with a rate of " + rate);
         BufferedImage png = ImageIO.read(folder.resolve("lr-find.png").toFile());
@@ -321,8 +306,8 @@ class CliTest {
         assertTrue(table.size() > 50 && table.size() <= 201, table.size() + " lines");
         Run hopeless = talweg("lr-find", "digits", "--device", "cpu", "--from", "1e4", "--to", "1e5", "--steps", "20",
             "--optimizer", "sgd", "--out", folder.toString());
-        assertEquals(2, hopeless.exitCode, hopeless.out);
-        assertTrue(hopeless.err.contains("the loss fell nowhere"), hopeless.err);
+        assertEquals(2, hopeless.exitCode(), hopeless.out());
+        assertTrue(hopeless.err().contains("the loss fell nowhere"), hopeless.err());
     }
 
     @Test
@@ -330,9 +315,9 @@ class CliTest {
         Assumptions.assumeTrue(Devices.list().stream().noneMatch(c -> c.name().startsWith("cuda") && c.available()),
             "there is a GPU here");
         Run run = train("digits --device cuda");
-        assertEquals(2, run.exitCode, run.err);
-        assertEquals(1, run.err.lines().count(), run.err);
-        assertTrue(run.err.contains("no CUDA GPU"), run.err);
+        assertEquals(2, run.exitCode(), run.err());
+        assertEquals(1, run.err().lines().count(), run.err());
+        assertTrue(run.err().contains("no CUDA GPU"), run.err());
         assertFalse(Files.exists(folder.resolve("run")));
     }
 
@@ -340,26 +325,26 @@ class CliTest {
     void anOutputThatIsAFileIsRefused() throws IOException {
         Files.writeString(folder.resolve("run"), "in the way");
         Run run = train("iris --device cpu --epochs 1");
-        assertEquals(2, run.exitCode, run.err);
-        assertTrue(run.err.contains("is a file; name a folder"), run.err);
+        assertEquals(2, run.exitCode(), run.err());
+        assertTrue(run.err().contains("is a file; name a folder"), run.err());
     }
 
     @Test
     void devicesAreListedWithReasons() {
         Run run = talweg("devices");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         for (String device : List.of("cuda", "cpu", "reference", "software")) {
-            assertTrue(run.lines().stream().anyMatch(line -> line.startsWith(device)), device + " in\n" + run.out);
+            assertTrue(run.lines().stream().anyMatch(line -> line.startsWith(device)), device + " in\n" + run.out());
         }
     }
 
     @Test
     void helpAndVersionAreThere() {
-        assertEquals(0, talweg("--help").exitCode);
-        assertTrue(talweg("train", "--help").out.contains("Example"));
-        assertTrue(talweg("--version").out.startsWith("talweg "));
+        assertEquals(0, talweg("--help").exitCode());
+        assertTrue(talweg("train", "--help").out().contains("Example"));
+        assertTrue(talweg("--version").out().startsWith("talweg "));
         Run nothing = talweg();
-        assertEquals(2, nothing.exitCode);
-        assertTrue(nothing.err.contains("train"), nothing.err);
+        assertEquals(2, nothing.exitCode());
+        assertTrue(nothing.err().contains("train"), nothing.err());
     }
 }

@@ -12,8 +12,6 @@ import ai.onnxruntime.OrtSession;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -40,19 +38,13 @@ class ModelCliTest {
     @TempDir
     private Path folder;
 
-    private record Run(int exitCode, String out, String err) {
-    }
-
     private static Run talweg(String command) {
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        int exitCode = Main.run(new PrintWriter(out, true), new PrintWriter(err, true), command.split(" "));
-        return new Run(exitCode, out.toString(), err.toString());
+        return Run.of(command.split(" "));
     }
 
     private static Run succeeds(String command) {
         Run run = talweg(command);
-        assertEquals(0, run.exitCode, command + "\n" + run.err);
+        assertEquals(0, run.exitCode(), command + "\n" + run.err());
         return run;
     }
 
@@ -66,15 +58,15 @@ class ModelCliTest {
 
     @Test
     void evaluationGivesTheFiguresOfTraining() throws IOException {
-        String[] lines = train("iris --hidden 8 --epochs 5 --metrics f1").out.strip().split("\n");
+        String[] lines = train("iris --hidden 8 --epochs 5 --metrics f1").out().strip().split("\n");
         JsonNode trained = JSON.readTree(lines[lines.length - 1]);
-        JsonNode again = JSON.readTree(succeeds("evaluate " + at("run") + " --metrics f1 --device cpu --json").out);
+        JsonNode again = JSON.readTree(succeeds("evaluate " + at("run") + " --metrics f1 --device cpu --json").out());
         for (String name : List.of("loss", "accuracy", "f1")) {
             assertEquals(trained.get("test_" + name).asDouble(), again.get(name).asDouble(), name);
         }
         assertEquals(22, again.get("rows").asInt());
         Run text = succeeds("evaluate " + at("run") + " --rows validation --confusion --device cpu");
-        assertTrue(text.out.contains("on 23 rows") && text.out.contains("versicolor"), text.out);
+        assertTrue(text.out().contains("on 23 rows") && text.out().contains("versicolor"), text.out());
     }
 
     /** Other rows of the same columns in another order, and of fewer classes and words. */
@@ -86,13 +78,13 @@ class ModelCliTest {
         Files.writeString(at("all.csv"), many);
         train(at("all.csv") + " --hidden 8 --epochs 150 --lr 0.03 --target kind");
         Files.writeString(at("some.csv"), "kind,colour,size\nb,blue,2\nb,blue,6\n");
-        JsonNode figures = JSON.readTree(succeeds("evaluate " + at("run") + " " + at("some.csv") + " --device cpu --json").out);
+        JsonNode figures = JSON.readTree(succeeds("evaluate " + at("run") + " " + at("some.csv") + " --device cpu --json").out());
         assertEquals(2, figures.get("rows").asInt());
         assertEquals(1, figures.get("accuracy").asDouble(), "class b by its name, though it is the only one here");
         Files.writeString(at("some.csv"), "kind,colour,size\nb,purple,2\nb,blue,6\n");
-        assertTrue(talweg("evaluate " + at("run") + " " + at("some.csv")).err.contains("has a feature 'colour=purple' that the"));
+        assertTrue(talweg("evaluate " + at("run") + " " + at("some.csv")).err().contains("has a feature 'colour=purple' that the"));
         Files.writeString(at("some.csv"), "kind,colour,size\nc,red,2\na,blue,6\n");
-        assertTrue(talweg("evaluate " + at("run") + " " + at("some.csv")).err.contains("has a class 'c' that the model"));
+        assertTrue(talweg("evaluate " + at("run") + " " + at("some.csv")).err().contains("has a class 'c' that the model"));
     }
 
     @Test
@@ -110,7 +102,7 @@ class ModelCliTest {
         }
         Files.writeString(at("in.csv"), table);
         Run run = succeeds("predict " + at("run") + " " + at("in.csv") + " --device cpu -o " + at("out.csv"));
-        assertEquals("saved   " + at("out.csv") + ": 150 rows", run.out.strip());
+        assertEquals("saved   " + at("out.csv") + ": 150 rows", run.out().strip());
         List<String> lines = Files.readAllLines(at("out.csv"));
         assertEquals("species,probability_setosa,probability_versicolor,probability_virginica", lines.get(0));
         assertEquals(151, lines.size());
@@ -151,7 +143,7 @@ class ModelCliTest {
                 assertEquals(1, Double.parseDouble(cells[1]) + Double.parseDouble(cells[2]), 1e-5);
             }
         }
-        JsonNode figures = JSON.readTree(succeeds("evaluate " + at("run") + " breast_cancer --device cpu --json").out);
+        JsonNode figures = JSON.readTree(succeeds("evaluate " + at("run") + " breast_cancer --device cpu --json").out());
         assertEquals(figures.get("accuracy").asDouble(), right / (double) data.rows(), 1e-9);
         assertTrue(right > 0.6 * data.rows(), right + " right");
     }
@@ -178,9 +170,9 @@ class ModelCliTest {
         train(at("train.csv") + " --hidden 2 --epochs 1 --target kind");
         Files.writeString(at("in.csv"), text.replace(";", "\n"));
         Run run = talweg("predict " + at("run") + " " + at("in.csv") + " --device cpu -o " + at("out.csv"));
-        assertEquals(2, run.exitCode, run.out);
-        assertTrue(run.err.contains(part) && run.err.contains(at("in.csv").getFileName().toString()), run.err);
-        assertEquals(1, run.err.lines().count(), run.err);
+        assertEquals(2, run.exitCode(), run.out());
+        assertTrue(run.err().contains(part) && run.err().contains(at("in.csv").getFileName().toString()), run.err());
+        assertEquals(1, run.err().lines().count(), run.err());
         assertFalse(Files.exists(at("out.csv")), "half a file");
     }
 
@@ -205,8 +197,8 @@ class ModelCliTest {
                 assertArrayEquals(expected[row], actual[row], 1e-5f * 10, "row " + row);
             }
         }
-        assertTrue(talweg("export " + at("run")).err.contains("name a file with --onnx or --safetensors"));
-        assertTrue(talweg("export " + at("nowhere") + " --onnx x").err.contains("is no folder"));
+        assertTrue(talweg("export " + at("run")).err().contains("name a file with --onnx or --safetensors"));
+        assertTrue(talweg("export " + at("nowhere") + " --onnx x").err().contains("is no folder"));
     }
 
     /** From where another run ended, with a rate of 0: to stay there. */
@@ -218,9 +210,9 @@ class ModelCliTest {
         train("iris --hidden 8 --epochs 1 --optimizer sgd:lr=0 --weights " + weights);
         assertArrayEquals(first, Files.readAllBytes(at("run/model.safetensors")));
         Run other = talweg("train iris --hidden 9 --device cpu --weights " + weights + " --out " + at("other"));
-        assertEquals(2, other.exitCode);
-        assertTrue(other.err.contains("w.safetensors: tensor dense_1.weight has shape [8×4], expected [9×4]"), other.err);
-        assertTrue(talweg("train iris --hidden 8,8 --device cpu --weights " + weights + " --out " + at("other")).err
+        assertEquals(2, other.exitCode());
+        assertTrue(other.err().contains("w.safetensors: tensor dense_1.weight has shape [8×4], expected [9×4]"), other.err());
+        assertTrue(talweg("train iris --hidden 8,8 --device cpu --weights " + weights + " --out " + at("other")).err()
             .contains("holds the tensors [dense_1.weight, "));
     }
 }

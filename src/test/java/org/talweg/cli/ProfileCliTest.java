@@ -7,8 +7,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.File;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,34 +28,23 @@ import org.talweg.testing.SoftwareDevice;
 class ProfileCliTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    private record Run(int exitCode, String out, String err) {
-        JsonNode lastLine() throws IOException {
-            List<String> lines = out.lines().toList();
-            return JSON.readTree(lines.get(lines.size() - 1));
-        }
-    }
-
     @BeforeEach
     void require() {
         SoftwareDevice.require();
     }
 
     private static Run profile(String command) {
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        int exitCode = Main.run(new PrintWriter(out, true), new PrintWriter(err, true),
-            ("profile " + command).strip().split(" "));
-        return new Run(exitCode, out.toString(), err.toString());
+        return Run.of(("profile " + command).strip().split(" "));
     }
 
     @Test
     void aTableOfTheKernelsAndPredictedTimes() {
         Run run = profile("digits");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         for (String part : List.of("17,226 parameters", "launches", "floor", "sectors/request", "conflicts", "instructions",
             "dense_forward_32", "dense_backward_32_32", "cross_entropy_256",
             "prepare_step", "adam", "one step", "predicted", "not measured", "MB of L2", "T4", "A100", "RTX 4090", "H100")) {
-            assertTrue(run.out.contains(part), part + " in\n" + run.out);
+            assertTrue(run.out().contains(part), part + " in\n" + run.out());
         }
         assertTrue(SoftwareDriver.profile().isEmpty());
     }
@@ -66,14 +53,14 @@ class ProfileCliTest {
     @CsvSource({"128, 64, 2", "'512,512', 128, 3"})
     void aStepMovesItsFloor(String hidden, int batch, int layers) throws IOException {
         Run run = profile("--input 784 --hidden " + hidden + " --classes 10 --batch " + batch + " --json");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         JsonNode last = run.lastLine();
-        assertEquals(2 * layers + 3, last.get("launches").asInt(), run.out);
-        assertEquals(0, last.get("bank_conflicts").asLong(), run.out);
+        assertEquals(2 * layers + 3, last.get("launches").asInt(), run.out());
+        assertEquals(0, last.get("bank_conflicts").asLong(), run.out());
         double ratio = last.get("ratio").asDouble();
-        assertTrue(ratio > 0.95 && ratio < 1.05, run.out);
+        assertTrue(ratio > 0.95 && ratio < 1.05, run.out());
         assertEquals(last.get("bytes").asDouble() / last.get("floor_bytes").asLong(), ratio, 1e-12);
-        JsonNode update = run.out.lines().map(ProfileCliTest::json).filter(l -> l.path("kernel").asText().equals("adam"))
+        JsonNode update = run.out().lines().map(ProfileCliTest::json).filter(l -> l.path("kernel").asText().equals("adam"))
             .findFirst().orElseThrow();
         assertEquals(28 * last.get("parameters").asLong(), update.get("floor_bytes").asLong());
     }
@@ -103,11 +90,11 @@ class ProfileCliTest {
         "breast_cancer --batch 1000 --hidden none --optimizer sgd"})
     void everyLaunchHasItsFloor(String command) throws IOException {
         Run run = profile(command + " --json");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         JsonNode last = run.lastLine();
-        assertEquals(2 * (last.get("hidden").size() + 1) + 3, last.get("launches").asInt(), run.out);
-        assertTrue(last.get("floor_bytes").isNumber(), run.out);
-        assertTrue(last.get("ratio").asDouble() >= 0.95, run.out);
+        assertEquals(2 * (last.get("hidden").size() + 1) + 3, last.get("launches").asInt(), run.out());
+        assertTrue(last.get("floor_bytes").isNumber(), run.out());
+        assertTrue(last.get("ratio").asDouble() >= 0.95, run.out());
     }
 
     /** Whatever a step of training can be made of: kernels that the floor does not know leave the whole without one. */
@@ -119,20 +106,20 @@ class ProfileCliTest {
         "iris --loss softmax_cross_entropy:label_smoothing=0.1 --init orthogonal --seed 7, true"})
     void theOptionsOfTraining(String command, boolean floor) throws IOException {
         Run run = profile(command + " --json");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         JsonNode last = run.lastLine();
-        assertTrue(last.get("launches").asInt() > 5 && last.get("bytes").asLong() > 0, run.out);
-        assertEquals(floor, last.get("floor_bytes").isNumber(), run.out);
-        assertEquals(floor, last.get("ratio").isNumber(), run.out);
-        assertTrue(!floor || last.get("ratio").asDouble() >= 0.95, run.out);
+        assertTrue(last.get("launches").asInt() > 5 && last.get("bytes").asLong() > 0, run.out());
+        assertEquals(floor, last.get("floor_bytes").isNumber(), run.out());
+        assertEquals(floor, last.get("ratio").isNumber(), run.out());
+        assertTrue(!floor || last.get("ratio").asDouble() >= 0.95, run.out());
     }
 
     @Test
     void severalLaunchesOfAnOptimizerHaveNoFloor() throws IOException {
         Run run = profile("iris --optimizer lamb --json");
-        assertEquals(0, run.exitCode, run.err);
-        assertTrue(run.lastLine().get("floor_bytes").isNull(), run.out);
-        assertTrue(profile("iris --optimizer lamb").out.contains("unknown"));
+        assertEquals(0, run.exitCode(), run.err());
+        assertTrue(run.lastLine().get("floor_bytes").isNull(), run.out());
+        assertTrue(profile("iris --optimizer lamb").out().contains("unknown"));
     }
 
     @ParameterizedTest
@@ -145,9 +132,9 @@ class ProfileCliTest {
         "--input 4 --classes 2 --batch full, '--batch full'", "iris --norm nonsense, '--norm nonsense'"})
     void badInputIsOneClearLine(String command, String part) {
         Run run = profile(command.strip());
-        assertEquals(2, run.exitCode, run.err);
-        assertTrue(run.err.contains(part.replace("\"", "")), run.err);
-        assertTrue(run.out.isEmpty(), run.out);
+        assertEquals(2, run.exitCode(), run.err());
+        assertTrue(run.err().contains(part.replace("\"", "")), run.err());
+        assertTrue(run.out().isEmpty(), run.out());
     }
 
     /** As where there was no C++ compiler for the build. */

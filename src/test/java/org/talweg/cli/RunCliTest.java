@@ -7,8 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -29,19 +27,13 @@ class RunCliTest {
     @TempDir
     private Path folder;
 
-    private record Run(int exitCode, String out, String err) {
-    }
-
     private static Run talweg(String command) {
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        int exitCode = Main.run(new PrintWriter(out, true), new PrintWriter(err, true), command.split(" "));
-        return new Run(exitCode, out.toString(), err.toString());
+        return Run.of(command.split(" "));
     }
 
     private static Run succeeds(String command) {
         Run run = talweg(command);
-        assertEquals(0, run.exitCode, command + "\n" + run.err);
+        assertEquals(0, run.exitCode(), command + "\n" + run.err());
         return run;
     }
 
@@ -67,7 +59,7 @@ class RunCliTest {
         succeeds("train iris --device cpu --epochs 3 --hidden 8,8 --residual --norm batch --schedule warmup:for=3 "
             + "--schedule cosine --stop steps:11 --metrics f1,auc --clip 1 --lr 0.01 --out " + at("a"));
         Run again = succeeds("train --config " + at("a/run.yaml") + " --quiet --out " + at("b"));
-        assertEquals("", again.out);
+        assertEquals("", again.out());
         assertSameRun(at("a"), at("b"));
         assertEquals(Files.readAllLines(at("a/run.yaml")).stream().skip(1).toList(),
             Files.readAllLines(at("b/run.yaml")).stream().skip(1).toList());
@@ -125,9 +117,9 @@ class RunCliTest {
     void aMistakeInAFileIsNamedWithItsPlace(String text, String part) throws IOException {
         Files.writeString(at("run.yaml"), text.replace(";", "\n"));
         Run run = talweg("train --device cpu --config " + at("run.yaml") + " --out " + at("out"));
-        assertEquals(2, run.exitCode, run.out);
-        assertTrue(run.err.startsWith("talweg: ") && run.err.contains(part), run.err);
-        assertEquals(1, run.err.lines().count(), run.err);
+        assertEquals(2, run.exitCode(), run.out());
+        assertTrue(run.err().startsWith("talweg: ") && run.err().contains(part), run.err());
+        assertEquals(1, run.err().lines().count(), run.err());
         assertFalse(Files.exists(at("out")));
     }
 
@@ -139,9 +131,9 @@ class RunCliTest {
             {"train iris --device cpu --checkpoint often --out " + at("x"), "write how often, as 30s"},
             {"train iris --quiet --json", "mutually exclusive"}}) {
             Run run = talweg(wrong[0]);
-            assertEquals(2, run.exitCode, wrong[0]);
-            assertTrue(run.err.contains(wrong[1]), run.err);
-            assertEquals(1, run.err.lines().count(), run.err);
+            assertEquals(2, run.exitCode(), wrong[0]);
+            assertTrue(run.err().contains(wrong[1]), run.err());
+            assertEquals(1, run.err().lines().count(), run.err());
         }
     }
 
@@ -152,13 +144,13 @@ class RunCliTest {
         succeeds(options + " --epochs 6 --out " + at("through"));
         succeeds(options + " --epochs 2 --out " + at("longer"));
         Run resumed = succeeds("resume " + at("longer") + " --epochs 6");
-        assertTrue(resumed.out.contains("going on after step 8, in epoch 3"), resumed.out);
+        assertTrue(resumed.out().contains("going on after step 8, in epoch 3"), resumed.out());
         assertSameRun(at("through"), at("longer"));
         assertArrayEquals(Files.readAllBytes(at("through/trajectory.safetensors")),
             Files.readAllBytes(at("longer/trajectory.safetensors")));
         assertTrue(Files.readAllLines(at("longer/run.yaml")).contains("epochs: 6"), "the run is longer now");
         Run nothing = succeeds("resume " + at("longer"));
-        assertTrue(nothing.out.contains("ended   all 6 epochs done"), nothing.out);
+        assertTrue(nothing.out().contains("ended   all 6 epochs done"), nothing.out());
         assertSameRun(at("through"), at("longer"));
         try (Stream<Path> events = Files.list(at("longer"))) {
             assertEquals(1, events.filter(file -> file.toString().contains("tfevents")).count());
@@ -172,8 +164,8 @@ class RunCliTest {
         succeeds("train --config " + at("cv/fold-2/run.yaml") + " --out " + at("alone"));
         assertSameRun(at("cv/fold-2"), at("alone"));
         assertTrue(Files.readString(at("cv/fold-2/log.txt")).contains("epoch 3/3"), "each has its log");
-        assertTrue(succeeds("resume " + at("cv/fold-2") + " --epochs 4").out.contains("going on after step"), "resume");
-        assertTrue(talweg("train iris --fold 1").err.contains("--fold 1: it is one of the --folds"), "which folds?");
+        assertTrue(succeeds("resume " + at("cv/fold-2") + " --epochs 4").out().contains("going on after step"), "resume");
+        assertTrue(talweg("train iris --fold 1").err().contains("--fold 1: it is one of the --folds"), "which folds?");
     }
 
     @Test
@@ -182,7 +174,7 @@ class RunCliTest {
         succeeds("train iris --device cpu --hidden 9 --epochs 2 --checkpoint 1step --out " + at("a"));
         assertFalse(Files.exists(at("a/trajectory.safetensors")));
         assertEquals(2, metrics(at("a")).size());
-        assertTrue(succeeds("resume " + at("a") + " --epochs 3").out.contains("going on after step 8"), "the newer run");
+        assertTrue(succeeds("resume " + at("a") + " --epochs 3").out().contains("going on after step 8"), "the newer run");
         succeeds("diagnose " + at("a") + " --device cpu");
     }
 

@@ -6,8 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -36,20 +34,14 @@ class RunFuzzTest {
     @TempDir
     private Path folder;
 
-    private record Run(int exitCode, String out, String err) {
-    }
-
     private static Run talweg(String command) {
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        int exitCode = Main.run(new PrintWriter(out, true), new PrintWriter(err, true), command.split(" "));
-        return new Run(exitCode, out.toString(), err.toString());
+        return Run.of(command.split(" "));
     }
 
     private Path train() {
         Path run = folder.resolve("run");
         assertEquals(0, talweg("train iris --device cpu --hidden 4 --norm batch --residual --epochs 2 --no-report --out "
-            + run).exitCode);
+            + run).exitCode());
         return run;
     }
 
@@ -139,10 +131,10 @@ class RunFuzzTest {
     }
 
     private static void assertOneLine(Run run, Path file, int... codes) throws IOException {
-        String what = run.exitCode + " " + run.err + "\n" + new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1);
-        assertTrue(Arrays.stream(codes).anyMatch(code -> code == run.exitCode), what);
+        String what = run.exitCode() + " " + run.err() + "\n" + new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1);
+        assertTrue(Arrays.stream(codes).anyMatch(code -> code == run.exitCode()), what);
         // Lists of what there is are indented.
-        assertTrue(run.exitCode == 0 || run.err.startsWith("talweg: ")
-            && run.err.lines().skip(1).allMatch(line -> line.startsWith("  ")), what);
+        assertTrue(run.exitCode() == 0 || run.err().startsWith("talweg: ")
+            && run.err().lines().skip(1).allMatch(line -> line.startsWith("  ")), what);
     }
 }

@@ -8,8 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,18 +35,8 @@ class SourceCliTest {
     @TempDir
     private Path folder;
 
-    private record Run(int exitCode, String out, String err) {
-        JsonNode lastLine() throws IOException {
-            List<String> lines = out.lines().toList();
-            return JSON.readTree(lines.get(lines.size() - 1));
-        }
-    }
-
     private static Run talweg(Stream<String> args) {
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        int exitCode = Main.run(new PrintWriter(out, true), new PrintWriter(err, true), args.toArray(String[]::new));
-        return new Run(exitCode, out.toString(), err.toString());
+        return Run.of(args.toArray(String[]::new));
     }
 
     /** {@code people.csv} with words, gaps and a number of each row; the last column follows from the others. */
@@ -77,17 +65,17 @@ class SourceCliTest {
     @Test
     void aTableTrainsAndOtherCommandsFindItAgain() throws IOException {
         Run run = train("DIR/people.csv --without id --missing mean --hidden 16 --epochs 40 --test 0.25 --scale standard");
-        assertEquals(0, run.exitCode, run.err);
-        assertTrue(run.lastLine().get("test_accuracy").asDouble() > 0.85, run.out);
-        assertEquals(50, JSON.readTree(run.out.lines().findFirst().orElseThrow()).get("test_rows").asInt());
+        assertEquals(0, run.exitCode(), run.err());
+        assertTrue(run.lastLine().get("test_accuracy").asDouble() > 0.85, run.out());
+        assertEquals(50, JSON.readTree(run.out().lines().findFirst().orElseThrow()).get("test_rows").asInt());
         try (Device device = Devices.open("cpu"); Model model = Model.load(folder.resolve("run/model.safetensors"), device)) {
             assertEquals(3, model.scaler().orElseThrow().columns(), "colour=blue, colour=red, size");
             assertEquals(0.5, model.scaler().orElseThrow().fill().orElseThrow()[0], 0.1, "what fills a gap is kept");
         }
         Run diagnosis = run("diagnose DIR/run --device cpu");
-        assertEquals(0, diagnosis.exitCode, diagnosis.err);
-        assertTrue(diagnosis.out.contains("the model stands at"), diagnosis.out);
-        assertEquals(0, run("landscape DIR/run --device cpu --grid 5").exitCode);
+        assertEquals(0, diagnosis.exitCode(), diagnosis.err());
+        assertTrue(diagnosis.out().contains("the model stands at"), diagnosis.out());
+        assertEquals(0, run("landscape DIR/run --device cpu --grid 5").exitCode());
         List<String> made = Files.readAllLines(folder.resolve("run/run.yaml"));
         assertTrue(made.contains("source: " + folder.resolve("people.csv").toAbsolutePath()), made.toString());
         assertTrue(made.contains("missing: mean"), made.toString());
@@ -95,19 +83,19 @@ class SourceCliTest {
 
     @Test
     void streamedDataTrainTheSameModel() throws IOException {
-        assertEquals(0, train("digits --epochs 2").exitCode);
+        assertEquals(0, train("digits --epochs 2").exitCode());
         byte[] whole = Files.readAllBytes(folder.resolve("run/model.safetensors"));
         Run streamed = train("digits --epochs 2 --data-memory 48K");
-        assertEquals(0, streamed.exitCode, streamed.err);
+        assertEquals(0, streamed.exitCode(), streamed.err());
         assertArrayEquals(whole, Files.readAllBytes(folder.resolve("run/model.safetensors")));
     }
 
     @Test
     void textSaysWhatIsPredicted() {
         Run run = run("train DIR/people.csv --missing drop --epochs 1 --device cpu --hidden none --out DIR/run");
-        assertTrue(run.out.contains("data    people.csv: 190 rows of 4 features, 2 classes of kind; 133 to train"), run.out);
+        assertTrue(run.out().contains("data    people.csv: 190 rows of 4 features, 2 classes of kind; 133 to train"), run.out());
         Run other = run("train DIR/people.csv --missing drop --epochs 1 --device cpu --target id --out DIR/run");
-        assertTrue(other.out.contains("190 rows of 5 features, id to predict"), other.out);
+        assertTrue(other.out().contains("190 rows of 5 features, id to predict"), other.out());
     }
 
     /** Written as MNIST is, the digits are learned like the built-in ones, and tested on the rows set apart. */
@@ -117,14 +105,14 @@ class SourceCliTest {
         write("train", digits, 0, 1500);
         write("t10k", digits, 1500, digits.rows());
         Run run = train("DIR/mnist --epochs 8 --lr 0.003");
-        assertEquals(0, run.exitCode, run.err);
-        JsonNode first = JSON.readTree(run.out.lines().findFirst().orElseThrow());
+        assertEquals(0, run.exitCode(), run.err());
+        JsonNode first = JSON.readTree(run.out().lines().findFirst().orElseThrow());
         assertEquals(297, first.get("test_rows").asInt());
         assertEquals(225, first.get("val_rows").asInt());
-        assertTrue(run.lastLine().get("test_accuracy").asDouble() > 0.93, run.out);
-        assertEquals(0, run("diagnose DIR/run --device cpu").exitCode);
+        assertTrue(run.lastLine().get("test_accuracy").asDouble() > 0.93, run.out());
+        assertEquals(0, run("diagnose DIR/run --device cpu").exitCode());
         Run twice = train("DIR/mnist --test 0.2");
-        assertTrue(twice.err.contains("--test 0.2: " + folder.resolve("mnist") + " has test rows of its own"), twice.err);
+        assertTrue(twice.err().contains("--test 0.2: " + folder.resolve("mnist") + " has test rows of its own"), twice.err());
     }
 
     private void write(String part, Dataset data, int from, int to) throws IOException {
@@ -145,23 +133,23 @@ class SourceCliTest {
     void crossValidationTestsEveryRowOnce() throws IOException {
         Run run = run("train DIR/people.csv --without id --missing mean --hidden 8 --epochs 5 --folds 4 --metrics f1 --device cpu "
             + "--json --out DIR/run");
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
         List<JsonNode> lines = new ArrayList<>();
-        for (String line : run.out.lines().toList()) {
+        for (String line : run.out().lines().toList()) {
             lines.add(JSON.readTree(line));
         }
-        assertEquals(6, lines.size(), "what is trained, four folds, and the mean: " + run.out);
+        assertEquals(6, lines.size(), "what is trained, four folds, and the mean: " + run.out());
         assertEquals(50, lines.get(0).get("test_rows").asInt());
         double mean = lines.subList(1, 5).stream().mapToDouble(line -> line.get("test_loss").asDouble()).average().orElseThrow();
         assertEquals(mean, run.lastLine().get("test_loss").asDouble(), 1e-12);
-        assertTrue(run.lastLine().get("test_loss_deviation").asDouble() > 0, run.out);
+        assertTrue(run.lastLine().get("test_loss_deviation").asDouble() > 0, run.out());
         Run fold = run("diagnose DIR/run/fold-3 --device cpu");
-        assertEquals(0, fold.exitCode, fold.err);
+        assertEquals(0, fold.exitCode(), fold.err());
         Run text = run("train iris --epochs 2 --folds 3 --device cpu --out DIR/iris");
-        assertTrue(text.out.contains("fold 3/3  loss") && text.out.contains(" on 50 rows") && text.out.contains(" ± "), text.out);
-        assertTrue(train("iris --folds 1").err.contains("--folds 1: at least 2"));
-        assertTrue(train("iris --folds 151").err.contains("151 folds of 150 rows"));
-        assertTrue(train("iris --folds 5 --test 0.2").err.contains("each fold is the test part once"));
+        assertTrue(text.out().contains("fold 3/3  loss") && text.out().contains(" on 50 rows") && text.out().contains(" ± "), text.out());
+        assertTrue(train("iris --folds 1").err().contains("--folds 1: at least 2"));
+        assertTrue(train("iris --folds 151").err().contains("151 folds of 150 rows"));
+        assertTrue(train("iris --folds 5 --test 0.2").err().contains("each fold is the test part once"));
     }
 
     @ParameterizedTest
@@ -174,7 +162,7 @@ class SourceCliTest {
             + "--out DIR/run --validation 0.3"})
     void everyCommandReadsTheSameSources(String command) {
         Run run = run(command);
-        assertEquals(0, run.exitCode, run.err);
+        assertEquals(0, run.exitCode(), run.err());
     }
 
     @ParameterizedTest
@@ -195,9 +183,9 @@ class SourceCliTest {
         "digits --target 64 --task regression --missing error --categorical p00x | no column 'p00x'"})
     void badDataIsOneLine(String options, String message) {
         Run run = train(options);
-        assertEquals(2, run.exitCode, run.out + run.err);
-        assertEquals(1, run.err.lines().count(), run.err);
-        assertTrue(run.err.startsWith("talweg: ") && run.err.contains(message), run.err);
+        assertEquals(2, run.exitCode(), run.out() + run.err());
+        assertEquals(1, run.err().lines().count(), run.err());
+        assertTrue(run.err().startsWith("talweg: ") && run.err().contains(message), run.err());
         assertFalse(Files.exists(folder.resolve("run")));
     }
 }

@@ -1,34 +1,15 @@
 package org.talweg.benchmarks;
 
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 import org.talweg.ops.Activation;
 import org.talweg.tensor.Tensor;
 
 /** Activations on their own, and softmax. Each call waits for its result. */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(1)
-public class ActivationBenchmark {
-    @Param({"cpu"})
-    public String device;
-
+public class ActivationBenchmark extends OpsSuite {
     /** rows, columns */
     @Param({"128,512"})
     public String shape;
@@ -40,7 +21,6 @@ public class ActivationBenchmark {
     private static final Map<String, Activation> ACTIVATIONS =
         Map.of("RELU", Activation.RELU, "SILU", Activation.SILU, "GELU", Activation.GELU);
 
-    private Memory memory;
     private Activation function;
     private Tensor x;
     private Tensor gradient;
@@ -57,11 +37,6 @@ public class ActivationBenchmark {
         output = memory.zeros(n);
         inputGradient = memory.zeros(n);
         memory.ops().activation().softmax(x, false, output);
-    }
-
-    @TearDown(Level.Trial)
-    public void close() {
-        memory.close();
     }
 
     @Benchmark

@@ -1,38 +1,18 @@
 package org.talweg.benchmarks;
 
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 import org.talweg.ops.BatchRows;
 import org.talweg.tensor.Tensor;
 
 /** Moving data, random numbers and dropout. Each call waits for its result. */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(1)
-public class DataBenchmark {
-    @Param({"cpu"})
-    public String device;
-
+public class DataBenchmark extends OpsSuite {
     /** rows of the batch, columns */
     @Param({"128,784"})
     public String shape;
 
-    private Memory memory;
     private Tensor source;
     private Tensor batch;
     private Tensor output;
@@ -52,11 +32,6 @@ public class DataBenchmark {
             order[i] = (int) (i * 7919L % order.length);
         }
         rows = new BatchRows(memory.ints(order), memory.ints(0));
-    }
-
-    @TearDown(Level.Trial)
-    public void close() {
-        memory.close();
     }
 
     @Benchmark

@@ -1,39 +1,19 @@
 package org.talweg.benchmarks;
 
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 import org.talweg.ops.Activation;
 import org.talweg.ops.DenseShape;
 import org.talweg.tensor.Tensor;
 
 /** The three products of a dense layer. Each call waits for its result. */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(1)
-public class DenseBenchmark {
-    @Param({"cpu"})
-    public String device;
-
+public class DenseBenchmark extends OpsSuite {
     /** batch, outputs, inputs */
     @Param({"64,128,784", "128,512,512", "512,2048,2048"})
     public String shape;
 
-    private Memory memory;
     private Tensor x;
     private Tensor weights;
     private Tensor bias;
@@ -60,11 +40,6 @@ public class DenseBenchmark {
         biasGradient = memory.zeros(n[1]);
         squarePartials = memory.zeros(memory.ops().dense().squarePartials(dense));
         workspace = memory.zeros(Math.max(1, Math.toIntExact(memory.ops().dense().workspace(dense))));
-    }
-
-    @TearDown(Level.Trial)
-    public void close() {
-        memory.close();
     }
 
     @Benchmark

@@ -1,40 +1,20 @@
 package org.talweg.benchmarks;
 
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 import org.talweg.ops.CrossEntropy;
 import org.talweg.ops.ElementwiseLoss;
 import org.talweg.ops.LossBatch;
 import org.talweg.tensor.Tensor;
 
 /** Losses with their gradients. Each call waits for its result. */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(1)
-public class LossBenchmark {
-    @Param({"cpu"})
-    public String device;
-
+public class LossBenchmark extends OpsSuite {
     /** rows, classes or columns */
     @Param({"64,10", "512,1000"})
     public String shape;
 
-    private Memory memory;
     private LossBatch classes;
     private LossBatch numbers;
 
@@ -51,11 +31,6 @@ public class LossBenchmark {
         }
         classes = new LossBatch(prediction, memory.ints(labels), null, 1, 1.0 / n[0], losses, null, gradient);
         numbers = new LossBatch(prediction, memory.random(n), null, 1, 1.0 / n[0], losses, null, gradient);
-    }
-
-    @TearDown(Level.Trial)
-    public void close() {
-        memory.close();
     }
 
     @Benchmark

@@ -1,37 +1,17 @@
 package org.talweg.benchmarks;
 
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 import org.talweg.tensor.Tensor;
 
 /** Layer, RMS and batch normalisation. Each call waits for its result. */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(1)
-public class NormalisationBenchmark {
-    @Param({"cpu"})
-    public String device;
-
+public class NormalisationBenchmark extends OpsSuite {
     /** rows, columns */
     @Param({"128,512"})
     public String shape;
 
-    private Memory memory;
     private Tensor x;
     private Tensor gradient;
     private Tensor weight;
@@ -61,11 +41,6 @@ public class NormalisationBenchmark {
         weightGradient = memory.zeros(n[1]);
         biasGradient = memory.zeros(n[1]);
         squarePartials = memory.zeros(memory.ops().normalisation().squarePartials(n[1]));
-    }
-
-    @TearDown(Level.Trial)
-    public void close() {
-        memory.close();
     }
 
     @Benchmark

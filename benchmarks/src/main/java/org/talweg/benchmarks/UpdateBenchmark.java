@@ -1,21 +1,11 @@
 package org.talweg.benchmarks;
 
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 import org.talweg.ops.ClipRule;
 import org.talweg.ops.StepState;
 import org.talweg.ops.UpdateRule;
@@ -24,16 +14,7 @@ import org.talweg.optim.Optimizers;
 import org.talweg.tensor.Tensor;
 
 /** One step of an optimizer over so many parameters, with what prepares it and norms of its own. Each call waits for its result. */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(1)
-public class UpdateBenchmark {
-    @Param({"cpu"})
-    public String device;
-
+public class UpdateBenchmark extends OpsSuite {
     /** of a network of two layers; of a large one */
     @Param({"101770", "10000000"})
     public String parameters;
@@ -41,7 +22,6 @@ public class UpdateBenchmark {
     @Param({"sgd", "adam", "lion", "adagrad"})
     public String optimizer;
 
-    private Memory memory;
     private UpdateRule rule;
     private Tensor values;
     private Tensor gradients;
@@ -71,10 +51,10 @@ public class UpdateBenchmark {
         memory.ops().update().prepareStep(state, rule, ClipRule.NONE, none, null, none);
     }
 
-    @TearDown(Level.Trial)
+    @Override
     public void close() {
         state.close();
-        memory.close();
+        super.close();
     }
 
     @Benchmark

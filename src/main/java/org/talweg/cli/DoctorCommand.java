@@ -64,22 +64,26 @@ final class DoctorCommand implements Callable<Integer> {
         List<String> names = Devices.list().stream().map(Candidate::name).toList();
         Experiment.check(only == null || names.contains(only), "--device " + only + ": there are "
             + String.join(", ", names));
+        double right;
+        try (Device reference = Devices.choose("reference").device()) {
+            right = lossOfTraining(reference);
+        }
         for (String name : only == null ? names : List.of(only)) {
             // Asked again each time: a driver that one device brought can be in another's way.
-            Devices.list().stream().filter(candidate -> candidate.name().equals(name)).forEach(this::examine);
+            Devices.list().stream().filter(candidate -> candidate.name().equals(name))
+                .forEach(candidate -> examine(candidate, right));
         }
         return broken ? 1 : 0;
     }
 
-    private void examine(Candidate candidate) {
+    /** @param right loss that the reference comes to */
+    private void examine(Candidate candidate, double right) {
         if (!candidate.available()) {
             say(candidate.name(), State.MISSING, candidate.description());
             return;
         }
-        try (Device device = Devices.choose(candidate.name()).device();
-            Device reference = Devices.choose("reference").device()) {
+        try (Device device = Devices.choose(candidate.name()).device()) {
             double loss = lossOfTraining(device);
-            double right = lossOfTraining(reference);
             boolean same = Math.abs(loss - right) <= TOLERANCE * right;
             say(candidate.name(), same ? State.OK : State.BROKEN, device.description() + (same ? "; trains as the reference"
                 : "; trains to loss " + loss + " where the reference comes to " + right

@@ -51,6 +51,12 @@ public final class BuildKernels {
     private static final List<String> LIBRARIES = List.of("libnvrtc-builtins.so.12.9", "libnvrtc.so.12");
     private static final String LIBRARY_FOLDER = "org/bytedeco/cuda/linux-x86_64/";
 
+    /**
+     * Where NVRTC is told that the sources lie. Line tables name the source; were its name not absolute, NVRTC would put
+     * the folder of the build before it, and no two clones would build the same images.
+     */
+    private static final String SOURCE_FOLDER = "/kernels/";
+
     private static final Pattern INCLUDE = Pattern.compile("#include \"([^\"]+)\"");
     private static final Pattern ASSEMBLER_REPORT = Pattern.compile("entry function '(\\w+)' for '\\w+'"
         + "(?s:.*?)(\\d+) bytes spill stores(?s:.*?)Used (\\d+) registers(?:[^\\n]*?, (\\d+) bytes smem)?");
@@ -141,10 +147,10 @@ public final class BuildKernels {
             String[] texts = new String[headers.size()];
             String[] names = new String[headers.size()];
             for (int i = 0; i < texts.length; i++) {
-                texts[i] = Files.readString(headers.get(i));
-                names[i] = headers.get(i).getFileName().toString();
+                texts[i] = absolute(headers.get(i));
+                names[i] = SOURCE_FOLDER + headers.get(i).getFileName();
             }
-            check(JNvrtc.nvrtcCreateProgram(program, Files.readString(source), name, texts.length, texts, names), name);
+            check(JNvrtc.nvrtcCreateProgram(program, absolute(source), SOURCE_FOLDER + name, texts.length, texts, names), name);
             List<String> options = new ArrayList<>(OPTIONS);
             options.add("-arch=" + architecture);
             int result = JNvrtc.nvrtcCompileProgram(program, options.size(), options.toArray(String[]::new));
@@ -162,6 +168,11 @@ public final class BuildKernels {
         } catch (IOException e) {
             throw new UncheckedIOException("kernels/" + name + ": " + e.getMessage(), e);
         }
+    }
+
+    /** The text with its headers named where NVRTC is told that they lie; lines stay where they are. */
+    private static String absolute(Path file) throws IOException {
+        return INCLUDE.matcher(Files.readString(file)).replaceAll("#include \"" + SOURCE_FOLDER + "$1\"");
     }
 
     /** The assembler's report as lines "kernel registers shared spills", in bytes but for the registers. */
@@ -259,7 +270,7 @@ public final class BuildKernels {
 
     private String stamp(Path source) throws IOException, NoSuchAlgorithmException {
         MessageDigest digest = MessageDigest.getInstance("SHA-256");
-        digest.update((OPTIONS + "" + ARCHITECTURES + PTX + OLDEST + LIBRARIES).getBytes(StandardCharsets.UTF_8));
+        digest.update((OPTIONS + " sources and headers in " + SOURCE_FOLDER + ARCHITECTURES + PTX + OLDEST + LIBRARIES).getBytes(StandardCharsets.UTF_8));
         digest.update(Files.readAllBytes(source));
         for (Path header : included(source)) {
             digest.update(header.getFileName().toString().getBytes(StandardCharsets.UTF_8));

@@ -6,8 +6,8 @@ import java.util.SplittableRandom;
 
 /**
  * A training problem that every contestant gets alike: a multi-layer perceptron with ReLU between its layers, its first
- * weights, and rows to learn from. Widths end in the classes of a softmax cross-entropy trained by Adam (rate 0.001),
- * or in 1 for logistic regression by plain SGD (rate 0.01).
+ * weights, and rows to learn from. Widths end in the classes of a softmax cross-entropy trained by Adam, or in 1 for
+ * logistic regression by plain SGD.
  *
  * @param widths of the input, each layer and the output
  * @param batch  rows of a step
@@ -44,6 +44,14 @@ public record Net(List<Integer> widths, int batch) {
 
     public int rows() {
         return BATCHES * batch;
+    }
+
+    /** Where thousands of inputs move at once, Adam's usual 0.001 overshoots at first, and rounding decides by how much. */
+    public float learningRate() {
+        if (isLogistic()) {
+            return 0.01f;
+        }
+        return widths.stream().anyMatch(width -> width > 1024) ? 0.0001f : 0.001f;
     }
 
     /** Of layer 0 and up, [outputs×inputs]; He's uniform. Biases start at 0. */

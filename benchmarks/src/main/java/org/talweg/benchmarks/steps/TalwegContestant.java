@@ -43,7 +43,8 @@ public final class TalwegContestant implements Contestant {
         try (Device device = Devices.open("cpu"); Model model = model(net, device)) {
             TrainingResult result = Trainer.builder(model)
                 .loss(net.isLogistic() ? Losses.binaryCrossEntropyWithLogits() : Losses.softmaxCrossEntropy())
-                .optimizer(net.isLogistic() ? Optimizers.sgd().learningRate(0.01f) : Optimizers.adam())
+                .optimizer(net.isLogistic() ? Optimizers.sgd().learningRate(net.learningRate())
+                    : Optimizers.adam().learningRate(net.learningRate()))
                 .listeners(listener).build().fit(DataLoader.of(data(net), net.batch()), epochs);
             return new Outcome(result.history().stream()
                 .mapToDouble(epoch -> 1e6 * net.batch() / epoch.samplesPerSecond()).toArray(), lastLoss[0]);

@@ -46,8 +46,8 @@ public final class PyTorchContestant implements Contestant {
             }
             layers.add(module.register_module("layer" + i, layer));
         }
-        Optimizer optimizer = net.isLogistic() ? new SGD(module.parameters(), new SGDOptions(0.01))
-            : new Adam(module.parameters(), new AdamOptions(0.001));
+        Optimizer optimizer = net.isLogistic() ? new SGD(module.parameters(), new SGDOptions(net.learningRate()))
+            : new Adam(module.parameters(), new AdamOptions(net.learningRate()));
         List<Tensor> features = new ArrayList<>();
         List<Tensor> labels = new ArrayList<>();
         batches(net, features, labels);

@@ -52,8 +52,8 @@ public final class TensorFlowContestant implements Contestant {
             }
             Operand<TFloat32> loss = net.isLogistic() ? tf.math.mean(logistic(tf, value, y), tf.constant(new int[] {0, 1}))
                 : tf.math.mean(tf.nn.softmaxCrossEntropyWithLogits(value, y).loss(), tf.constant(0));
-            List<Op> updates = net.isLogistic() ? sgd(tf, graph, loss, variables)
-                : adam(tf, graph, loss, variables, initial);
+            List<Op> updates = net.isLogistic() ? sgd(tf, graph, loss, variables, net.learningRate())
+                : adam(tf, graph, loss, variables, net.learningRate(), initial);
             ConfigProto config = ConfigProto.newBuilder().setIntraOpParallelismThreads(threads)
                 .setInterOpParallelismThreads(1).build();
             try (Session session = new Session(graph, config)) {
@@ -120,11 +120,12 @@ public final class TensorFlowContestant implements Contestant {
     }
 
     @SuppressWarnings("unchecked")
-    private static List<Op> sgd(Ops tf, Graph graph, Operand<TFloat32> loss, List<Variable<TFloat32>> variables) {
+    private static List<Op> sgd(Ops tf, Graph graph, Operand<TFloat32> loss, List<Variable<TFloat32>> variables,
+                                float rate) {
         Output<?>[] gradients = gradients(graph, loss, variables);
         List<Op> updates = new ArrayList<>();
         for (int i = 0; i < gradients.length; i++) {
-            updates.add(tf.train.applyGradientDescent(variables.get(i), tf.constant(0.01f),
+            updates.add(tf.train.applyGradientDescent(variables.get(i), tf.constant(rate),
                 (Output<TFloat32>) gradients[i]));
         }
         return updates;
@@ -133,7 +134,7 @@ public final class TensorFlowContestant implements Contestant {
     /** The powers of the betas are advanced by the step itself, after the updates read them. */
     @SuppressWarnings("unchecked")
     private static List<Op> adam(Ops tf, Graph graph, Operand<TFloat32> loss, List<Variable<TFloat32>> variables,
-                                 List<Op> initial) {
+                                 float rate, List<Op> initial) {
         Output<?>[] gradients = gradients(graph, loss, variables);
         Variable<TFloat32> power1 = tf.variable(Shape.scalar(), TFloat32.class);
         Variable<TFloat32> power2 = tf.variable(Shape.scalar(), TFloat32.class);
@@ -148,7 +149,7 @@ public final class TensorFlowContestant implements Contestant {
                 initial.add(tf.assign(moment, tf.zeros(tf.constant(Arrays.stream(variable.shape().asArray())
                     .mapToInt(Math::toIntExact).toArray()), TFloat32.class)));
             }
-            updates.add(tf.train.applyAdam(variable, m, v, power1, power2, tf.constant(0.001f), tf.constant(0.9f),
+            updates.add(tf.train.applyAdam(variable, m, v, power1, power2, tf.constant(rate), tf.constant(0.9f),
                 tf.constant(0.999f), tf.constant(1e-8f), (Output<TFloat32>) gradients[i]));
         }
         Ops after = tf.withControlDependencies(List.copyOf(updates));

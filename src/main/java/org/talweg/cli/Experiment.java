@@ -1,6 +1,7 @@
 package org.talweg.cli;
 
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
@@ -399,11 +400,26 @@ final class Experiment {
 
     /** Where results go: {@code out}, or a new folder below {@code runs}. */
     Path folder(Path out) throws IOException {
-        Path folder = out != null ? out : Path.of("runs",
-            data().name().replaceAll("[^\\w.-]", "_") + "-" + LocalDateTime.now().format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss")));
-        if (Files.exists(folder) && !Files.isDirectory(folder)) {
-            throw new IOException("--out " + folder + " is a file; name a folder");
+        if (out == null) {
+            return newFolder();
         }
-        return Files.createDirectories(folder);
+        if (Files.exists(out) && !Files.isDirectory(out)) {
+            throw new IOException("--out " + out + " is a file; name a folder");
+        }
+        return Files.createDirectories(out);
+    }
+
+    /** Of this run alone, though another one may begin in the same second. */
+    private Path newFolder() throws IOException {
+        Path runs = Files.createDirectories(Path.of("runs"));
+        String name = data().name().replaceAll("[^\\w.-]", "_") + "-"
+            + LocalDateTime.now().format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"));
+        for (int i = 1; ; i++) {
+            try {
+                return Files.createDirectory(runs.resolve(i == 1 ? name : name + "-" + i));
+            } catch (FileAlreadyExistsException e) {
+                // The next one.
+            }
+        }
     }
 }

@@ -46,7 +46,9 @@ final class ResumeCommand implements Callable<Integer> {
             changes.add("--device=" + device);
         }
         RunFolder run = RunFolder.existing(folder);
-        TrainCommand.of(run, changes.toArray(String[]::new)).resume(run, progress, spec);
+        try (RunLock lock = run.lock()) {
+            TrainCommand.of(run, changes.toArray(String[]::new)).resume(run, progress, spec);
+        }
         return 0;
     }
 }

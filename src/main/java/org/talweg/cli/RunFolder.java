@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -78,8 +79,33 @@ record RunFolder(Path path) {
         return Model.load(Files.exists(model()) || !Files.exists(best) ? model() : best, device);
     }
 
-    /** What an earlier run in this folder left and this one may not come to write. */
+    /**
+     * Keeps other processes out until it is closed, and removes what a killed one was writing.
+     *
+     * @throws IOException if another process is in it
+     */
+    RunLock lock() throws IOException {
+        RunLock lock = RunLock.of(path);
+        try (DirectoryStream<Path> left = Files.newDirectoryStream(path, "*" + WholeFile.TEMPORARY)) {
+            for (Path file : left) {
+                Files.deleteIfExists(file);
+            }
+            return lock;
+        } catch (IOException | RuntimeException e) {
+            lock.close();
+            throw e;
+        }
+    }
+
+    /** What an earlier run in this folder left: what this one may not come to write, and what it must not go on with. */
     void clear() throws IOException {
+        if (Files.isDirectory(checkpoints())) {
+            try (DirectoryStream<Path> old = Files.newDirectoryStream(checkpoints(), "*.safetensors")) {
+                for (Path file : old) {
+                    Files.deleteIfExists(file);
+                }
+            }
+        }
         for (Path file : List.of(model(), trajectory(), environment(), gradients(), path.resolve(ResultFile.NAME),
             path.resolve(RunReport.NAME))) {
             Files.deleteIfExists(file);

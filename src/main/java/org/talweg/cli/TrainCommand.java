@@ -141,8 +141,10 @@ final class TrainCommand implements Callable<Integer> {
             if (folds != null && fold == null) {
                 crossValidate(choice);
             } else {
-                train(choice, new RunFolder(experiment.folder(out)), null, progress.progress(spec.commandLine().getOut()), true,
-                    spec);
+                RunFolder run = new RunFolder(experiment.folder(out));
+                try (RunLock lock = run.lock()) {
+                    train(choice, run, null, progress.progress(spec.commandLine().getOut()), true, spec);
+                }
             }
         }
         return 0;
@@ -204,13 +206,17 @@ final class TrainCommand implements Callable<Integer> {
         Path folder = experiment.folder(out);
         List<Evaluation> tests = new ArrayList<>();
         boolean interrupted = false;
-        for (fold = 1; fold <= folds && !interrupted; fold++) {
-            experiment.fold(fold - 1, folds);
-            RunFolder own = new RunFolder(Files.createDirectories(folder.resolve("fold-" + fold)));
-            Tested tested = train(choice, own, null, shown, false, spec);
-            tests.add(tested.test);
-            interrupted = tested.interrupted;
-            shown.fold(fold, folds, tested.result, tested.test, own.path());
+        try (RunLock all = RunLock.of(folder)) {
+            for (fold = 1; fold <= folds && !interrupted; fold++) {
+                experiment.fold(fold - 1, folds);
+                RunFolder own = new RunFolder(Files.createDirectories(folder.resolve("fold-" + fold)));
+                try (RunLock lock = own.lock()) {
+                    Tested tested = train(choice, own, null, shown, false, spec);
+                    tests.add(tested.test);
+                    interrupted = tested.interrupted;
+                    shown.fold(fold, folds, tested.result, tested.test, own.path());
+                }
+            }
         }
         if (tests.size() > 1) {
             shown.folds(new CrossValidation(tests), folder);

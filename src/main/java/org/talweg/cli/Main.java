@@ -1,6 +1,7 @@
 package org.talweg.cli;
 
 import java.io.PrintWriter;
+import java.util.List;
 import org.talweg.ops.DeviceException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -16,12 +17,18 @@ import picocli.CommandLine.Spec;
         DoctorCommand.class},
     footer = {"", "Start with:  ./talweg train digits"})
 public final class Main implements Runnable {
+    private static final List<String> LOG_DETAILS = List.of("showThreadName", "showLogName");
+
     @Spec
     private CommandSpec spec;
 
     public static void main(String[] args) {
         // Pictures are drawn in memory; a display that is named and not there must not matter.
         System.setProperty("java.awt.headless", "true");
+        // The log is for people here, one line after the other on standard error.
+        for (String detail : LOG_DETAILS) {
+            System.getProperties().putIfAbsent("org.slf4j.simpleLogger." + detail, "false");
+        }
         System.exit(run(new PrintWriter(System.out, true), new PrintWriter(System.err, true), args));
     }
 

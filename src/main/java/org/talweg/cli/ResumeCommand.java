@@ -16,7 +16,9 @@ import picocli.CommandLine.Spec;
 /** {@code talweg resume}: a run goes on from its last checkpoint. */
 @Command(name = "resume", mixinStandardHelpOptions = true, sortOptions = false, showDefaultValues = true,
     description = "Goes on with a run that was interrupted, killed, or is to be longer, from its last checkpoint: on the "
-        + "same device with the same result, bit for bit, as if it had never stopped.",
+        + "same device with the same result, bit for bit, as if it had never stopped. A run that is made longer ends like "
+        + "one that had the length from the start if its schedule does not follow the run's length; one that does, such as "
+        + "the default cosine, takes the new length from there on, and a line says so.",
     footer = {"", "Examples:", "  ./talweg resume runs/a", "  ./talweg resume runs/a --epochs 60"})
 final class ResumeCommand implements Callable<Integer> {
     @Spec

@@ -176,6 +176,8 @@ final class TrainCommand implements Callable<Integer> {
         Experiment.check(!checkpoint.equals("none"), folder.path() + " was made with --checkpoint none; train it anew");
         prepare();
         Checkpoint from = Checkpoint.latest(folder.checkpoints()).orElse(null);
+        Experiment.check(from == null || from.epochs() <= epochs, "--epochs " + epochs + ": " + folder.path() + " has "
+            + (from == null ? 0 : from.epochs()) + " already; give more, or leave it out");
         Devices.Choice choice = experiment.device();
         try (Device opened = choice.device()) {
             train(choice, folder, from, shown.progress(caller.commandLine().getOut()), true, caller);

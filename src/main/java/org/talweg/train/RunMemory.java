@@ -52,10 +52,11 @@ final class RunMemory {
     /**
      * The model must be at the point where it trains.
      *
-     * @param sums of the epoch in progress, or null between two
+     * @param planned steps of the whole run
+     * @param sums    of the epoch in progress, or null between two
      */
-    void save(Path path, List<EpochMetrics> history, long steps, long nanoseconds, EpochSums sums, long epochNanoseconds)
-        throws IOException {
+    void save(Path path, List<EpochMetrics> history, long steps, long planned, long nanoseconds, EpochSums sums,
+              long epochNanoseconds) throws IOException {
         Map<String, float[]> vectors = new LinkedHashMap<>();
         vectors.put("parameters", download(model.parameters()));
         put(vectors, "states", model.states());
@@ -64,7 +65,8 @@ final class RunMemory {
             put(vectors, "best/states", best.copy().states());
         }
         ObjectNode root = JsonNodeFactory.instance.objectNode().put("model", layout()).put("data", data())
-            .put("optimizer", trainer.optimizer().toString()).put("steps", steps).put("nanoseconds", nanoseconds);
+            .put("optimizer", trainer.optimizer().toString()).put("steps", steps)
+            .put("planned_steps", planned).put("nanoseconds", nanoseconds);
         IntStream.of(state.save(device)).forEach(root.putArray("words")::add);
         put(vectors, root.putObject("numbers"), OPTIMIZER, optimizer.save());
         listeners().forEach((name, listener) -> {

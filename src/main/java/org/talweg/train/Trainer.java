@@ -125,6 +125,11 @@ public final class Trainer {
      * after is the same bit for bit, on the same device. The model takes over the checkpoint's parameters; criteria,
      * schedule and best epoch are found again from the epochs before.
      *
+     * <p>A run may be made longer. Where the schedule follows the run's length, as a cosine or one-cycle over all of it, it
+     * goes on from this step as it would be in a run of the new length, and the log says so: that is no run that had the
+     * length from the start. Constant, stepwise, exponential and plateau schedules, and those that are told over how many
+     * steps, go on as if it had.
+     *
      * @param epochs of the whole run; more than it was going to have, to train longer
      * @throws IllegalArgumentException if the checkpoint is of another model, optimizer or data set
      */

@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.ToDoubleFunction;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.talweg.data.DataLoader;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
@@ -32,6 +34,7 @@ import org.talweg.tensor.Tensor;
 final class TrainingRun implements AutoCloseable {
     /** Most steps between two readings of the log. */
     static final int CHUNK = 256;
+    private static final Logger LOG = LoggerFactory.getLogger(TrainingRun.class);
     private static final Evaluation NO_EVALUATION = new Evaluation(Double.NaN, Double.NaN, 0, Map.of());
 
     private final Resources resources = new Resources();
@@ -175,6 +178,7 @@ final class TrainingRun implements AutoCloseable {
         }
         stepsDone = from.steps();
         memory.restore(from);
+        compareLength(from);
         if (root.has("epoch")) {
             sums = EpochSums.of(root.path("epoch"));
             skipped += sums.skipped();
@@ -184,6 +188,21 @@ final class TrainingRun implements AutoCloseable {
             new Now(sums == null, false)));
         memory.restoreListeners(from);
         return stopReason;
+    }
+
+    /** A schedule that knows the run's length takes the new one from here on: no run had these rates from the start. */
+    private void compareLength(Checkpoint from) {
+        long planned = from.numbers().path("planned_steps").asLong(totalSteps);
+        for (long step = 0; planned != totalSteps && step < stepsDone; step++) {
+            Schedule.At then = new Schedule.At(step, planned, loader.batches());
+            Schedule.At now = new Schedule.At(step, totalSteps, loader.batches());
+            if ((float) schedule.rate(then) != (float) schedule.rate(now) || momentum(then) != momentum(now)) {
+                LOG.warn("{}: the run was to have {} steps and now has {}; the schedule of its learning rate takes the new "
+                    + "length from here on, so it will not end like a run that had it from the start", from.path(), planned,
+                    totalSteps);
+                return;
+            }
+        }
     }
 
     private void finish(EpochMetrics metrics) {
@@ -341,7 +360,7 @@ final class TrainingRun implements AutoCloseable {
             long now = System.nanoTime();
             // The point to train at, not the one that is good.
             update.afterEvaluation();
-            memory.save(path, history, stepsDone, now - began, sums, sums == null ? 0 : now - epochBegan);
+            memory.save(path, history, stepsDone, totalSteps, now - began, sums, sums == null ? 0 : now - epochBegan);
             if (epochEnd) {
                 update.beforeEvaluation();
             }

@@ -5,7 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -133,6 +136,47 @@ class RunCliTest {
     }
 
     @OnEveryDevice
+    void lbfgsGoesOnWithItsHistory(TestDevice on) throws IOException {
+        on.device();
+        String options = "train iris --hidden 8 --optimizer lbfgs:history=3 --trajectory 1 --device " + on;
+        succeeds(options + " --epochs 7 --out " + at("through"));
+        succeeds(options + " --epochs 4 --out " + at("longer"));
+        Run resumed = succeeds("resume " + at("longer") + " --epochs 7");
+        assertTrue(resumed.out().contains("going on after step 4, in epoch 5"), resumed.out());
+        assertSameRun(at("through"), at("longer"));
+        assertArrayEquals(Files.readAllBytes(at("through/trajectory.safetensors")),
+            Files.readAllBytes(at("longer/trajectory.safetensors")));
+    }
+
+    /** What a person would not expect of a cosine is said in one line, and not where there is nothing to say. */
+    @ParameterizedTest
+    @CsvSource(nullValues = "-", value = {"cosine, 4, 8, true", "cosine, 4, -, false", "cosine:over=4, 4, 8, false",
+        "constant, 4, 8, false", "step:size=3, 4, 8, false", "plateau:patience=1, 4, 8, false", "one_cycle, 4, 8, true",
+        "linear, 4, 8, true", "linear:over=9, 4, 8, false"})
+    void aScheduleThatFollowsTheLengthTakesTheNewOne(String schedule, int epochs, Integer longer, boolean said)
+        throws IOException {
+        String options = "train iris --device cpu --hidden 8 --no-report --schedule " + schedule + " --epochs ";
+        succeeds(options + epochs + " --out " + at("run"));
+        PrintStream before = System.err;
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(err, true, StandardCharsets.UTF_8));
+        try {
+            succeeds("resume " + at("run") + (longer == null ? "" : " --epochs " + longer));
+        } finally {
+            System.setErr(before);
+        }
+        String text = err.toString(StandardCharsets.UTF_8);
+        assertEquals(said ? 1 : 0, text.lines().count(), text);
+        assertTrue(!said || text.contains("the run was to have 16 steps and now has 32; the schedule"), text);
+        if (longer != null) {
+            succeeds(options + longer + " --out " + at("through"));
+            assertEquals(!said, metrics(at("through")).equals(metrics(at("run"))), "is it the run of that length?");
+            assertEquals(metrics(at("through")).get(7).replaceAll(".*\"learning_rate\":([^,}]*).*", "$1"),
+                metrics(at("run")).get(7).replaceAll(".*\"learning_rate\":([^,}]*).*", "$1"), "the rate in the end");
+        }
+    }
+
+    @OnEveryDevice
     void aFinishedRunIsMadeLonger(TestDevice on) throws IOException {
         on.device();
         String options = "train iris --hidden 8 --schedule constant --dropout 0.1 --trajectory 3 --device " + on;
@@ -144,6 +188,9 @@ class RunCliTest {
         assertArrayEquals(Files.readAllBytes(at("through/trajectory.safetensors")),
             Files.readAllBytes(at("longer/trajectory.safetensors")));
         assertTrue(Files.readAllLines(at("longer/run.yaml")).contains("epochs: 6"), "the run is longer now");
+        Run fewer = talweg("resume " + at("longer") + " --epochs 3");
+        assertEquals("2 talweg: --epochs 3: " + at("longer") + " has 6 already; give more, or leave it out", fewer.exitCode()
+            + " " + fewer.err().strip());
         Run nothing = succeeds("resume " + at("longer"));
         assertTrue(nothing.out().contains("ended   all 6 epochs done"), nothing.out());
         assertSameRun(at("through"), at("longer"));

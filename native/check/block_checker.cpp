@@ -39,12 +39,58 @@ class Registers final : public StoredValues {
     return values_[lane];
   }
 
+  // Of lanes side by side, from `lane` on; as many as fill a row.
+  const std::byte* of_row(uint32_t lane) const {
+    const uint32_t count = in_.access & exec::kVectorSize;
+    if (count == 0) return nullptr;
+    const bool words = (in_.access & exec::kWideWords) == 0;
+    if (count == 1 && bytes_ == (words ? 4 : 8)) {
+      return reinterpret_cast<const std::byte*>(words ? static_cast<const void*>(exec::slot<uint32_t>(warp_, in_.dst) + lane)
+                                                      : exec::slot<uint64_t>(warp_, in_.dst) + lane);
+    }
+    if (count == 4 && words && bytes_ == 16) {
+      const uint32_t* slots[4] = {exec::slot<uint32_t>(warp_, in_.dst), exec::slot<uint32_t>(warp_, in_.b),
+                                  exec::slot<uint32_t>(warp_, in_.c), exec::slot<uint32_t>(warp_, in_.d)};
+      for (uint32_t i = 0; i < 4; i++) {
+        for (uint32_t n = 0; n < 4; n++) row_[4 * i + n] = slots[n][lane + i];
+      }
+    } else {
+      for (uint32_t done = 0; done < BlockMeetings::kRow; done += bytes_) {
+        std::memcpy(reinterpret_cast<std::byte*>(row_) + done, of(lane++), bytes_);
+      }
+    }
+    return reinterpret_cast<const std::byte*>(row_);
+  }
+
  private:
   Warp& warp_;
   const Instr& in_;
   const uint32_t bytes_;
   mutable std::byte values_[kLanes][16];
+  mutable uint32_t row_[BlockMeetings::kRow / 4];
 };
+
+const std::byte* host_of(const Located& located, uint32_t lane, uint32_t bytes) {
+  switch (located.shape) {
+    case Shape::kSpread: return located.host[lane];
+    case Shape::kContiguous: return located.host[0] + static_cast<size_t>(lane) * bytes;
+    default: return located.host[0];
+  }
+}
+
+// The lanes from `lane` on that touch one whole row between them, side by side; 0 if they do not.
+uint32_t row_of_lanes(const Located& located, uint32_t active, uint32_t lane, uint32_t bytes, uint64_t offset) {
+  const uint32_t count = BlockMeetings::kRow / bytes;
+  if (offset % BlockMeetings::kRow != 0 || lane + count > kLanes || located.shape == Shape::kUniform) return 0;
+  const uint32_t lanes = exec::kAllLanes >> (kLanes - count) << lane;
+  if ((active & lanes) != lanes) return 0;
+  if (located.shape == Shape::kSpread) {
+    for (uint32_t i = 1; i < count; i++) {
+      if (located.host[lane + i] != located.host[lane] + i * bytes) return 0;
+    }
+  }
+  return lanes;
+}
 
 // Bytes that are not written, as a report says them.
 bool unwritten(Warp& warp, const Instr& in, int lane, const std::string& what) {
@@ -146,24 +192,33 @@ bool BlockChecker::meetings(Warp& warp, const Instr& in, uint32_t active, uint32
   one.block = block_.index();
   one.instruction = static_cast<uint32_t>(&in - block_.launch().program.code.data());
   one.acquired = acquired_;
-  const uint32_t lanes = located.shape == Shape::kUniform && access == Access::kRead ? active & -active : active;
-  for (uint32_t left = lanes; left != 0; left &= left - 1) {
-    const int lane = __builtin_ctz(left);
-    const std::byte* host = located.shape == Shape::kSpread       ? located.host[lane]
-                            : located.shape == Shape::kContiguous ? located.host[0] + static_cast<size_t>(lane) * bytes
-                                                                  : located.host[0];
-    const uint64_t address = reinterpret_cast<uint64_t>(host);
+  uint32_t left = located.shape == Shape::kUniform && access == Access::kRead ? active & -active : active;
+  while (left != 0) {
+    const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
+    const uint64_t address = reinterpret_cast<uint64_t>(host_of(located, lane, bytes));
     const exec::Remembered* memory = exec::remember(block_, in, address);
+    left &= left - 1;
     if (memory == nullptr || memory->meetings == nullptr) continue;
     one.offset = address - memory->base;
-    one.value = one.writes ? registers.of(static_cast<uint32_t>(lane)) : nullptr;
+    const uint32_t row = row_of_lanes(located, left | 1u << lane, lane, bytes, one.offset);
+    if (row != 0) {
+      one.bytes = BlockMeetings::kRow;
+      one.value = one.writes ? registers.of_row(lane) : nullptr;
+      const bool clear = memory->meetings->access_row(times, one);
+      one.bytes = bytes;
+      if (clear) {
+        left &= ~row;
+        continue;
+      }
+    }
+    one.value = one.writes ? registers.of(lane) : nullptr;
     const Meeting meeting = memory->meetings->access(times, one, reinterpret_cast<const std::byte*>(memory->base));
     if (!meeting.found) continue;
     std::ostringstream out;
     out << "race between blocks: " << (one.writes ? "write of " : "read of ") << block_.launch().memory.describe(address, bytes)
         << ", " << (meeting.earlier_wrote ? "written" : "read") << " by " << block_.name(meeting.block) << " at "
         << block_.where(block_.launch().program.code[meeting.instruction]) << ", with no atomics in between";
-    block_.fault(warp, in, lane, exec::Status::kLaunchFailed, out.str());
+    block_.fault(warp, in, static_cast<int>(lane), exec::Status::kLaunchFailed, out.str());
     return false;
   }
   return true;

@@ -1,13 +1,13 @@
 // Who touched global memory during a launch: for each word of an allocation the last block that wrote it and the last two
 // that read it. Two blocks that meet at a byte, one of them writing, race unless the first has released what it did and
-// the second has acquired since, by atomics or volatile accesses of any sort.
+// the second has acquired since, by atomics or volatile accesses of any sort. Warps touch most memory in whole rows of
+// 16 words, which share one record until somebody touches words of theirs.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
-
 
 namespace talweg::check {
 
@@ -31,7 +31,7 @@ class BlockTimes {
 
 // One access of a warp's lane, as the block that makes it sees it.
 struct GlobalAccess {
-  uint64_t offset;  // in the allocation; bytes is a power of two up to 16 and divides it
+  uint64_t offset;  // in the allocation; bytes is a power of two up to 16 and divides it, or those of a row
   uint32_t bytes;
   bool writes;
   uint32_t block, instruction;
@@ -44,9 +44,11 @@ struct Meeting {
   uint32_t block = 0, instruction = 0;  // of the earlier access
 };
 
-// What an allocation remembers, of one launch at a time. CPU threads that collide lose a stamp, and never invent one.
+// What an allocation remembers, of one launch at a time.
 class BlockMeetings {
  public:
+  static constexpr uint64_t kRow = 64;  // bytes
+
   explicit BlockMeetings(uint64_t bytes);
   ~BlockMeetings();
   BlockMeetings(const BlockMeetings&) = delete;
@@ -56,18 +58,30 @@ class BlockMeetings {
 
   // Notes the access, and finds whom it races with. `memory` is where the allocation lies.
   Meeting access(const BlockTimes& times, const GlobalAccess& access, const std::byte* memory);
+  // The same of a row: access.offset is a multiple of kRow, access.bytes is kRow. False, and nothing noted, if its words
+  // must be accessed one by one, for they differ or one of them may race.
+  bool access_row(const BlockTimes& times, const GlobalAccess& access);
 
  private:
   using Stamp = uint64_t;  // instruction, time, bytes, block + 1, from the top
   struct Cell {
     Stamp writer, reader, other_reader;  // the readers are of different blocks
-    uint64_t value;                      // above, the launch that all this is of; below, what the writer stores
   };
+  struct Row {
+    Cell all;
+    uint64_t state;  // above, the launch that all this is of; below, kHeld and kApart
+  };
+  class Held;  // a row that other CPU threads keep off
 
   static bool races(const BlockTimes& times, const GlobalAccess& access, Stamp earlier, uint32_t bytes);
+  static Stamp stamp(const BlockTimes& times, const GlobalAccess& access, uint32_t bytes);
+  static void note_reader(Cell& cell, Stamp own);
+  void note_values(uint64_t offset, const std::byte* values, uint64_t bytes);
 
   uint64_t mapping_bytes_, cells_;
-  Cell* table_;
+  Row* rows_;
+  std::byte* values_;  // what the writers store, byte by byte
+  Cell* table_;        // of the words of rows that have come apart
 };
 
 }  // namespace talweg::check

@@ -54,6 +54,24 @@ class GlobalRaceCheckTest {
             "race_of_reading_blocks", 4, 64, values, out);
     }
 
+    @ParameterizedTest
+    @CsvSource({"0, 1", "0, 4", "1, 2", "5, 3"})
+    void aWholeRowAndAWordOfItWhicheverComesFirst(long seed, int threads) {
+        SoftwareDriver.scheduleSeed(seed);
+        SoftwareDriver.threads(threads);
+        device.expectReport(List.of("race between blocks: ", "checks.cu:286", "checks.cu:288", " by block ("),
+            "race_of_a_row_and_a_word", 2, 64, values, out, 1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, 1", "0, 4", "1, 2", "5, 3"})
+    void aWordAndTheWholeRowAroundItWhicheverComesFirst(long seed, int threads) {
+        SoftwareDriver.scheduleSeed(seed);
+        SoftwareDriver.threads(threads);
+        device.expectReport(List.of("race between blocks: ", "checks.cu:287", "checks.cu:289", " by block ("),
+            "race_of_a_row_and_a_word", 2, 64, values, out, 0);
+    }
+
     @Test
     void aSumOfWhatOthersMayNotHaveWritten() {
         SoftwareDriver.threads(1);
@@ -74,6 +92,7 @@ class GlobalRaceCheckTest {
         device.run("bytes_of_a_word_by_blocks", 16, 32, out);
         device.run("last_block_by_count", 16, 64, values, values + 1024, out);
         device.run("message_by_flag", 6, 32, values, values + 2048, out);
+        device.run("words_of_a_row_by_blocks", 4, 64, values, out);
         device.run("blocks_of_their_own", 4, 64, out);  // other blocks than in the launch before
     }
 }

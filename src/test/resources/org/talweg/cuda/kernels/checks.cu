@@ -280,3 +280,17 @@ extern "C" __global__ void message_by_flag(int* data, volatile int* flag, int* o
     out[blockIdx.x] = data[0];
   }
 }
+
+// A warp writes or reads 64 bytes and more at once, and another block one word of them.
+extern "C" __global__ void race_of_a_row_and_a_word(int4* rows, int* out, int writing) {
+  if (blockIdx.x == 0 && writing) rows[threadIdx.x] = make_int4(1, 2, 3, 4);
+  else if (blockIdx.x == 0) reinterpret_cast<int4*>(out)[threadIdx.x] = rows[threadIdx.x];
+  else if (threadIdx.x == 9 && writing) out[0] = rows[9].z;
+  else if (threadIdx.x == 9) rows[9].z = 5;
+}
+
+extern "C" __global__ void words_of_a_row_by_blocks(int4* rows, int* out) {
+  int4 read = rows[threadIdx.x];  // all blocks do
+  out[256 + blockIdx.x * blockDim.x + threadIdx.x] = read.x;
+  if (threadIdx.x % gridDim.x == blockIdx.x) out[threadIdx.x] = blockIdx.x;
+}

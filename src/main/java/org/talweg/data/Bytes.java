@@ -5,7 +5,9 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.util.Arrays;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 
 /**
  * Bytes addressed by 64 bits: a part of a file mapped into memory, where the operating system reads what is looked at and
@@ -16,7 +18,9 @@ final class Bytes {
     private static final int PART = 30;
     /** By which each part reaches into the next, so that every number lies whole in the part where it begins. */
     private static final int OVERLAP = Long.BYTES;
-    private static final int FIRST_READ = 1 << 16;
+    /** What is unpacked to more than this does not stay in the heap. */
+    private static final int IN_HEAP = 1 << 20;
+    private static final int BLOCK = 1 << 16;
 
     private final ByteBuffer[] parts;
     private final long size;
@@ -51,42 +55,53 @@ final class Bytes {
     }
 
     /**
-     * Reads exactly so many bytes that must be all there are. Memory grows with what really comes, not with what a
-     * header claims.
+     * Reads exactly so many bytes that must be all there are: into the heap if they are few, else into a temporary file
+     * without a name, which is mapped. Memory and file grow with what really comes, not with what a header claims.
      *
      * @param what for messages
-     * @throws IOException if there are fewer or more, or they do not fit into the heap
+     * @throws IOException if there are fewer or more, or the temporary folder has no room for them
      */
     static Bytes read(InputStream stream, long size, ByteOrder order, String what) throws IOException {
-        if (size > Integer.MAX_VALUE - 8) {
-            throw new IOException(what + " takes " + size + " bytes unpacked, more than a Java array holds; store it "
-                + "uncompressed, to be read where it lies");
+        Bytes bytes = size <= IN_HEAP ? readToHeap(stream, (int) size, order, what) : readToFile(stream, size, order, what);
+        if (stream.read() >= 0) {
+            throw new IOException(what + " goes on after the " + size + " bytes that its header claims");
         }
-        try {
-            byte[] bytes = new byte[(int) Math.min(size, FIRST_READ)];
-            int count = 0;
-            while (true) {
-                int read = stream.readNBytes(bytes, count, bytes.length - count);
-                count += read;
-                if (count < bytes.length) {
-                    throw new IOException(what + " ends after " + count + " of " + size + " bytes");
+        return bytes;
+    }
+
+    private static Bytes readToHeap(InputStream stream, int size, ByteOrder order, String what) throws IOException {
+        byte[] bytes = stream.readNBytes(size);
+        checkLength(bytes.length, size, what);
+        ByteBuffer[] parts = size == 0 ? new ByteBuffer[0] : new ByteBuffer[] {ByteBuffer.wrap(bytes)};
+        return new Bytes(parts, size, order);
+    }
+
+    private static Bytes readToFile(InputStream stream, long size, ByteOrder order, String what) throws IOException {
+        Path file = Files.createTempFile("talweg-", ".unpacked");
+        long room = Files.getFileStore(file).getUsableSpace();
+        // On Unix its name goes as soon as it is open, so that nothing stays, whatever happens.
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE,
+            StandardOpenOption.DELETE_ON_CLOSE)) {
+            if (size > room) {
+                throw new IOException(what + " takes " + size + " bytes unpacked, and " + file.getParent() + " has room for "
+                    + room + "; name another folder with -Djava.io.tmpdir, or store it uncompressed, to be read where it lies");
+            }
+            byte[] block = new byte[BLOCK];
+            long count = 0;
+            for (int read = 1; count < size && read > 0; count += read) {
+                read = stream.readNBytes(block, 0, (int) Math.min(BLOCK, size - count));
+                for (ByteBuffer out = ByteBuffer.wrap(block, 0, read); out.hasRemaining();) {
+                    channel.write(out);
                 }
-                if (count == size) {
-                    break;
-                }
-                bytes = Arrays.copyOf(bytes, (int) Math.min(size, 4L * count));
             }
-            if (stream.read() >= 0) {
-                throw new IOException(what + " goes on after the " + size + " bytes that its header claims");
-            }
-            ByteBuffer[] parts = new ByteBuffer[parts(size)];
-            for (int i = 0; i < parts.length; i++) {
-                parts[i] = ByteBuffer.wrap(bytes).slice((int) start(i), (int) length(i, size));
-            }
-            return new Bytes(parts, size, order);
-        } catch (OutOfMemoryError e) {
-            throw new IOException(what + " takes " + size + " bytes unpacked, and the Java heap has no room for them; "
-                + "give it more with -Xmx, or store it uncompressed, to be read where it lies", e);
+            checkLength(count, size, what);
+            return map(channel, 0, size, order);
+        }
+    }
+
+    private static void checkLength(long count, long size, String what) throws IOException {
+        if (count < size) {
+            throw new IOException(what + " ends after " + count + " of " + size + " bytes");
         }
     }
 

@@ -86,7 +86,8 @@ public final class Datasets {
     }
 
     /**
-     * Arrays of NumPy by name, as {@code numpy.savez} writes them.
+     * Arrays of NumPy by name: those of {@code numpy.savez} are mapped into memory where they lie, those of
+     * {@code numpy.savez_compressed} are unpacked, large ones into a temporary file that is mapped.
      *
      * @throws IOException if it cannot be read, or is not of this format
      */

@@ -23,7 +23,7 @@ import org.talweg.tensor.Shape;
 
 /**
  * IDX files, as MNIST came in: two zero bytes, one for the type, one for the rank, the extents and the values, big-endian.
- * Mapped into memory, or unpacked into the heap where the name ends in {@code .gz}.
+ * Mapped into memory, or unpacked as {@link Bytes#read} does where the name ends in {@code .gz}.
  *
  * @see <a href="https://yann.lecun.com/exdb/mnist/">the format, at the end of the page</a>
  */

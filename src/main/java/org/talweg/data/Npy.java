@@ -1,8 +1,12 @@
 package org.talweg.data;
 
+import java.io.BufferedInputStream;
+import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.SequenceInputStream;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
@@ -11,13 +15,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
-import java.util.zip.ZipEntry;
+import java.util.zip.Inflater;
+import java.util.zip.InflaterInputStream;
 import java.util.zip.ZipException;
-import java.util.zip.ZipFile;
 import org.talweg.tensor.Shape;
 
 /**
@@ -30,6 +35,8 @@ final class Npy {
     private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
     /** As NumPy itself, which refuses longer ones because parsing them may take forever. */
     private static final int LONGEST_HEADER = 10_000;
+    private static final String ENDING = ".npy";
+    private static final int BUFFER = 1 << 16;
     /** Deflate makes at most 1032 bytes of one. */
     private static final long MOST_INFLATED = 1032;
 
@@ -61,37 +68,97 @@ final class Npy {
         }
     }
 
-    /** The arrays of an archive by name, unpacked into the heap. */
+    /**
+     * The arrays of an archive by name. Those that are stored, as {@code numpy.savez} has them, are mapped into memory where
+     * they lie; compressed ones are unpacked as {@link Bytes#read} does.
+     */
     static Map<String, NumberArray> npz(Path path) throws IOException {
         Map<String, NumberArray> arrays = new LinkedHashMap<>();
-        try (ZipFile zip = new ZipFile(path.toFile())) {
-            for (ZipEntry entry : zip.stream().toList()) {
-                if (entry.getName().endsWith(".npy")) {
-                    String name = entry.getName().substring(0, entry.getName().length() - ".npy".length());
-                    arrays.put(name, unpack(path, zip, entry, name));
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+            for (ZipDirectory.Member member : members(path, channel)) {
+                if (member.name().endsWith(ENDING)) {
+                    String name = member.name().substring(0, member.name().length() - ENDING.length());
+                    if (arrays.put(name, array(path, channel, member, name)) != null) {
+                        throw new IOException(path + " is not a usable NPZ file: it has two arrays '" + name + "'");
+                    }
                 }
             }
-        } catch (ZipException | EOFException | IllegalArgumentException e) {
-            throw new IOException(path + " is not a usable NPZ file: " + (e.getMessage() == null
-                ? "it ends within compressed data" : e.getMessage()), e);
         }
         return arrays;
     }
 
-    private static NumberArray unpack(Path path, ZipFile zip, ZipEntry entry, String name) throws IOException {
-        String what = path + ": " + entry.getName();
-        try (CheckedInputStream stream = new CheckedInputStream(zip.getInputStream(entry), new CRC32())) {
+    private static List<ZipDirectory.Member> members(Path path, FileChannel channel) throws IOException {
+        try {
+            return ZipDirectory.read(channel);
+        } catch (IOException e) {
+            throw new IOException(path + " is not a usable NPZ file: " + e.getMessage(), e);
+        }
+    }
+
+    /** Whose checksum is found right. */
+    private static NumberArray array(Path path, FileChannel channel, ZipDirectory.Member member, String name)
+        throws IOException {
+        String what = path + ": " + member.name();
+        CheckedInputStream stream = new CheckedInputStream(contents(channel, member), new CRC32());
+        try {
             Header header = header(what, stream);
-            if (header.bytes() > MOST_INFLATED * Math.max(0, entry.getCompressedSize())) {
-                throw broken(what, "its header claims " + header.bytes() + " bytes of values, more than "
-                    + entry.getCompressedSize() + " compressed ones can hold");
+            long rest = member.size() - header.length;
+            if (header.bytes() != rest) {
+                throw broken(what, "its header claims " + header.bytes() + " bytes of values in the shape " + header.shape
+                    + ", and " + rest + " follow");
             }
-            Bytes bytes = Bytes.read(stream, header.bytes(), header.order, what);
-            if (stream.getChecksum().getValue() != entry.getCrc()) {
+            Bytes bytes;
+            if (member.method() == ZipDirectory.STORED) {
+                bytes = Bytes.map(channel, member.start() + header.length, rest, header.order);
+                stream.skipNBytes(rest);
+            } else if (rest > MOST_INFLATED * member.compressed()) {
+                throw broken(what, "its header claims " + rest + " bytes of values, more than " + member.compressed()
+                    + " compressed ones can hold");
+            } else {
+                bytes = Bytes.read(stream, rest, header.order, what);
+            }
+            if (stream.getChecksum().getValue() != member.crc()) {
                 throw broken(what, "its checksum is not that of its contents");
             }
-            return new NumberArray(path.getFileName() + ": " + name, header.type, header.shape, header.columnMajor, bytes,
-                0);
+            return new NumberArray(path.getFileName() + ": " + name, header.type, header.shape, header.columnMajor, bytes, 0);
+        } catch (ZipException | EOFException e) {
+            throw broken(what, "it cannot be unpacked: " + (e.getMessage() == null ? "it ends within compressed data"
+                : e.getMessage()));
+        }
+    }
+
+    /** What a member holds, unpacked. */
+    private static InputStream contents(FileChannel channel, ZipDirectory.Member member) throws IOException {
+        InputStream packed = new BufferedInputStream(new Part(channel, member.start(), member.compressed()), BUFFER);
+        // The inflater wants a byte after the last one where there is no header.
+        return member.method() == ZipDirectory.STORED ? packed : new InflaterInputStream(
+            new SequenceInputStream(packed, new ByteArrayInputStream(new byte[1])), new Inflater(true), BUFFER);
+    }
+
+    /** Bytes of a file from a place on. */
+    private static final class Part extends InputStream {
+        private final FileChannel channel;
+        private long position;
+        private long left;
+
+        Part(FileChannel channel, long position, long length) {
+            this.channel = channel;
+            this.position = position;
+            left = length;
+        }
+
+        @Override
+        public int read() throws IOException {
+            byte[] one = new byte[1];
+            return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+        }
+
+        @Override
+        public int read(byte[] bytes, int offset, int length) throws IOException {
+            int count = left == 0 ? -1 : channel.read(ByteBuffer.wrap(bytes, offset, (int) Math.min(left, length)), position);
+            position += Math.max(0, count);
+            left -= Math.max(0, count);
+            return count;
         }
     }
 

@@ -23,11 +23,12 @@ import org.talweg.testing.Mutation;
 import org.talweg.train.Checkpoint;
 
 /** Runs that something has happened to: an error that says so, or a right result; never a stack trace or a hang. */
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 30, unit = TimeUnit.MINUTES)
 class RunFuzzTest {
-    private static final int MUTATIONS = 10_000;
+    /** Of each kind of file: {@code -Dtalweg.fuzz=10000} for a long run. */
+    private static final int MUTATIONS = Integer.getInteger("talweg.fuzz", 2_000);
     /** The command line takes longer than the readers. */
-    private static final int COMMANDS = 200;
+    private static final int COMMANDS = MUTATIONS / 10;
     /** A small file must not make a reader allocate more than this. */
     private static final long MOST_MEMORY = 16 << 20;
 

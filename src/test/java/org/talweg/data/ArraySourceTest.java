@@ -9,16 +9,21 @@ import static org.talweg.data.ArrayFiles.idx;
 import static org.talweg.data.ArrayFiles.npy;
 import static org.talweg.data.ArrayFiles.npz;
 
+import com.sun.management.ThreadMXBean;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -108,13 +113,128 @@ class ArraySourceTest {
         String small = "{'descr': '|u1', 'fortran_order': False, 'shape': (10, 2), }";
         Path more = Files.write(directory.resolve("more.npz"), npz(Map.of("x", npy(small, new byte[50_000_000]))));
         assertTrue(Files.size(more) < 100_000, "a bomb: " + Files.size(more) + " bytes");
-        assertTrue(message(() -> Npy.npz(more)).contains("goes on after the 20 bytes that its header claims"));
+        assertTrue(message(() -> Npy.npz(more)).contains("claims 20 bytes of values in the shape [10×2], and 50000000 follow"));
+        int header = 10 + small.length();
+        Path bomb = Files.write(directory.resolve("bomb.npz"), forged(Files.readAllBytes(more), header + 20));
+        assertTrue(message(() -> Npy.npz(bomb)).contains("goes on after the 20 bytes that its header claims"));
         String large = "{'descr': '|u1', 'fortran_order': False, 'shape': (2000000000,), }";
-        Path less = Files.write(directory.resolve("less.npz"), npz(Map.of("x", npy(large, new byte[100]))));
-        assertTrue(message(() -> Npy.npz(less)).contains("more than"), message(() -> Npy.npz(less)));
-        byte[] damaged = npz(Map.of("x", npy(small, new byte[20])));
-        damaged[60] ^= 1;
-        assertThrows(IOException.class, () -> Npy.npz(Files.write(directory.resolve("bad.npz"), damaged)));
+        byte[] few = npz(Map.of("x", npy(large, new byte[100])));
+        assertTrue(message(() -> read("less.npz", few)).contains("claims 2000000000 bytes of values in the shape [2000000000], and 100"));
+        assertTrue(message(() -> read("forged.npz", forged(few, 10 + large.length() + 2_000_000_000)))
+            .contains("claims 2000000000 bytes of values, more than "));
+        byte[] ends = npz(Map.of("x", npy(small, new byte[18])));
+        assertTrue(message(() -> read("ends.npz", forged(ends, header + 20))).contains("ends after 18 of 20 bytes"));
+    }
+
+    private Map<String, NumberArray> read(String name, byte[] bytes) throws IOException {
+        return Npy.npz(Files.write(directory.resolve(name), bytes));
+    }
+
+    /** An archive of one member with another size in its directory. */
+    private static byte[] forged(byte[] archive, int size) {
+        byte[] forged = archive.clone();
+        return put(forged, entry(forged, 0) + 24, size);
+    }
+
+    /** Where an entry of the directory begins. */
+    private static int entry(byte[] archive, int number) {
+        ByteBuffer bytes = ByteBuffer.wrap(archive).order(ByteOrder.LITTLE_ENDIAN);
+        int at = bytes.getInt(archive.length - 6);
+        for (int i = 0; i < number; i++) {
+            at += 46 + bytes.getShort(at + 28) + bytes.getShort(at + 30) + bytes.getShort(at + 32);
+        }
+        return at;
+    }
+
+    private static byte[] put(byte[] bytes, int at, int value) {
+        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putInt(at, value);
+        return bytes;
+    }
+
+    @Test
+    void archivesAreReadStrictly() throws IOException {
+        double[] values = IntStream.range(0, 40).mapToDouble(i -> i).toArray();
+        Map<String, byte[]> arrays = new LinkedHashMap<>();
+        arrays.put("x", ArrayFiles.numbers("<f4", values, "(10, 4)"));
+        arrays.put("y", ArrayFiles.numbers("<f4", values, "(10, 4)"));
+        byte[] stored = ArrayFiles.stored(arrays);
+        assertEquals(39, read("good.npz", stored).get("y").get(9, 3));
+        int second = entry(stored, 1);
+        int place = ByteBuffer.wrap(stored).order(ByteOrder.LITTLE_ENDIAN).getInt(second + 42);
+        byte[] end = Arrays.copyOfRange(stored, stored.length - 22, stored.length);
+        Map<byte[], String> wrong = new LinkedHashMap<>();
+        wrong.put(new byte[0], "it is no ZIP archive, or its end is missing");
+        wrong.put(Arrays.copyOf(stored, stored.length - 1), "it is no ZIP archive, or its end is missing");
+        wrong.put(flip(stored, place - 5, 1), "its checksum is not that of its contents");
+        wrong.put(flip(stored, second + 8, 1), "y.npy is encrypted");
+        wrong.put(flip(stored, second + 10, 14), "y.npy is compressed by method 14; read are 0, stored, and 8");
+        wrong.put(put(stored.clone(), second + 42, 3), "y.npy is not at 3, where the directory has it");
+        wrong.put(put(stored.clone(), second + 42, 0), "lies over what follows it");
+        wrong.put(put(stored.clone(), second + 24, 1 << 30), "y.npy is stored, and takes ");
+        wrong.put(put(put(stored.clone(), second + 24, -2), second + 20, -2), "y.npy of 4294967294 bytes at ");
+        wrong.put(put(put(stored.clone(), second + 24, -1), second + 20, -1), "y.npy of 4294967295 bytes at ");
+        wrong.put(put(stored.clone(), stored.length - 6, stored.length), "does not fit into " + stored.length);
+        wrong.put(put(stored.clone(), stored.length - 12, entry(stored, 2) - entry(stored, 0) << 16 | 255), "has no room for 255 members");
+        wrong.put(flip(stored, entry(stored, 0) + 1, 1), "its directory is damaged at byte 0");
+        wrong.put(end, "does not fit into 22");
+        byte[] twins = stored.clone();
+        twins[second + 46] = 'x';
+        wrong.put(twins, "it has two arrays 'x'");
+        wrong.forEach((bytes, part) -> {
+            String message = message(() -> read("bad.npz", bytes));
+            assertTrue(message.startsWith(directory.resolve("bad.npz") + (part.startsWith("its checksum")
+                ? ": x.npy is not a usable NPY file: " : " is not a usable NPZ file: ")) && message.contains(part), message);
+        });
+        byte[] comment = Arrays.copyOf(stored, stored.length + 3);
+        comment[stored.length - 2] = 3;
+        assertEquals(39, read("comment.npz", comment).get("x").get(9, 3));
+    }
+
+    private static byte[] flip(byte[] bytes, int at, int bits) {
+        byte[] flipped = bytes.clone();
+        flipped[at] ^= (byte) bits;
+        return flipped;
+    }
+
+    /** What does not fit into 32 bits stands in fields of its own, even where it would fit. */
+    @Test
+    void archivesMayBeOfTheLargeForm() throws IOException {
+        byte[] plain = ArrayFiles.stored(Map.of("x", ArrayFiles.numbers("<f4", new double[] {1, 2, 3}, "(3,)")));
+        int at = entry(plain, 0);
+        int size = ByteBuffer.wrap(plain).order(ByteOrder.LITTLE_ENDIAN).getInt(at + 24);
+        int length = 46 + 5 + 28;
+        ByteBuffer large = ByteBuffer.allocate(at + length + 56 + 20 + 22).order(ByteOrder.LITTLE_ENDIAN);
+        large.put(plain, 0, at + 46 + 5).putShort((short) 1).putShort((short) 24).putLong(size).putLong(size).putLong(0);
+        large.putInt(at + 20, -1).putInt(at + 24, -1).putInt(at + 42, -1).putShort(at + 30, (short) 28);
+        int end64 = large.position();
+        large.putInt(0x06064b50).putLong(44).putShort((short) 45).putShort((short) 45).putInt(0).putInt(0).putLong(1)
+            .putLong(1).putLong(length).putLong(at);
+        large.putInt(0x07064b50).putInt(0).putLong(end64).putInt(1);
+        large.putInt(0x06054b50).putShort((short) 0).putShort((short) 0).putShort((short) -1).putShort((short) -1).putInt(-1)
+            .putInt(-1).putShort((short) 0);
+        assertEquals(3, read("large.npz", large.array()).get("x").get(2, 0));
+        byte[] lost = put(large.array().clone(), end64 + 48, 7);
+        assertTrue(message(() -> read("lost.npz", lost)).contains("its directory is damaged at byte 0"));
+    }
+
+    /** Neither what is stored nor what is unpacked to more than a little comes into the heap, and no file stays. */
+    @Test
+    void largeArraysStayOutOfTheHeap() throws IOException {
+        byte[] array = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (50000, 1000), }", pixels(50_000_000));
+        Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
+        for (byte[] archive : List.of(ArrayFiles.stored(Map.of("x", array)), npz(Map.of("x", array)))) {
+            Path path = Files.write(directory.resolve("large.npz"), archive);
+            ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+            long before = threads.getCurrentThreadAllocatedBytes();
+            NumberArray read = Npy.npz(path).get("x");
+            long allocated = threads.getCurrentThreadAllocatedBytes() - before;
+            assertTrue(allocated < 1 << 20, allocated + " bytes for " + Files.size(path));
+            assertEquals((byte) 49_999_999 & 0xff, read.get(49_999, 999));
+            assertEquals((byte) 12_345_678 & 0xff, read.get(12_345, 678));
+            try (Stream<Path> files = Files.list(temporary)) {
+                assertFalse(files.anyMatch(file -> file.toString().endsWith(".unpacked")), "a file stays in " + temporary);
+            }
+        }
     }
 
     private interface Reading {

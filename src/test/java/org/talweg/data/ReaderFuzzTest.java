@@ -21,9 +21,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.talweg.testing.Mutation;
 
 /** Files that something has happened to: an error that says so, or numbers; never a hang, and no memory on credit. */
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 30, unit = TimeUnit.MINUTES)
 class ReaderFuzzTest {
-    private static final int MUTATIONS = 10_000;
+    /** Of each kind of file: {@code -Dtalweg.fuzz=10000} for a long run. */
+    private static final int MUTATIONS = Integer.getInteger("talweg.fuzz", 2_000);
     /** A small file must not make a reader allocate more than this. */
     private static final long MOST_MEMORY = 16 << 20;
     @TempDir
@@ -42,8 +43,10 @@ class ReaderFuzzTest {
     void arraysOfNumPy() throws IOException {
         double[] values = IntStream.range(0, 24).mapToDouble(i -> i).toArray();
         fuzz("a.npy", ArrayFiles.numbers("<f4", values, "(6, 4)"), SourceOptions.usual());
-        fuzz("a.npz", ArrayFiles.npz(Map.of("x", ArrayFiles.numbers("<f8", values, "(6, 2, 2)"),
-            "y", ArrayFiles.numbers("<i4", Arrays.copyOf(values, 6), "(6,)"))), SourceOptions.usual());
+        Map<String, byte[]> arrays = Map.of("x", ArrayFiles.numbers("<f8", values, "(6, 2, 2)"),
+            "y", ArrayFiles.numbers("<i4", Arrays.copyOf(values, 6), "(6,)"));
+        fuzz("a.npz", ArrayFiles.npz(arrays), SourceOptions.usual());
+        fuzz("b.npz", ArrayFiles.stored(arrays), SourceOptions.usual());
     }
 
     @Test

@@ -109,7 +109,8 @@ class BenchmarksTest {
         }
         assertTrue(Files.readString(folder.resolve("target/steps.json")).contains("\"highest load\""));
         run(folder, "org.talweg.benchmarks.steps.StepPicture", "target/steps.json", "steps.svg");
-        assertTrue(Files.readString(folder.resolve("steps.svg")).contains(">8-4-3/4</text>"));
+        String picture = Files.readString(folder.resolve("steps.svg"));
+        assertTrue(picture.contains(">8-4-3, batch 4</text>") && picture.contains(">Adam alone, 1,000 parameters</text>"), picture);
     }
 
     /** In a process of its own, whose results are left in its working folder. */

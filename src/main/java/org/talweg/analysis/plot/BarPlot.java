@@ -19,7 +19,7 @@ public final class BarPlot extends Picture {
     public record Bar(String label, double ratio) {
     }
 
-    /** Bars that belong together; the first is what the others are measured against. */
+    /** Bars that belong together; the first is what the others are measured against. A label has one colour in all groups. */
     public record Group(String name, List<Bar> bars) {
     }
 
@@ -44,12 +44,12 @@ public final class BarPlot extends Picture {
             canvas.line(x(tick, most), TOP, x(tick, most), end, tick == 1 ? Palette.INK : Palette.FAINT, 1);
             canvas.text(number(tick), x(tick, most), end + 16, 11, Canvas.Anchor.MIDDLE);
         }
+        List<String> labels = groups.stream().flatMap(group -> group.bars().stream()).map(Bar::label).distinct().toList();
         double y = TOP;
         for (Group group : groups) {
             canvas.text(group.name(), 12, y + BAR - 5, 12, Canvas.Anchor.START);
-            for (int i = 0; i < group.bars().size(); i++) {
-                Bar bar = group.bars().get(i);
-                Color color = Palette.at(i == 0 ? 0.15 : 0.35 + 0.5 * i / group.bars().size());
+            for (Bar bar : group.bars()) {
+                Color color = Palette.at(0.15 + 0.7 * labels.indexOf(bar.label()) / labels.size());
                 double length = x(bar.ratio(), most) - LEFT;
                 canvas.fill(Canvas.rectangle(LEFT, y + 2, Math.max(1, length), BAR - 4), color);
                 canvas.text(bar.label(), LEFT - 8, y + BAR - 6, 11, Canvas.Anchor.END);
@@ -65,6 +65,7 @@ public final class BarPlot extends Picture {
     }
 
     private static String number(double ratio) {
-        return ratio == Math.rint(ratio) ? String.valueOf((long) ratio) : String.format(Locale.ROOT, "%.2f", ratio);
+        return ratio == Math.rint(ratio) ? String.valueOf((long) ratio)
+            : String.format(Locale.ROOT, ratio < 10 ? "%.2f" : ratio < 100 ? "%.1f" : "%.0f", ratio);
     }
 }

@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -36,6 +37,8 @@ public final class StepComparison {
     private static final double SMALL_LOSS = 0.02;
     /** Times a contestant's best that another setting of it may take in the first run and stay in. */
     private static final double HOPELESS = 1.7;
+    /** Of a first run. Two pools of threads that spin against each other may need hours for what one does in seconds. */
+    private static final long FIRST_RUN_SECONDS = 120;
     private static final String UPDATE = "adam/";
     private static final int UPDATES = 60;
 
@@ -85,7 +88,7 @@ public final class StepComparison {
         for (int round = 0; round < rounds; round++) {
             double expected = Double.NaN;
             for (Entry entry : entries) {
-                double[] result = spawn(entry, work, epochs(work));
+                double[] result = spawn(entry, work, epochs(work), Long.MAX_VALUE);
                 times.computeIfAbsent(entry, key -> new ArrayList<>()).add(result[0]);
                 if (Double.isNaN(expected)) {
                     expected = result[1];
@@ -123,9 +126,13 @@ public final class StepComparison {
         }
         Map<Entry, Double> first = new LinkedHashMap<>();
         for (Entry entry : entries) {
-            first.put(entry, spawn(entry, work, Math.min(20, epochs(work)))[0]);
+            first.put(entry, spawn(entry, work, Math.min(20, epochs(work)), FIRST_RUN_SECONDS)[0]);
         }
         double best = first.values().stream().mapToDouble(Double::doubleValue).min().orElseThrow();
+        if (best == Double.POSITIVE_INFINITY) {
+            throw new IllegalStateException(contestant.name() + " on " + work + " takes more than " + FIRST_RUN_SECONDS
+                + " s with each of " + entries + ": name the work that it can do, or leave its profile out");
+        }
         return entries.stream().filter(entry -> first.get(entry) <= HOPELESS * best).toList();
     }
 
@@ -133,8 +140,9 @@ public final class StepComparison {
         return work.startsWith(UPDATE) ? UPDATES : Net.parse(work).epochs();
     }
 
-    /** Median time of a step over the epochs after the first half, and the last loss. */
-    private static double[] spawn(Entry entry, String work, int epochs) throws IOException, InterruptedException {
+    /** Median time of a step over the epochs after the first half, infinite if it takes too long, and the last loss. */
+    private static double[] spawn(Entry entry, String work, int epochs, long seconds)
+        throws IOException, InterruptedException {
         List<String> command = List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx6g",
             // JavaCPP would otherwise ask the system for its memory at every tensor.
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
@@ -144,8 +152,12 @@ public final class StepComparison {
         builder.environment().put("OMP_NUM_THREADS", String.valueOf(entry.threads));
         builder.environment().put("OMP_WAIT_POLICY", entry.sleeps ? "PASSIVE" : "ACTIVE");
         Process process = builder.start();
+        if (!process.waitFor(seconds, TimeUnit.SECONDS)) {
+            process.destroyForcibly().waitFor();
+            return new double[] {Double.POSITIVE_INFINITY, Double.NaN};
+        }
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        if (process.waitFor() != 0) {
+        if (process.exitValue() != 0) {
             throw new IllegalStateException(entry + " on " + work + " failed; run it alone with: "
                 + String.join(" ", command));
         }

@@ -5,9 +5,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
-import java.util.TreeMap;
 import org.talweg.analysis.plot.BarPlot;
 
 /** Draws what {@link StepComparison} measured: each contestant at its best setting. Arguments: JSON file, SVG file. */
@@ -22,7 +23,7 @@ public final class StepPicture {
         JsonNode all = new ObjectMapper().readTree(Path.of(args[0]).toFile());
         List<BarPlot.Group> groups = new ArrayList<>();
         for (Map.Entry<String, JsonNode> work : all.get("results").properties()) {
-            Map<String, Double> best = new TreeMap<>();
+            Map<String, Double> best = new LinkedHashMap<>();
             for (Map.Entry<String, JsonNode> entry : work.getValue().properties()) {
                 if (entry.getValue().isObject()) {
                     best.merge(entry.getKey().split(" ")[0], entry.getValue().get("ratio").asDouble(), Math::min);
@@ -31,10 +32,17 @@ public final class StepPicture {
             List<BarPlot.Bar> bars = new ArrayList<>();
             bars.add(new BarPlot.Bar("talweg", best.remove("talweg")));
             best.forEach((name, ratio) -> bars.add(new BarPlot.Bar(name, ratio)));
-            groups.add(new BarPlot.Group(work.getKey(), bars));
+            groups.add(new BarPlot.Group(title(work.getKey()), bars));
         }
         new BarPlot(groups, "A training step on " + all.get("cores").asInt() + " cores, times as long as Talweg's",
             "medians of " + all.get("rounds").asInt() + " rounds, each library at its best number of threads")
             .writeSvg(Path.of(args[1]));
+    }
+
+    /** Of {@code 784-128-10/64} or {@code adam/1000}. */
+    private static String title(String work) {
+        String[] parts = work.split("/");
+        return parts[0].equals("adam") ? String.format(Locale.ROOT, "Adam alone, %,d parameters", Integer.parseInt(parts[1]))
+            : parts[0] + ", batch " + parts[1];
     }
 }

@@ -42,6 +42,31 @@ extern "C" __global__ void activation_backward(const float* gradient, const floa
       });
 }
 
+// A = f(Z + b), where `output` holds Z without its bias, of a product that another library computed. Reads and writes 4N
+// bytes, and another 4N for a pre-activation, which may be null, as may the bias.
+extern "C" __global__ void bias_activation(const float* bias, int kind, float p, float q, float* pre_activation,
+                                           float* output, int columns, int64 length) {
+  Activation activation(kind, p, q);
+  for_each_element(
+      length, columns % 4 == 0 && is_aligned16(bias) && is_aligned16(pre_activation) && is_aligned16(output),
+      [&](int64 i) {
+        float4 z = load4(output + i);
+        if (bias) {
+          float4 b = load4(bias + i % columns);
+          z = make_float4(z.x + b.x, z.y + b.y, z.z + b.z, z.w + b.w);
+        }
+        if (pre_activation) store4(pre_activation + i, z);
+        float four[4] = {z.x, z.y, z.z, z.w};
+        activate(activation, four);
+        store4(output + i, make_float4(four[0], four[1], four[2], four[3]));
+      },
+      [&](int64 i) {
+        float z = bias ? output[i] + bias[i % columns] : output[i];
+        if (pre_activation) pre_activation[i] = z;
+        output[i] = activate(activation, z);
+      });
+}
+
 template <bool BLOCK>
 __device__ void softmax(const float* input, float* output, int log, int64 rows, int columns, int width) {
   __shared__ float scratch[kRowScratch];

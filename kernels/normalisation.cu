@@ -1,6 +1,7 @@
-// Layer, RMS and batch normalisation with their gradients; org.talweg.ops.NormalisationOps has the formulas. Statistics
-// of rows are summed by a group of threads a row, those of columns by the lanes of a block, each in a fixed order.
-// Variances take two passes, the second from a cache: nothing cancels where the mean is large.
+// Layer, RMS and batch normalisation with their gradients; org.talweg.ops.NormalisationOps has the formulas. And the
+// gradient of a bias alone, whose sums are like theirs. Statistics of rows are summed by a group of threads a row, those
+// of columns by the lanes of a block, each in a fixed order. Variances take two passes, the second from a cache: nothing
+// cancels where the mean is large.
 #include "common.cuh"
 #include "rows.cuh"
 
@@ -167,6 +168,19 @@ extern "C" __global__ __launch_bounds__(kColumnBlock) void batch_norm_train(cons
   for (int64 row = at.lane; row < rows; row += kLanes) {
     output[row * columns + at.column] = fmaf((x[row * columns + at.column] - m) * r, w, b);
   }
+}
+
+// Column sums of the gradient that a bias was added under, and the sums of squares of what is then there. Reads 4N bytes.
+extern "C" __global__ __launch_bounds__(kColumnBlock) void bias_gradient(const float* gradient, int accumulate,
+                                                                         float* result, float* square_partials,
+                                                                         int64 rows, int columns) {
+  __shared__ float scratch[kLanes][kWarp];
+  Columns at(columns);
+  float sum = 0;
+  for (int64 row = at.lane; at.inside && row < rows; row += kLanes) sum += gradient[row * columns + at.column];
+  sum = Columns::sum(sum, scratch);
+  float squares = at.inside && at.lane == 0 ? store_gradient(result, at.column, sum, accumulate) : 0.0f;
+  store_squares(at, squares, square_partials);
 }
 
 // With given statistics; gridDim.y shares out the rows.

@@ -1,8 +1,6 @@
 package org.talweg.cuda;
 
-import java.util.EnumMap;
 import java.util.Locale;
-import java.util.Map;
 import org.talweg.ops.Activation;
 import org.talweg.ops.BatchRows;
 import org.talweg.ops.DenseOps;
@@ -14,14 +12,11 @@ import org.talweg.tensor.Tensor;
 
 /**
  * Launches {@code kernels/dense.cu}, or {@code dense_tensor.cu} for a precision of the tensor cores: one launch a call,
- * for {@link #backward} where {@link #groups} says so. Which tiling, and how many ways the batch is split, depends on the
+ * for {@link #backward} where {@link #groups} says so, and else two side by side. Which tiling, and how many ways the batch is split, depends on the
  * shape and the number of multiprocessors alone, so the same shape on the same kind of device always sums in the same
  * order.
  */
 final class CudaDense implements DenseOps {
-    /** The first compute capability whose tensor cores take tf32 and bfloat16. */
-    private static final int TENSOR_CORES = 80;
-
     /**
      * The kernels of one precision.
      *
@@ -55,20 +50,19 @@ final class CudaDense implements DenseOps {
     private final CudaKernel[] forward;
     /** By tiling of the weights, then of the input. */
     private final CudaKernel[][] backward;
-    private final Map<Precision, CudaDense> others = new EnumMap<>(Precision.class);
+    private final CudaProducts products;
 
-    CudaDense(CudaDevice device, Precision precision) {
+    CudaDense(CudaDevice device, Precision precision, CudaProducts products) {
         this.device = device;
+        this.products = products;
         kernels = Kernels.of(precision);
         forward = new CudaKernel[kernels.tiles.length];
         backward = new CudaKernel[kernels.tiles.length][kernels.tiles.length];
-        others.put(precision, this);
     }
 
     @Override
     public DenseOps at(Precision precision) {
-        Precision possible = device.computeCapability() < TENSOR_CORES ? Precision.FLOAT32 : precision;
-        return others.computeIfAbsent(possible, other -> new CudaDense(device, other));
+        return products.at(precision);
     }
 
     @Override
@@ -115,8 +109,8 @@ final class CudaDense implements DenseOps {
                          Activation below, Tensor saved, boolean accumulateInput, Tensor inputGradient) {
         DenseShape shape = DenseShape.backwardWeights(x, rows, gradient, weightGradient, biasGradient);
         if (!groups(shape)) {
-            DenseOps.super.backward(x, rows, gradient, accumulate, weightGradient, biasGradient, squarePartials, workspace,
-                weights, below, saved, accumulateInput, inputGradient);
+            device.beside(() -> backwardWeights(x, rows, gradient, accumulate, weightGradient, biasGradient, squarePartials,
+                workspace), () -> backwardInput(gradient, weights, below, saved, accumulateInput, inputGradient));
             return;
         }
         DenseShape.backwardInput(gradient, weights, below, saved, inputGradient);

@@ -28,6 +28,7 @@ import org.talweg.ops.Device;
 import org.talweg.ops.DeviceException;
 import org.talweg.ops.DeviceMemoryException;
 import org.talweg.ops.Feed;
+import org.talweg.ops.MatrixProducts;
 import org.talweg.ops.Ops;
 import org.talweg.ops.Recording;
 import org.talweg.tensor.Buffer;
@@ -57,6 +58,13 @@ public final class CudaDevice implements Device {
     private final HostTransfer transfer;
     private final Ops ops;
     private final int multiprocessors;
+    /** Where launches go: {@link #stream}, or a branch beside it. */
+    private CUstream current = stream;
+    private CudaBranch branch;
+    private MatrixProducts products = MatrixProducts.TALWEG;
+    /** In {@link #stream} and in the branch; null until asked for. */
+    private Cublas cublas;
+    private Cublas branchCublas;
     private Thread owner = Thread.currentThread();
     private boolean recording;
     private boolean closed;
@@ -107,6 +115,15 @@ public final class CudaDevice implements Device {
     @Override
     public Ops ops() {
         return ops;
+    }
+
+    @Override
+    public void products(MatrixProducts wanted) {
+        checkNotRecording("change the matrix products");
+        if (wanted == MatrixProducts.CUBLAS) {
+            openCublas();
+        }
+        products = wanted;
     }
 
     @Override
@@ -270,6 +287,14 @@ public final class CudaDevice implements Device {
         images.close();
         transfer.close();
         arguments.close();
+        for (Cublas library : new Cublas[] {cublas, branchCublas}) {
+            if (library != null) {
+                library.close();
+            }
+        }
+        if (branch != null) {
+            branch.close();
+        }
         JCudaDriver.cuStreamDestroy(stream);
         JCudaDriver.cuCtxDestroy(context);
         CURRENT.remove();
@@ -292,6 +317,54 @@ public final class CudaDevice implements Device {
         return arguments.clear();
     }
 
+    /**
+     * Runs launches side by side that need nothing of each other: the first in a branch, which what follows waits for. In
+     * a recording they are parallel branches of the graph. Not to be nested.
+     */
+    void beside(Runnable inBranch, Runnable inStream) {
+        check();
+        current = branch().fork();
+        try {
+            inBranch.run();
+            current = stream;
+            inStream.run();
+        } finally {
+            current = stream;
+            branch.join();
+        }
+    }
+
+    private CudaBranch branch() {
+        if (branch == null) {
+            branch = new CudaBranch(stream);
+        }
+        return branch;
+    }
+
+    /** As {@link #products(MatrixProducts)} set it. */
+    MatrixProducts products() {
+        return products;
+    }
+
+    /** The library in the stream that launches go to. */
+    Cublas cublas() {
+        return current == stream ? cublas : branchCublas;
+    }
+
+    /** @throws DeviceException if the library is not here */
+    private void openCublas() {
+        if (cublas == null) {
+            Cublas first = new Cublas(stream);
+            try {
+                branchCublas = new Cublas(branch().stream());
+            } catch (RuntimeException e) {
+                first.close();
+                throw e;
+            }
+            cublas = first;
+        }
+    }
+
     /** Enters one launch into the stream. The arguments are copied before this returns. */
     void launch(CudaKernel kernel, int gridX, int gridY, int gridZ, int blockX, int dynamicSharedBytes,
                 LaunchArguments launchArguments) {
@@ -299,7 +372,7 @@ public final class CudaDevice implements Device {
         kernel.checkArguments(launchArguments);
         kernel.allowSharedBytes(dynamicSharedBytes);
         int result = JCudaDriver.cuLaunchKernel(kernel.function(), gridX, gridY, gridZ, blockX, 1, 1,
-            dynamicSharedBytes, stream, launchArguments.memory(), null);
+            dynamicSharedBytes, current, launchArguments.memory(), null);
         if (result != CUresult.CUDA_SUCCESS) {
             throw Cuda.failure(result, "launch of " + kernel.name() + " (grid " + gridX + "×" + gridY + "×" + gridZ
                 + ", block " + blockX + ", " + dynamicSharedBytes + " bytes of dynamic shared memory)");
@@ -316,7 +389,7 @@ public final class CudaDevice implements Device {
         check();
         if (tensor.elements() > 0) {
             Cuda.check(JCudaDriver.cuMemsetD8Async(new DeviceAddress(address(tensor)), (byte) 0, bytes(tensor),
-                stream), "cuMemsetD8Async of " + tensor);
+                current), "cuMemsetD8Async of " + tensor);
         }
     }
 
@@ -325,7 +398,7 @@ public final class CudaDevice implements Device {
         check();
         if (source.elements() > 0) {
             Cuda.check(JCudaDriver.cuMemcpyDtoDAsync(new DeviceAddress(address(destination)),
-                new DeviceAddress(address(source)), bytes(source), stream), "cuMemcpyDtoDAsync of " + source);
+                new DeviceAddress(address(source)), bytes(source), current), "cuMemcpyDtoDAsync of " + source);
         }
     }
 

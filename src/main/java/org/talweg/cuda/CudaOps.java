@@ -9,7 +9,7 @@ final class CudaOps {
     }
 
     static Ops create(CudaDevice device) {
-        return new Ops(new CudaDense(device, Precision.FLOAT32), new CudaActivation(device), new CudaNormalisation(device),
+        return new Ops(new CudaProducts(device).own(Precision.FLOAT32), new CudaActivation(device), new CudaNormalisation(device),
             new CudaLoss(device), new CudaUpdate(device), new CudaData(device), new CudaRandom(device));
     }
 }

@@ -60,14 +60,23 @@ public interface DenseOps {
         backwardInput(gradient, weights, below, saved, accumulateInput, inputGradient);
     }
 
+    /**
+     * Whether {@link #forward} and {@link #backwardWeights} read this shape's batch through {@link BatchRows}; if not, it
+     * must be gathered first.
+     */
+    default boolean readsRows(DenseShape shape) {
+        return true;
+    }
+
     /** Whether {@link #backward} is one launch for this shape. */
     default boolean groups(DenseShape shape) {
         return false;
     }
 
     /**
-     * The same products with their operands rounded as {@code precision} says, or more exactly. It may want other sizes
-     * of partial sums and workspace.
+     * The products of a dense layer as the device's {@link Device#products} are at this moment, their operands rounded as
+     * {@code precision} says, or more exactly. It may want other sizes of partial sums and workspace. The operations are
+     * bound to it for good: what asked once keeps the answer.
      */
     DenseOps at(Precision precision);
 

@@ -29,6 +29,19 @@ public interface Device extends AutoCloseable {
     Ops ops();
 
     /**
+     * Whose matrix products the dense layers use of every program that is planned from now on; before the first call our
+     * own. What was planned before stays as it is.
+     *
+     * @throws DeviceException if this device has no such products; says what to do
+     */
+    default void products(MatrixProducts products) {
+        if (products == MatrixProducts.CUBLAS) {
+            throw new DeviceException("device " + name() + " is no GPU, and cuBLAS runs on nothing else; open cuda, or let"
+                + " the products be talweg's");
+        }
+    }
+
+    /**
      * Allocates zero-filled memory.
      *
      * @param purpose what for, in a word or two: it names the buffer in leak reports and out-of-memory errors

@@ -3,6 +3,7 @@ package org.talweg.tape;
 import java.util.List;
 import org.talweg.ops.Activation;
 import org.talweg.ops.BatchRows;
+import org.talweg.ops.DenseOps;
 import org.talweg.ops.DenseShape;
 import org.talweg.ops.Ops;
 import org.talweg.ops.Precision;
@@ -40,7 +41,8 @@ final class DenseNode extends Node {
         Tensor b = pass.parameter(bias);
         Tensor z = pass.hasBackward() ? preActivation(pass, output) : null;
         Tensor a = pass.value(output);
-        pass.emit(ops -> ops.dense().at(precision).forward(x, rows, w, b, activation, z, a));
+        DenseOps dense = pass.ops().dense().at(precision);
+        pass.emit(ops -> dense.forward(x, rows, w, b, activation, z, a));
     }
 
     @Override
@@ -50,11 +52,11 @@ final class DenseNode extends Node {
             Tensor saved = saved(pass, output);
             pass.emit(ops -> ops.activation().backward(dz, activation, saved, false, dz));
         }
+        DenseOps dense = pass.ops().dense().at(precision);
         if (!pass.trains(this)) {
             if (pass.needsGradient(input)) {
                 Towards to = towards(pass);
-                pass.emit(ops -> ops.dense().at(precision).backwardInput(dz, to.weights, to.below, to.saved, to.accumulate,
-                    to.gradient));
+                pass.emit(ops -> dense.backwardInput(dz, to.weights, to.below, to.saved, to.accumulate, to.gradient));
             }
             return;
         }
@@ -64,15 +66,14 @@ final class DenseNode extends Node {
         Tensor dw = pass.isFrozen(weights) ? pass.unusedGradient(weights, output) : pass.parameterGradient(weights);
         Tensor db = pass.parameterGradient(bias);
         Tensor partials = pass.takeSquarePartials(squarePartials(pass.ops(), pass.batch()));
-        Tensor workspace = pass.scratch(pass.ops().dense().at(precision).workspace(shape(pass.batch())));
+        Tensor workspace = pass.scratch(dense.workspace(shape(pass.batch())));
         boolean accumulates = pass.accumulates();
         if (pass.needsGradient(input)) {
             Towards to = towards(pass);
-            pass.emit(ops -> ops.dense().at(precision).backward(x, rows, dz, accumulates, dw, db, partials, workspace,
-                to.weights, to.below, to.saved, to.accumulate, to.gradient));
+            pass.emit(ops -> dense.backward(x, rows, dz, accumulates, dw, db, partials, workspace, to.weights, to.below,
+                to.saved, to.accumulate, to.gradient));
         } else {
-            pass.emit(ops -> ops.dense().at(precision).backwardWeights(x, rows, dz, accumulates, dw, db, partials,
-                workspace));
+            pass.emit(ops -> dense.backwardWeights(x, rows, dz, accumulates, dw, db, partials, workspace));
         }
     }
 
@@ -120,8 +121,8 @@ final class DenseNode extends Node {
     }
 
     @Override
-    boolean readsThroughRows() {
-        return true;
+    boolean readsThroughRows(Ops ops, int batch) {
+        return ops.dense().at(precision).readsRows(shape(batch));
     }
 
     @Override

@@ -42,8 +42,8 @@ abstract class Node {
     /** Whether {@link #backward} can multiply by the derivative of the activation that made its input. */
     abstract boolean foldsDerivative();
 
-    /** Whether it reads the data set in place through {@link org.talweg.ops.BatchRows}. */
-    boolean readsThroughRows() {
+    /** Whether it reads so large a batch of the data set in place through {@link org.talweg.ops.BatchRows}. */
+    boolean readsThroughRows(Ops ops, int batch) {
         return false;
     }
 

@@ -68,7 +68,7 @@ final class Pass {
         }
         this.firstRow = firstRow;
         this.step = step;
-        boolean inPlace = tape.input().consumers().stream().allMatch(Node::readsThroughRows);
+        boolean inPlace = tape.input().consumers().stream().allMatch(node -> node.readsThroughRows(ops(), batch));
         if (rows == null || inPlace) {
             input = features;
             inputRows = rows;

@@ -1,8 +1,10 @@
 #include "graph.hpp"
 
 #include <algorithm>
+#include <random>
 #include <unordered_map>
 
+#include "../exec/launch.hpp"
 #include "calls.hpp"
 
 namespace talweg::driver {
@@ -68,7 +70,7 @@ bool has_cycle(const Graph& graph) {
                      [](const auto& node) { return node->child != nullptr && has_cycle(*node->child); });
 }
 
-std::vector<const Node*> in_order(const Graph& graph) {
+std::vector<const Node*> in_order(const Graph& graph, uint64_t seed) {
   std::unordered_map<const Node*, size_t> open;
   std::unordered_map<const Node*, std::vector<const Node*>> dependents;
   for (const auto& node : graph.nodes) {
@@ -79,7 +81,10 @@ std::vector<const Node*> in_order(const Graph& graph) {
   for (const auto& node : graph.nodes) {
     if (open[node.get()] == 0) order.push_back(node.get());
   }
+  std::mt19937_64 random(seed);
   for (size_t done = 0; done < order.size(); ++done) {
+    // Of those whose dependencies are done, any may be next.
+    if (seed != 0) std::swap(order[done], order[done + random() % (order.size() - done)]);
     for (const Node* dependent : dependents[order[done]]) {
       if (--open[dependent] == 0) order.push_back(dependent);
     }
@@ -88,7 +93,7 @@ std::vector<const Node*> in_order(const Graph& graph) {
 }
 
 CUresult submit_graph(Context& context, const std::shared_ptr<Stream>& stream, const Graph& graph) {
-  for (const Node* node : in_order(graph)) {
+  for (const Node* node : in_order(graph, exec::settings().schedule_seed)) {
     CUresult result = CUDA_SUCCESS;
     if (node->child != nullptr) result = submit_graph(context, stream, *node->child);
     if (node->operation != nullptr) result = submit(context, stream, node->operation);

@@ -51,8 +51,9 @@ std::shared_ptr<Graph> clone_child(const Graph& graph);
 // Here or in a child graph.
 bool has_cycle(const Graph& graph);
 
-// Each node after what it depends on, otherwise in the order of adding. Fewer than all of them if there is a cycle.
-std::vector<const Node*> in_order(const Graph& graph);
+// Each node after what it depends on, otherwise in the order of adding, or in one drawn with a seed that is not 0. Fewer
+// than all of them if there is a cycle.
+std::vector<const Node*> in_order(const Graph& graph, uint64_t seed = 0);
 
 // Enters all nodes into the stream.
 CUresult submit_graph(Context& context, const std::shared_ptr<Stream>& stream, const Graph& graph);

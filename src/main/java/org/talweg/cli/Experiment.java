@@ -23,7 +23,9 @@ import org.talweg.nn.Model;
 import org.talweg.nn.Sequential;
 import org.talweg.ops.Activation;
 import org.talweg.ops.Device;
+import org.talweg.ops.DeviceException;
 import org.talweg.ops.Devices;
+import org.talweg.ops.MatrixProducts;
 import org.talweg.ops.Precision;
 import org.talweg.optim.Clip;
 import org.talweg.optim.Lbfgs;
@@ -127,6 +129,10 @@ final class Experiment {
         description = "Of the matrix products, e.g. tf32: float32, or on tensor cores tf32, tf32x3 (as exact as "
             + "float32) or bf16.")
     private Precision precision;
+
+    @Option(names = "--products", paramLabel = "NAME", defaultValue = "talweg",
+        description = "Whose matrix products a GPU runs, e.g. cublas: talweg, or cublas where that library is installed.")
+    private MatrixProducts products;
 
     @Option(names = "--seed", paramLabel = "N", defaultValue = "42",
         description = "Decides split, initial parameters and order of the rows, e.g. 7.")
@@ -250,7 +256,14 @@ final class Experiment {
     }
 
     Devices.Choice device() {
-        return Devices.choose(device);
+        Devices.Choice choice = Devices.choose(device);
+        try {
+            choice.device().products(products);
+        } catch (DeviceException e) {
+            choice.device().close();
+            throw e;
+        }
+        return choice;
     }
 
     Model model(Device on) {

@@ -31,6 +31,10 @@ final class CudaRecording implements Recording {
         device.replay(executable);
     }
 
+    CUgraph graph() {
+        return graph;
+    }
+
     /** Number of kernels, copies and fills in the graph. */
     long nodes() {
         long[] count = new long[1];

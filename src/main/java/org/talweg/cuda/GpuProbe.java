@@ -85,7 +85,7 @@ final class GpuProbe {
             JCublas2.cublasDestroy(handle);
             return new Part("cuBLAS", "version " + version[0], true);
         } catch (LinkageError | RuntimeException e) {
-            return new Part("cuBLAS", "libcublas.so.12 does not load; only a comparison with it needs it (CUDA toolkit 12,"
+            return new Part("cuBLAS", "libcublas.so.12 does not load; only products by cuBLAS need it (CUDA toolkit 12,"
                 + " or apt-get install libcublas-12-6 from NVIDIA's packages)", false);
         }
     }

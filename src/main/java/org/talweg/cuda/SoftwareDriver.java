@@ -84,7 +84,12 @@ public final class SoftwareDriver {
      *
      * @throws DeviceException if it was not built, does not load, or this JVM already holds a real driver
      */
-    public static synchronized void load() {
+    public static void load() {
+        load(true);
+    }
+
+    /** @param withCublas if not, JCublas2 finds no library, as on a machine without one */
+    static synchronized void load(boolean withCublas) {
         if (loaded) {
             return;
         }
@@ -94,7 +99,9 @@ public final class SoftwareDriver {
         }
         try {
             System.load(library(DRIVER).toString());
-            System.load(library(CUBLAS).toString());
+            if (withCublas) {
+                System.load(library(CUBLAS).toString());
+            }
         } catch (IOException | UnsatisfiedLinkError e) {
             throw new DeviceException("the software device does not load: " + e.getMessage(), e);
         }

@@ -19,6 +19,7 @@ import org.talweg.nn.Model;
 import org.talweg.nn.Sequential;
 import org.talweg.ops.Activation;
 import org.talweg.ops.Device;
+import org.talweg.ops.MatrixProducts;
 import org.talweg.ops.StepState;
 import org.talweg.optim.Clip;
 import org.talweg.optim.Optimizer;
@@ -78,6 +79,15 @@ class AllocationTest {
                 new AllocationTest().expectNothing(on, Losses.softmaxCrossEntropy().labelSmoothing(0.1f), Optimizers.sgd(),
                     Clip.none(), Sequential.builder(Shape.of(12)).dense(8, Activation.GELU).dropout(0.2f)
                         .residual(block -> block.dense(8, Activation.TANH)).activation(Activation.MISH).dense(CLASSES));
+            }
+        },
+        PRODUCTS_BY_CUBLAS {
+            @Override
+            void expectNothing(TestDevice on) {
+                if (!on.toString().equals("cpu")) {
+                    on.device().products(MatrixProducts.CUBLAS);
+                    SMALL.expectNothing(on);
+                }
             }
         },
         /** Large enough to be split over the cores, and for oneDNN; on the CPU alone, for it takes long on others. */

@@ -2,11 +2,13 @@ package org.talweg.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.talweg.ops.Activation.RELU;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
@@ -22,6 +24,7 @@ import org.talweg.nn.Losses;
 import org.talweg.nn.Model;
 import org.talweg.nn.Sequential;
 import org.talweg.ops.Device;
+import org.talweg.ops.MatrixProducts;
 import org.talweg.ops.Precision;
 import org.talweg.optim.Clip;
 import org.talweg.optim.Optimizers;
@@ -123,6 +126,32 @@ class EndToEndTest {
         assertEquals(exact, loss, allowed * exact, precision + ": first loss");
         if (precision == Precision.BF16 || precision == Precision.TF32) {
             assertNotEquals((float) exact, (float) loss, precision + " rounds nothing");
+        }
+    }
+
+    /** The library, or its stand-in, sums in another order: the same numbers up to that, and the same bits twice. */
+    @Test
+    void productsByCublasTrainAsOurOwn() {
+        Device device = TestDevice.accelerator().device();
+        Outcome own = train(device, 1);
+        long before = device.bytesAllocated();
+        device.products(MatrixProducts.CUBLAS);
+        try {
+            Outcome first = train(device, 1);
+            for (int i = 0; i < 20; i++) {
+                assertEquals(own.steps.get(i).loss(), first.steps.get(i).loss(), 1e-5 * own.steps.get(i).loss(), "step " + i);
+            }
+            assertFalse(Arrays.equals(own.weights, first.weights), "the products are still our own");
+            for (long seed = 0; seed < 3; seed++) {
+                if (TestDevice.accelerator().isSoftware()) {
+                    SoftwareDriver.scheduleSeed(seed);
+                }
+                assertArrayEquals(first.weights, train(device, 1).weights, "the same bits under schedule " + seed);
+            }
+            assertEquals(before, device.bytesAllocated());
+        } finally {
+            SoftwareDevice.restoreSettings();
+            device.products(MatrixProducts.TALWEG);
         }
     }
 

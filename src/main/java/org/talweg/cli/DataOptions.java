@@ -1,8 +1,10 @@
 package org.talweg.cli;
 
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import org.talweg.data.Dataset;
 import org.talweg.data.Datasets;
@@ -13,6 +15,7 @@ import org.talweg.data.Scaler;
 import org.talweg.data.SourceOptions;
 import org.talweg.data.Split;
 import org.talweg.data.Task;
+import org.talweg.tensor.Shape;
 import picocli.CommandLine.Help.Visibility;
 import picocli.CommandLine.Option;
 
@@ -64,6 +67,11 @@ final class DataOptions {
         description = "Between a table's cells, e.g. ; or tab (default: its first line tells).")
     private String separator;
 
+    @Option(names = "--image", paramLabel = "SHAPE", showDefaultValue = Visibility.NEVER,
+        description = "The features are the pixels of an image of this height and width, e.g. 28x28, or 32x32x3 with "
+            + "colours; the report shows them so (default: what the source says).")
+    private String image;
+
     @Option(names = "--validation", paramLabel = "SHARE", defaultValue = "" + SHARE,
         description = "Of the rows, to choose the best epoch by, e.g. 0.1.")
     private double validation = SHARE;
@@ -96,16 +104,38 @@ final class DataOptions {
         Experiment.check(test == null || test > 0 && test < 1, "--test " + test + ": a share is above 0 and below 1");
         Experiment.check(validation + (test == null ? 0 : test) < 1, "--validation " + validation + " and --test " + test
             + " leave nothing to train on");
-        Missing reading = switch (missing) {
+        Loaded loaded = shaped(Datasets.open(source, new SourceOptions(target, features, without, categorical, task, reading(),
+            encode, header, separator(), Map.of())));
+        Experiment.check(test == null || !loaded.hasTest(), "--test " + test + ": " + source
+            + " has test rows of its own");
+        return loaded;
+    }
+
+    /** All rows of another source, with targets and words that mean what they mean in {@code trained}. */
+    Dataset load(String source, Dataset trained) throws IOException {
+        return Datasets.open(source, new SourceOptions(target, features, without, categorical,
+            trained.isClassification() ? Task.CLASSIFICATION : Task.REGRESSION, reading(), encode, header, separator(),
+            trained.categories())).rows();
+    }
+
+    private Loaded shaped(Loaded loaded) {
+        if (image == null) {
+            return loaded;
+        }
+        Experiment.check(image.matches("[1-9]\\d{0,4}(x[1-9]\\d{0,4}){1,2}"), "--image " + image
+            + ": write height and width, as 28x28, and the number of colours if there are some, as 32x32x3");
+        Shape shape = Shape.of(Arrays.stream(image.split("x")).mapToInt(Integer::parseInt).toArray());
+        Experiment.check(shape.elements() == loaded.rows().columns(), "--image " + image + " are " + shape.elements()
+            + " pixels, and " + loaded.rows().name() + " has " + loaded.rows().columns() + " features");
+        return new Loaded(loaded.rows().withRowShape(shape), loaded.hasTest() ? loaded.test().withRowShape(shape) : null);
+    }
+
+    private Missing reading() {
+        return switch (missing) {
             case ERROR -> Missing.ERROR;
             case DROP -> Missing.DROP;
             default -> Missing.FILL;
         };
-        Loaded loaded = Datasets.open(source, new SourceOptions(target, features, without, categorical, task, reading, encode,
-            header, separator()));
-        Experiment.check(test == null || !loaded.hasTest(), "--test " + test + ": " + source
-            + " has test rows of its own");
-        return loaded;
     }
 
     private Character separator() {

@@ -107,30 +107,15 @@ final class EvaluateCommand implements Callable<Integer> {
 
     /** The same rows with features and classes in the order that the model learned them. */
     private static Dataset asTrained(Dataset data, Columns trained) {
-        int[] from = new int[trained.features().size()];
-        for (int i = 0; i < from.length; i++) {
-            String name = trained.features().get(i);
-            from[i] = data.featureNames().indexOf(name);
-            // A word that these rows do not have is a column of zeros.
-            Experiment.check(from[i] >= 0 || name.contains("="), data.name() + " has no feature '" + name
-                + "', which the model learned from; it has " + String.join(", ", data.featureNames()));
-        }
         for (String name : data.featureNames()) {
             Experiment.check(trained.features().contains(name), data.name() + " has a feature '" + name
                 + "' that the model knows nothing of; it learned from " + String.join(", ", trained.features()));
         }
-        float[] row = new float[data.columns()];
-        float[] features = new float[Math.multiplyExact(data.rows(), from.length)];
-        for (int i = 0; i < data.rows(); i++) {
-            data.source().read(i, row, 0);
-            for (int j = 0; j < from.length; j++) {
-                features[i * from.length + j] = from[j] < 0 ? 0 : row[from[j]];
-            }
-        }
-        if (trained.classes().isEmpty()) {
-            Experiment.check(!data.isClassification(), data.name() + " has classes, and the model predicts numbers; say "
-                + "--task regression when training or here");
-            return Dataset.regression(data.name(), trained.features(), features, trained.targets(), data.targets());
+        Dataset ordered = data.selectFeatures(trained.features());
+        if (!data.isClassification()) {
+            Experiment.check(data.targetNames().size() == trained.targets().size(), data.name() + " has the targets "
+                + data.targetNames() + "; the model predicts " + trained.targets());
+            return ordered;
         }
         int[] numbers = data.classNames().stream().mapToInt(name -> {
             int number = trained.classes().indexOf(name);
@@ -138,7 +123,7 @@ final class EvaluateCommand implements Callable<Integer> {
                 + "learned " + String.join(", ", trained.classes()));
             return number;
         }).toArray();
-        return Dataset.classification(data.name(), trained.features(), features, trained.targets().get(0),
-            Arrays.stream(data.labels()).map(label -> numbers[label]).toArray(), trained.classes());
+        return new Dataset(data.name(), trained.features(), ordered.source(), trained.targets(),
+            Arrays.stream(data.labels()).map(label -> numbers[label]).toArray(), trained.classes(), null);
     }
 }

@@ -209,7 +209,7 @@ final class Experiment {
 
     /** All rows of another source, read as the experiment's own is. */
     Dataset read(String other) throws IOException {
-        return data.load(other).rows();
+        return data.load(other, data());
     }
 
     /** With features as they were read. */

@@ -57,7 +57,7 @@ final class PredictCommand implements Callable<Integer> {
                 CsvWriter csv = CsvWriter.builder().build(writer);
                 csv.writeRecord(answers.header());
                 boolean missing = model.scaler().flatMap(Scaler::fill).isPresent();
-                rows[0] = Datasets.csv(table).features(columns.features(), missing, (features, count) ->
+                rows[0] = Datasets.csv(table).categories(columns.categories()).features(columns.features(), missing, (features, count) ->
                     predict(model, answers, features, count, csv));
                 csv.flush();
             });

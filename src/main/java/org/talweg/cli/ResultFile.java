@@ -11,12 +11,11 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.talweg.data.WholeFile;
 import org.talweg.nn.Model;
-import org.talweg.ops.Device;
 import org.talweg.report.Outcome;
 import org.talweg.train.Evaluation;
 import org.talweg.train.TrainingResult;
 
-/** {@code result.json}: how a run ended, its figures over the test rows, and what it ran on. */
+/** {@code result.json}: how a run ended, and its figures over the test rows; what it ran on, environment.json has. */
 final class ResultFile {
     static final String NAME = "result.json";
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -26,7 +25,7 @@ final class ResultFile {
 
     /** @param keptMetric whose best epoch was kept, or null for the last */
     static void write(Path folder, TrainingResult result, Evaluation test, int plannedEpochs, String keptMetric,
-                      double seconds, Device device) throws IOException {
+                      double seconds) throws IOException {
         ObjectNode root = JSON.createObjectNode();
         root.put("stop_reason", result.stopReason()).put("epochs", result.history().size())
             .put("planned_epochs", plannedEpochs).put("kept_epoch", result.restoredEpoch()).put("kept_metric", keptMetric)
@@ -39,11 +38,6 @@ final class ResultFile {
                 figures.put(name, value.toString());
             }
         });
-        root.putObject("environment").put("device", device.name()).put("hardware", device.description())
-            .put("java", System.getProperty("java.version") + " " + System.getProperty("java.vendor"))
-            .put("system", System.getProperty("os.name") + " " + System.getProperty("os.version") + " "
-                + System.getProperty("os.arch"))
-            .put("talweg", Main.version());
         WholeFile.write(folder.resolve(NAME), JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n");
     }
 
@@ -67,13 +61,13 @@ final class ResultFile {
         }
     }
 
-    static Outcome read(Path folder, Model model) throws IOException {
-        JsonNode root = tree(folder);
+    static Outcome read(RunFolder run, Model model) throws IOException {
+        JsonNode root = tree(run.path());
         Map<String, Double> figures = new LinkedHashMap<>();
         root.path("test").properties().forEach(figure -> figures.put(figure.getKey(), number(figure.getValue())));
         return new Outcome(root.path("stop_reason").asText(), root.path("planned_epochs").asInt(),
             root.path("kept_epoch").asInt(), root.path("kept_metric").asText(null), number(root.path("seconds")),
-            model.parameterCount(), root.path("environment").path("device").asText("unknown"), figures);
+            model.parameterCount(), run.device(), figures);
     }
 
     /** NaN and infinities are text, and what is missing is NaN. */

@@ -134,6 +134,12 @@ record RunFolder(Path path) {
         WholeFile.write(environment(), JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n");
     }
 
+    /** What it ran on last. */
+    String device() {
+        List<JsonNode> sessions = sessions();
+        return sessions.isEmpty() ? "unknown" : sessions.get(sessions.size() - 1).path("device").asText("unknown");
+    }
+
     private List<JsonNode> sessions() {
         try {
             JsonNode sessions = JSON.readTree(environment().toFile()).path("sessions");

@@ -59,10 +59,10 @@ final class RunReport {
         String data = String.format(Locale.ROOT, "%s: %,d rows to train and %,d to test, %,d features",
             test.name(), train.rows(), test.rows(), test.columns());
         Report report = new Report(folder.toAbsolutePath().normalize().getFileName().toString(), data, history,
-            ResultFile.read(folder, model), Files.exists(gradients) ? GradientLog.read(gradients) : List.of(),
+            ResultFile.read(run, model), Files.exists(gradients) ? GradientLog.read(gradients) : List.of(),
             GradientHealth.of(model, loss, train),
             test.rows() == 0 ? null : Evaluator.judge(model, loss, DataLoader.of(test, EVALUATION_BATCH)),
-            test.rows() == 0 ? null : testRows, model.inputShape(), pictures(folder.resolve("landscape")), settings);
+            test.rows() == 0 ? null : testRows, pictures(folder.resolve("landscape")), settings);
         Path target = folder.resolve(NAME);
         report.write(target);
         return target;

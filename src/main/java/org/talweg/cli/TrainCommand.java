@@ -281,7 +281,7 @@ final class TrainCommand implements Callable<Integer> {
                 double seconds = (System.nanoTime() - began) / 1e9;
                 Evaluation test = trainer.evaluate(testRows());
                 model.save(folder.model());
-                ResultFile.write(folder.path(), result, test, epochs, kept, seconds, choice.device());
+                ResultFile.write(folder.path(), result, test, epochs, kept, seconds);
                 if (recorder != null) {
                     recorder.trajectory().save(folder.trajectory());
                 }

@@ -212,7 +212,7 @@ public final class ArraySource {
         Dataset data = new Dataset(name, names(shortName(inputs), inputs.shape()), rows,
             labels.classes == null ? targetNames : List.of(shortName(outputs)), numbers,
             labels.classes == null ? List.of() : Targets.names(labels.classes), values);
-        return keep(data, inputs);
+        return keep(inputs.shape().rank() > 2 ? data.withRowShape(inputs.shape().row()) : data, inputs);
     }
 
     /** A single array of two dimensions: features, and a column of targets. */
@@ -232,7 +232,7 @@ public final class ArraySource {
         List<String> featureNames = new ArrayList<>(names("x", array.shape()));
         String targetName = featureNames.remove(aim);
         Rows all = check(array);
-        Rows rows = new OtherColumns(all, aim);
+        Rows rows = new SelectedColumns(all, IntStream.range(0, columns).filter(i -> i != aim).toArray());
         Dataset data = new Dataset(name, featureNames, rows, List.of(targetName),
             classes == null ? null : Targets.labels(classes, values), classes == null ? List.of() : Targets.names(classes),
             classes == null ? Targets.floats(values) : null);
@@ -250,27 +250,6 @@ public final class ArraySource {
         }
         throw new IllegalArgumentException(name + " has no column '" + target + "'; it has 0 to " + (columns - 1)
             + ", or from the end -1 to -" + columns);
-    }
-
-    /** All columns but one. */
-    private record OtherColumns(Rows all, int without) implements Rows {
-        @Override
-        public int count() {
-            return all.count();
-        }
-
-        @Override
-        public int columns() {
-            return all.columns() - 1;
-        }
-
-        @Override
-        public void read(int row, float[] destination, int offset) {
-            float[] whole = new float[all.columns()];
-            all.read(row, whole, 0);
-            System.arraycopy(whole, 0, destination, offset, without);
-            System.arraycopy(whole, without + 1, destination, offset + without, whole.length - without - 1);
-        }
     }
 
     private Rows check(NumberArray array) {

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 
 /** The cells of one column of a table, as they come: numbers, words, and where there is nothing. */
 final class CsvColumn {
@@ -47,6 +48,12 @@ final class CsvColumn {
         } catch (NumberFormatException e) {
             return null;
         }
+    }
+
+    /** As a category: numbers that are equal are one. */
+    static String word(String cell) {
+        Float number = parse(cell);
+        return number == null ? cell : Targets.name(number + 0f);
     }
 
     void add(String cell, long line) {
@@ -121,6 +128,15 @@ final class CsvColumn {
      * @param index −1 where there is nothing
      */
     record Categories(List<String> names, int[] index) {
+    }
+
+    /** With these names in this order; the cells are known to be among them. */
+    Categories categories(List<String> names) {
+        Categories own = categories();
+        Map<String, Integer> places = new HashMap<>();
+        names.forEach(word -> places.put(word, places.size()));
+        int[] place = own.names.stream().mapToInt(places::get).toArray();
+        return new Categories(names, IntStream.of(own.index).map(index -> index < 0 ? index : place[index]).toArray());
     }
 
     Categories categories() {

@@ -2,8 +2,10 @@ package org.talweg.data;
 
 import de.siegmar.fastcsv.reader.CsvRecord;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -23,6 +25,8 @@ final class CsvFeatures {
     private final List<String> header;
     /** The words that each column had in training. */
     private final Map<Integer, Set<String>> words = new HashMap<>();
+    /** Numbers of the words that a feature is the number of; null for others. */
+    private final List<Map<String, Integer>> numbers;
     private final float[] block;
     private int rows;
 
@@ -30,9 +34,11 @@ final class CsvFeatures {
      * @param header  names of the table's columns, or null if there are none and columns go by their order
      * @param missing whether features may be
      */
-    private CsvFeatures(String file, List<String> names, List<String> header, int cells, boolean missing) {
+    private CsvFeatures(String file, List<String> names, Map<String, List<String>> categories, List<String> header, int cells,
+                        boolean missing) {
         this.file = file;
         this.names = names;
+        numbers = names.stream().map(name -> numbers(categories.get(name))).toList();
         this.header = header;
         this.cells = cells;
         this.missing = missing;
@@ -45,13 +51,22 @@ final class CsvFeatures {
             if (column[i] < 0) {
                 lost.add(names.get(i));
             } else if (word[i] != null) {
-                words.computeIfAbsent(column[i], key -> new HashSet<>()).add(word[i]);
+                words.computeIfAbsent(column[i], key -> new LinkedHashSet<>()).add(word[i]);
             }
         }
         if (!lost.isEmpty()) {
             throw new IllegalArgumentException(file + " has no column for " + some(lost) + "; it has " + (header == null
                 ? cells + " columns and no line of names" : some(header)));
         }
+    }
+
+    private static Map<String, Integer> numbers(List<String> words) {
+        if (words == null) {
+            return null;
+        }
+        Map<String, Integer> numbers = new LinkedHashMap<>();
+        words.forEach(word -> numbers.put(word, numbers.size()));
+        return numbers;
     }
 
     private void find(int feature) {
@@ -73,7 +88,8 @@ final class CsvFeatures {
     }
 
     /** The number of rows. */
-    static long read(String file, Iterable<CsvRecord> records, List<String> names, boolean missing, CsvSource.FeatureRows use) {
+    static long read(String file, Iterable<CsvRecord> records, List<String> names, Map<String, List<String>> categories,
+                     boolean missing, CsvSource.FeatureRows use) {
         CsvFeatures features = null;
         long count = 0;
         for (CsvRecord record : records) {
@@ -81,7 +97,7 @@ final class CsvFeatures {
             if (features == null) {
                 boolean plain = cells.size() == names.size()
                     && cells.stream().allMatch(cell -> CsvColumn.parse(cell) != null);
-                features = new CsvFeatures(file, names, plain ? null : cells, cells.size(), missing);
+                features = new CsvFeatures(file, names, categories, plain ? null : cells, cells.size(), missing);
                 if (!plain) {
                     continue;
                 }
@@ -117,25 +133,52 @@ final class CsvFeatures {
             if (nothing && !missing) {
                 throw bad(record, i, "is missing, and the model was trained to fill in nothing");
             }
-            if (word[i] != null) {
-                if (!nothing && !words.get(column[i]).contains(cell)) {
-                    throw bad(record, i, "is none of the words that the column had in training");
-                }
-                block[rows * column.length + i] = word[i].equals(cell) ? 1 : 0;
-            } else {
-                Float number = nothing ? (Float) Float.NaN : CsvColumn.parse(cell);
-                if (number == null) {
-                    throw bad(record, i, "is no number");
-                }
-                block[rows * column.length + i] = number;
-            }
+            block[rows * column.length + i] = word[i] != null ? isWord(record, i, cell, nothing)
+                : nothing ? Float.NaN : number(record, i, cell);
         }
         rows++;
     }
 
+    private float isWord(CsvRecord record, int feature, String cell, boolean nothing) {
+        String said = CsvColumn.word(cell);
+        if (!nothing && !words.get(column[feature]).contains(said)) {
+            throw bad(record, feature, cell, words.get(column[feature]));
+        }
+        return word[feature].equals(said) ? 1 : 0;
+    }
+
+    private float number(CsvRecord record, int feature, String cell) {
+        Map<String, Integer> known = numbers.get(feature);
+        if (known != null) {
+            Integer index = known.get(CsvColumn.word(cell));
+            if (index == null) {
+                throw bad(record, feature, cell, known.keySet());
+            }
+            return index;
+        }
+        Float number = CsvColumn.parse(cell);
+        if (number == null) {
+            throw bad(record, feature, "is no number");
+        }
+        return number;
+    }
+
+    /** What is wrong with a word that training did not see. */
+    static String unknown(String cell, Collection<String> known) {
+        return "'" + cell + "' is none of the words that the column had in training: " + some(List.copyOf(known));
+    }
+
+    private IllegalArgumentException bad(CsvRecord record, int feature, String cell, Collection<String> known) {
+        return new IllegalArgumentException(place(record, feature) + unknown(cell, known));
+    }
+
     private IllegalArgumentException bad(CsvRecord record, int feature, String why) {
-        return new IllegalArgumentException(file + ", line " + record.getStartingLineNumber() + ", column "
-            + (header == null ? String.valueOf(column[feature] + 1) : header.get(column[feature])) + ": '"
-            + record.getFields().get(column[feature]) + "' " + why);
+        return new IllegalArgumentException(place(record, feature) + "'" + record.getFields().get(column[feature]) + "' "
+            + why);
+    }
+
+    private String place(CsvRecord record, int feature) {
+        return file + ", line " + record.getStartingLineNumber() + ", column "
+            + (header == null ? String.valueOf(column[feature] + 1) : header.get(column[feature])) + ": ";
     }
 }

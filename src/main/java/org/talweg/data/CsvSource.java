@@ -9,13 +9,18 @@ import java.io.IOException;
 import java.io.Reader;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.zip.ZipException;
+import org.talweg.tensor.Shape;
 
 /**
  * A table of text with a sample in each line. Every column but the target is a feature, unless told otherwise. Targets that
@@ -40,6 +45,8 @@ public final class CsvSource {
     private List<String> chosen = List.of();
     private List<String> without = List.of();
     private List<String> categorical = List.of();
+    private Map<String, List<String>> known = Map.of();
+    private Shape rowShape;
 
     interface Opener {
         Reader open() throws IOException;
@@ -113,6 +120,21 @@ public final class CsvSource {
     }
 
     /**
+     * Words of columns that are already known, by the columns' names, such as {@link Dataset#categories} of the table that a
+     * model was trained on: they mean here what they meant there, and another word is an error.
+     */
+    public CsvSource categories(Map<String, List<String>> words) {
+        known = Map.copyOf(words);
+        return this;
+    }
+
+    /** Of the features, if all are read. */
+    CsvSource rowShape(Shape shape) {
+        rowShape = shape;
+        return this;
+    }
+
+    /**
      * @throws IOException              if the file cannot be read
      * @throws IllegalArgumentException if it is no table of numbers and words with that target; names file, line and column
      */
@@ -122,8 +144,8 @@ public final class CsvSource {
 
     /**
      * Reads rows as features of a model that was trained on another table, a block at a time: columns are found by their
-     * names, and in any order; {@code column=word} is 1 where the column has that word. Without a line of names the columns
-     * are taken in their order.
+     * names, and in any order; {@code column=word} is 1 where the column has that word, and a column whose {@link
+     * #categories} are given is the number of its word. Without a line of names the columns are taken in their order.
      *
      * @param names   of the features
      * @param missing whether a value may be missing; it is NaN then
@@ -133,7 +155,7 @@ public final class CsvSource {
      *                                  and column
      */
     public long features(List<String> names, boolean missing, FeatureRows use) throws IOException {
-        return open(records -> CsvFeatures.read(name, records, names, missing, use));
+        return open(records -> CsvFeatures.read(name, records, names, known, missing, use));
     }
 
     /** What becomes of rows that are read. */
@@ -244,6 +266,8 @@ public final class CsvSource {
         private final CsvColumn aim;
         private final List<CsvColumn> features = new ArrayList<>();
         private final Set<CsvColumn> categories = new HashSet<>();
+        private final Map<CsvColumn, Set<String>> knownWords = new HashMap<>();
+        private final Map<String, List<String>> categoryNames = new LinkedHashMap<>();
 
         Layout(List<String> names, boolean named) {
             if (names.size() > MOST_COLUMNS) {
@@ -263,6 +287,9 @@ public final class CsvSource {
                 if (columns[i] == null && !unwanted.contains(i)) {
                     columns[i] = new CsvColumn(names.get(i));
                     features.add(columns[i]);
+                    if (known.containsKey(names.get(i))) {
+                        knownWords.put(columns[i], new LinkedHashSet<>(known.get(names.get(i))));
+                    }
                 }
             }
             if (features.isEmpty()) {
@@ -316,10 +343,19 @@ public final class CsvSource {
             }
             for (int i = 0; i < columns.length; i++) {
                 if (columns[i] != null) {
-                    columns[i].add(record.getField(i).strip(), record.getStartingLineNumber());
+                    String cell = record.getField(i).strip();
+                    checkKnown(columns[i], cell, record.getStartingLineNumber());
+                    columns[i].add(cell, record.getStartingLineNumber());
                 }
             }
             return true;
+        }
+
+        private void checkKnown(CsvColumn column, String cell, long line) {
+            Set<String> words = knownWords.get(column);
+            if (words != null && !CsvColumn.isNothing(cell) && !words.contains(CsvColumn.word(cell))) {
+                throw new IllegalArgumentException(place(line, column) + CsvFeatures.unknown(cell, words));
+            }
         }
 
         private static String empty(String cell) {
@@ -349,12 +385,16 @@ public final class CsvSource {
                 feature.fill(values, first, featureNames.size());
                 first += feature.names().size();
             }
-            return withTargets(featureNames, values);
+            Dataset data = withTargets(featureNames, values).withCategories(categoryNames);
+            return rowShape != null && rowShape.elements() == data.columns() ? data.withRowShape(rowShape) : data;
         }
 
         private CsvFeature feature(CsvColumn column) {
-            if (categories.contains(column) || !column.isNumbers() && column.isWords() && encoding != Encoding.NONE) {
-                CsvColumn.Categories found = column.categories();
+            List<String> words = known.get(column.name());
+            if (words != null || categories.contains(column)
+                || !column.isNumbers() && column.isWords() && encoding != Encoding.NONE) {
+                CsvColumn.Categories found = words == null ? column.categories() : column.categories(words);
+                categoryNames.put(column.name(), found.names());
                 if (encoding == Encoding.ONE_HOT && found.names().size() > MOST_CATEGORIES) {
                     throw new IllegalArgumentException(name + ": column '" + column.name() + "' has " + found.names().size()
                         + " different texts, too many for a feature each; leave the column out, or number them");

@@ -1,6 +1,9 @@
 package org.talweg.data;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.talweg.tensor.Philox;
 import org.talweg.tensor.Shape;
 
@@ -13,9 +16,12 @@ import org.talweg.tensor.Shape;
  * @param classNames   names by class number; empty without labels
  * @param targets      row-major, rows × {@link #targetNames}; null with labels
  * @param targetNames  names of the target columns
+ * @param rowShape     of a row's features where they came in more dimensions than one, as pixels do; else their number
+ * @param categories   of each column of a table that had words: those words in their order, by the column's name
  */
 public record Dataset(String name, List<String> featureNames, Rows source, List<String> targetNames,
-                      int[] labels, List<String> classNames, float[] targets) {
+                      int[] labels, List<String> classNames, float[] targets, Shape rowShape,
+                      Map<String, List<String>> categories) {
     /** Keeps the draws of a shuffle apart from those of initialisers and epochs that have the same seed. */
     private static final long SHUFFLE_STREAM = 1L << 33;
 
@@ -26,6 +32,11 @@ public record Dataset(String name, List<String> featureNames, Rows source, List<
         featureNames = List.copyOf(featureNames);
         targetNames = List.copyOf(targetNames);
         classNames = List.copyOf(classNames);
+        categories = Collections.unmodifiableMap(new LinkedHashMap<>(categories));
+        if (rowShape.elements() != featureNames.size()) {
+            throw new IllegalArgumentException(name + ": rows of " + featureNames.size() + " numbers are not of the shape "
+                + rowShape + ", which has " + rowShape.elements());
+        }
         if (source.columns() != featureNames.size()) {
             throw new IllegalArgumentException(name + ": rows of " + source.columns() + " numbers with "
                 + featureNames.size() + " feature names");
@@ -44,6 +55,12 @@ public record Dataset(String name, List<String> featureNames, Rows source, List<
                     + "; classes are 0 to " + (classNames.size() - 1));
             }
         }
+    }
+
+    /** Rows of a single dimension, and without columns of words. */
+    public Dataset(String name, List<String> featureNames, Rows source, List<String> targetNames, int[] labels,
+                   List<String> classNames, float[] targets) {
+        this(name, featureNames, source, targetNames, labels, classNames, targets, Shape.of(featureNames.size()), Map.of());
     }
 
     /** Rows with a class each. */
@@ -108,12 +125,43 @@ public record Dataset(String name, List<String> featureNames, Rows source, List<
     public Dataset select(int... rows) {
         return new Dataset(name, featureNames, source.select(rows), targetNames,
             labels == null ? null : gatherLabels(rows), classNames,
-            targets == null ? null : gather(targets, targetNames.size(), rows));
+            targets == null ? null : gather(targets, targetNames.size(), rows), rowShape, categories);
+    }
+
+    /**
+     * The same rows with these features in this order.
+     *
+     * @throws IllegalArgumentException if there is no feature of one of the names; lists those there are
+     */
+    public Dataset selectFeatures(List<String> names) {
+        int[] columns = names.stream().mapToInt(feature -> {
+            int column = featureNames.indexOf(feature);
+            if (column < 0) {
+                throw new IllegalArgumentException(name + " has no feature '" + feature + "'; it has "
+                    + String.join(", ", featureNames));
+            }
+            return column;
+        }).toArray();
+        return names.equals(featureNames) ? this : new Dataset(name, names, new SelectedColumns(source, columns), targetNames,
+            labels, classNames, targets, Shape.of(columns.length), categories);
+    }
+
+    /**
+     * The same rows, known to be of a shape, such as [28×28] for images: the report shows them so.
+     *
+     * @throws IllegalArgumentException if it has not as many elements as a row has features
+     */
+    public Dataset withRowShape(Shape shape) {
+        return new Dataset(name, featureNames, source, targetNames, labels, classNames, targets, shape, categories);
+    }
+
+    Dataset withCategories(Map<String, List<String>> words) {
+        return new Dataset(name, featureNames, source, targetNames, labels, classNames, targets, rowShape, words);
     }
 
     /** The same rows with other features, as many as before. */
     Dataset withFeatures(Rows values) {
-        return new Dataset(name, featureNames, values, targetNames, labels, classNames, targets);
+        return new Dataset(name, featureNames, values, targetNames, labels, classNames, targets, rowShape, categories);
     }
 
     /** As {@link #split(double, double)} with nothing left for a test. */

@@ -18,6 +18,7 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
+import org.talweg.tensor.Shape;
 
 /** Where data sets come from. */
 public final class Datasets {
@@ -50,7 +51,7 @@ public final class Datasets {
 
     static CsvSource builtInTable(String name) {
         return switch (name) {
-            case "digits" -> resource(name, "digits.csv.gz").label("digit");
+            case "digits" -> resource(name, "digits.csv.gz").label("digit").rowShape(Shape.of(8, 8));
             case "breast_cancer" -> resource(name, "breast_cancer.csv").label("diagnosis");
             case "diabetes" -> resource(name, "diabetes.csv").target("progression").task(Task.REGRESSION);
             case "iris" -> resource(name, "iris.csv").label("species");

@@ -116,6 +116,28 @@ record SelectedRows(Rows all, int[] rows) implements Rows {
     }
 }
 
+/** Some columns, in their order. */
+record SelectedColumns(Rows all, int[] chosen) implements Rows {
+    @Override
+    public int count() {
+        return all.count();
+    }
+
+    @Override
+    public int columns() {
+        return chosen.length;
+    }
+
+    @Override
+    public void read(int row, float[] destination, int offset) {
+        float[] whole = new float[all.columns()];
+        all.read(row, whole, 0);
+        for (int i = 0; i < chosen.length; i++) {
+            destination[offset + i] = whole[chosen[i]];
+        }
+    }
+}
+
 record ScaledRows(Rows raw, Scaler scaler) implements Rows {
     @Override
     public int count() {

@@ -67,7 +67,7 @@ final class Source {
         }
         return Loaded.of(table.missing(options.missing()).encoding(options.encoding())
             .features(options.features().toArray(String[]::new)).without(options.without().toArray(String[]::new))
-            .categorical(options.categorical().toArray(String[]::new)).load());
+            .categorical(options.categorical().toArray(String[]::new)).categories(options.categories()).load());
     }
 
     private static Loaded arrays(ArraySource arrays, String name, SourceOptions options) {

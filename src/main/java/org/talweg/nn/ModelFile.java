@@ -120,6 +120,8 @@ final class ModelFile {
             columns.features().forEach(node.putArray("features")::add);
             columns.targets().forEach(node.putArray("targets")::add);
             columns.classes().forEach(node.putArray("classes")::add);
+            ObjectNode categories = node.putObject("categories");
+            columns.categories().forEach((column, words) -> words.forEach(categories.putArray(column)::add));
         });
         return JSON.writeValueAsString(root);
     }
@@ -147,8 +149,12 @@ final class ModelFile {
     }
 
     private static Columns columns(JsonNode node) {
-        return node.isMissingNode() ? null
-            : new Columns(texts(node.path("features")), texts(node.path("targets")), texts(node.path("classes")));
+        if (node.isMissingNode()) {
+            return null;
+        }
+        Map<String, List<String>> categories = new LinkedHashMap<>();
+        node.path("categories").properties().forEach(entry -> categories.put(entry.getKey(), texts(entry.getValue())));
+        return new Columns(texts(node.path("features")), texts(node.path("targets")), texts(node.path("classes")), categories);
     }
 
     private static List<String> texts(JsonNode list) {

@@ -35,7 +35,7 @@ final class Examples {
             return;
         }
         Examples examples = new Examples(html, report);
-        PixelImage image = PixelImage.of(report.inputShape(), report.testRows().featureNames());
+        PixelImage image = PixelImage.of(report.testRows().rowShape());
         int[] worst = examples.worst(image == null ? MOST_ROWS : MOST_IMAGES);
         html.section("examples", "Worst examples");
         html.add("p", "The " + worst.length + " test rows with the largest loss" + (report.test().predictions().hasClasses()

@@ -5,47 +5,31 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Base64;
-import java.util.List;
 import javax.imageio.ImageIO;
 import org.talweg.tensor.Shape;
 
 /**
- * How a row of features is an image: by the model's input shape, [height, width], [height, width, channels] or [channels,
- * height, width]; or as a square of grey pixels where the features have the same name but for numbers, such as
- * {@code p00} to {@code p77}.
+ * How a row of features is an image: by its shape, [height, width], [height, width, channels] or [channels, height, width].
  *
  * @param channels 1 for grey, 3 for red, green and blue
  * @param apart    whether each channel's pixels stand together
  */
 record PixelImage(int height, int width, int channels, boolean apart) {
-    private static final int SMALLEST_SIDE = 8;
     /** On the page; larger images are shown at a whole fraction of their size. */
     private static final int LARGEST_SIDE = 192;
 
-    /** Or null if a row is no image. */
-    static PixelImage of(Shape input, List<String> features) {
-        PixelImage image = input.rank() == 1 ? square(features) : shaped(input);
-        return image != null && (long) image.height * image.width * image.channels == features.size() ? image : null;
-    }
-
-    private static PixelImage shaped(Shape input) {
-        if (input.rank() == 2) {
-            return new PixelImage(input.dim(0), input.dim(1), 1, false);
+    /** Or null if a row of this shape is no image. */
+    static PixelImage of(Shape row) {
+        if (row.rank() == 2) {
+            return new PixelImage(row.dim(0), row.dim(1), 1, false);
         }
-        if (input.rank() != 3) {
+        if (row.rank() != 3) {
             return null;
         }
-        boolean last = input.dim(2) == 1 || input.dim(2) == 3;
-        boolean first = input.dim(0) == 1 || input.dim(0) == 3;
-        return last ? new PixelImage(input.dim(0), input.dim(1), input.dim(2), false)
-            : first ? new PixelImage(input.dim(1), input.dim(2), input.dim(0), true) : null;
-    }
-
-    private static PixelImage square(List<String> features) {
-        int side = (int) Math.round(Math.sqrt(features.size()));
-        boolean alike = features.stream().map(name -> name.replaceAll("[^\\p{L}]", "")).distinct().count() == 1;
-        return side >= SMALLEST_SIDE && side * side == features.size() && alike ? new PixelImage(side, side, 1, false)
-            : null;
+        boolean last = row.dim(2) == 1 || row.dim(2) == 3;
+        boolean first = row.dim(0) == 1 || row.dim(0) == 3;
+        return last ? new PixelImage(row.dim(0), row.dim(1), row.dim(2), false)
+            : first ? new PixelImage(row.dim(1), row.dim(2), row.dim(0), true) : null;
     }
 
     /**

@@ -16,7 +16,6 @@ import org.talweg.analysis.GradientHealth;
 import org.talweg.analysis.GradientLog.Look;
 import org.talweg.data.Dataset;
 import org.talweg.data.WholeFile;
-import org.talweg.tensor.Shape;
 import org.talweg.train.EpochMetrics;
 import org.talweg.train.Evaluator.Judged;
 
@@ -31,14 +30,14 @@ import org.talweg.train.Evaluator.Judged;
  * @param looks    at the gradients while it trained; may be empty
  * @param health   of the gradients of the model as it is now; null if unknown
  * @param test     what the model says of the test rows; null if there are none
- * @param testRows the same rows with their features as a person knows them, not scaled; null if there are none
- * @param inputShape of the model, which says whether a row is an image
+ * @param testRows the same rows with their features as a person knows them, not scaled, shown as images where their shape
+ *                 is that of one; null if there are none
  * @param pictures SVG files by what they show
  * @param settings tables by what they are about, of values by name
  */
 public record Report(String name, String data, List<EpochMetrics> history, Outcome outcome, List<Look> looks,
-                     GradientHealth health, Judged test, Dataset testRows, Shape inputShape,
-                     Map<String, String> pictures, Map<String, Map<String, String>> settings) {
+                     GradientHealth health, Judged test, Dataset testRows, Map<String, String> pictures,
+                     Map<String, Map<String, String>> settings) {
     private static final Pattern PLACE = Pattern.compile("\\{\\{(\\w+)}}");
 
     public Report {

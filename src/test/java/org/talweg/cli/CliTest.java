@@ -280,6 +280,9 @@ class CliTest {
         assertEquals("train", session.get("arguments").get(0).asText());
         assertEquals("cpu", session.get("device").asText());
         assertEquals(64, session.get("data_sha256").asText().length());
+        assertEquals(List.of("stop_reason", "epochs", "planned_epochs", "kept_epoch", "kept_metric", "skipped_steps", "seconds",
+            "test"), JSON.readTree(folder.resolve("run/result.json").toFile()).properties().stream().map(Map.Entry::getKey)
+            .toList(), "what it ran on stands elsewhere");
         assertEquals(Runtime.version().feature(), Runtime.Version.parse(session.get("java").asText()
             .replaceAll(".* ", "").replaceAll("[^0-9.].*", "")).feature());
         try (Device device = Devices.open("cpu");

@@ -11,7 +11,10 @@ import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,6 +22,8 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -82,9 +87,59 @@ class ModelCliTest {
         assertEquals(2, figures.get("rows").asInt());
         assertEquals(1, figures.get("accuracy").asDouble(), "class b by its name, though it is the only one here");
         Files.writeString(at("some.csv"), "kind,colour,size\nb,purple,2\nb,blue,6\n");
-        assertTrue(talweg("evaluate " + at("run") + " " + at("some.csv")).err().contains("has a feature 'colour=purple' that the"));
+        assertEquals("talweg: some.csv:2, column 'colour': 'purple' is none of the words that the column had in training: blue, "
+            + "green, red", talweg("evaluate " + at("run") + " " + at("some.csv") + " --device cpu").err().strip());
         Files.writeString(at("some.csv"), "kind,colour,size\nc,red,2\na,blue,6\n");
         assertTrue(talweg("evaluate " + at("run") + " " + at("some.csv")).err().contains("has a class 'c' that the model"));
+    }
+
+    /** A word is the number that it was in training, whatever other words there are. */
+    @Test
+    void numberedWordsKeepTheirNumbers() throws IOException {
+        StringBuilder many = new StringBuilder("size,colour,zip,kind\n");
+        IntStream.range(0, 60).forEach(i -> many.append(i % 7).append(',').append(List.of("red", "blue", "green").get(i % 3))
+            .append(',').append(List.of("30", "4", "100").get(i % 5 % 3)).append(',').append(i % 3 == 1 ? "b" : "a").append('\n'));
+        Files.writeString(at("all.csv"), many);
+        train(at("all.csv") + " --encode index --categorical zip --hidden 8 --epochs 3 --target kind");
+        Files.writeString(at("in.csv"), "kind,zip,colour,size\nb,100.0,green,2\na,4,red,6\nb,30,red,1\n");
+        succeeds("predict " + at("run") + " " + at("in.csv") + " --device cpu -o " + at("out.csv"));
+        float[][] numbers = {{2, 1, 2}, {6, 2, 0}, {1, 2, 1}};
+        List<String> lines = Files.readAllLines(at("out.csv"));
+        try (Device device = Devices.open("cpu"); Model model = Model.load(at("run/model.safetensors"), device)) {
+            assertEquals(Map.of("colour", List.of("blue", "green", "red"), "zip", List.of("4", "30", "100")),
+                model.columns().orElseThrow().categories());
+            float[][] logits = model.predict(numbers);
+            double loss = 0;
+            for (int row = 0; row < numbers.length; row++) {
+                double a = 1 / (1 + Math.exp(logits[row][1] - logits[row][0]));
+                assertEquals(a, Double.parseDouble(lines.get(row + 1).split(",")[1]), 1e-6, "row " + row);
+                loss -= Math.log(row == 1 ? a : 1 - a) / numbers.length;
+            }
+            JsonNode figures = JSON.readTree(succeeds("evaluate " + at("run") + " " + at("in.csv") + " --device cpu --json").out());
+            assertEquals(loss, figures.get("loss").asDouble(), 1e-6);
+        }
+        Files.writeString(at("in.csv"), "kind,zip,colour,size\na,4,red,6\nb,30,purple,1\n");
+        assertEquals("talweg: in.csv, line 3, column colour: 'purple' is none of the words that the column had in training: "
+            + "blue, green, red", talweg("predict " + at("run") + " " + at("in.csv") + " --device cpu -o " + at("x.csv")).err()
+            .strip());
+        Run run = talweg("evaluate " + at("run") + " " + at("in.csv") + " --device cpu");
+        assertEquals("2 talweg: in.csv:3, column 'colour': 'purple' is none of the words that the column had in training: blue, "
+            + "green, red", run.exitCode() + " " + run.err().strip());
+        Files.writeString(at("in.csv"), "kind,zip,colour,size\na,5,red,6\n");
+        assertTrue(talweg("evaluate " + at("run") + " " + at("in.csv") + " --device cpu").err()
+            .contains("in.csv:2, column 'zip': '5' is none of the words that the column had in training: 4, 30, 100"));
+    }
+
+    /** One row says little about what it is: classes are those of training. */
+    @Test
+    void fewRowsAreReadAsTheRunsOwn() throws IOException {
+        train("digits --hidden 8 --epochs 2");
+        try (Stream<String> digits = new BufferedReader(new InputStreamReader(new GZIPInputStream(
+            Datasets.class.getResourceAsStream("digits.csv.gz")), StandardCharsets.UTF_8)).lines()) {
+            Files.write(at("few.csv"), digits.limit(3).toList());
+        }
+        Run run = succeeds("evaluate " + at("run") + " " + at("few.csv") + " --device cpu");
+        assertTrue(run.out().contains("on 2 rows"), run.out());
     }
 
     @Test
@@ -161,7 +216,7 @@ class ModelCliTest {
     @CsvSource(delimiter = '|', quoteCharacter = '~', value = {
         "size;red | has no column for colour=blue, colour=green, colour=red",
         "size,colour;1,red;x,red | line 3, column size: 'x' is no number",
-        "size,colour;1,purple | line 2, column colour: 'purple' is none of the words that the column had in training",
+        "size,colour;1,purple | line 2, column colour: 'purple' is none of the words that the column had in training: blue, green, red",
         "size,colour;1 | line 2 has 1 cells, where the first has 2",
         "size,colour;1, | line 2, column colour: '' is missing",
         "size,colour | has no rows"})
@@ -194,7 +249,9 @@ class ModelCliTest {
             float[][] expected = model.predict(rows);
             float[][] actual = (float[][]) result.get(0).getValue();
             for (int row = 0; row < rows.length; row++) {
-                assertArrayEquals(expected[row], actual[row], 1e-5f * 10, "row " + row);
+                for (int k = 0; k < expected[row].length; k++) {
+                    assertEquals(expected[row][k], actual[row][k], 1e-5 * Math.max(1, Math.abs(expected[row][k])), "row " + row);
+                }
             }
         }
         assertTrue(talweg("export " + at("run")).err().contains("name a file with --onnx or --safetensors"));

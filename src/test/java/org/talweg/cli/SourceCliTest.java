@@ -62,6 +62,34 @@ class SourceCliTest {
         return run("train " + options + " --device cpu --json --out DIR/run");
     }
 
+    /** 64 columns with numbers for names are a table, until somebody says that they are pixels. */
+    @Test
+    void imagesAreWhatCameAsImages() throws IOException {
+        Dataset digits = Datasets.builtIn("digits");
+        StringBuilder table = new StringBuilder();
+        for (int i = 0; i < 64; i++) {
+            table.append('x').append(i).append(',');
+        }
+        table.append("y\n");
+        for (int row = 0; row < 200; row++) {
+            for (int i = 0; i < 64; i++) {
+                table.append(digits.features()[row * 64 + i]).append(',');
+            }
+            table.append(digits.labels()[row]).append('\n');
+        }
+        Files.writeString(folder.resolve("square.csv"), table);
+        for (String[] source : new String[][] {{"DIR/square.csv", "false"}, {"DIR/square.csv --image 8x8", "true"},
+            {"digits", "true"}}) {
+            Run run = train(source[0] + " --hidden none --epochs 1");
+            assertEquals(0, run.exitCode(), run.err());
+            assertEquals(source[1], String.valueOf(Files.readString(folder.resolve("run/report.html"))
+                .contains("<ul class=\"images\">")), source[0]);
+        }
+        assertEquals("talweg: --image 9x9 are 81 pixels, and square.csv has 64 features",
+            train("DIR/square.csv --image 9x9").err().strip());
+        assertTrue(train("DIR/square.csv --image 8").err().contains("write height and width, as 28x28"));
+    }
+
     @Test
     void aTableTrainsAndOtherCommandsFindItAgain() throws IOException {
         Run run = train("DIR/people.csv --without id --missing mean --hidden 16 --epochs 40 --test 0.25 --scale standard");

@@ -36,7 +36,7 @@ class ReaderFuzzTest {
             .getBytes(StandardCharsets.UTF_8), SourceOptions.usual());
         fuzz("t.csv.gz", ArrayFiles.gzip("a\tb\n1\t2\n\t4\n5\t6\n".getBytes(StandardCharsets.UTF_8)),
             new SourceOptions("b", List.of(), List.of(), List.of(), Task.AUTO, Missing.FILL,
-                Encoding.INDEX, null, null));
+                Encoding.INDEX, null, null, Map.of()));
     }
 
     @Test

@@ -46,7 +46,7 @@ class ReportBrowserTest {
     private static Path page(Judged test) throws Exception {
         Report report = Reports.report(Reports.history(12), 9, test);
         report = new Report(report.name(), report.data(), report.history(), report.outcome(), report.looks(), report.health(),
-            test, report.testRows(), report.inputShape(), Map.of("A picture", "<svg xmlns=\"http://www.w3.org/2000/svg\" "
+            test, report.testRows(), Map.of("A picture", "<svg xmlns=\"http://www.w3.org/2000/svg\" "
             + "viewBox=\"0 0 760 640\"><rect width=\"760\" height=\"640\" fill=\"#ffffff\"/></svg>"), Map.of("Run", Map.of(
             "arguments", "train --hidden " + "128,".repeat(60))));
         Path file = folder.resolve("report.html");
@@ -55,7 +55,7 @@ class ReportBrowserTest {
     }
 
     private static Path images() throws Exception {
-        return page(Reports.classes(Reports.names("c", 10), Reports.names("p", 64)));
+        return page(Reports.images(Reports.names("c", 10)));
     }
 
     private static void isQuiet(Path file) {

@@ -35,7 +35,6 @@ import org.xml.sax.InputSource;
 
 /** The page holds what the run showed, is well-formed, and comes out whatever the run was. */
 class ReportTest {
-    private static final List<String> PIXELS = Reports.names("pixel_", 64);
 
     private static Document page(Report report) throws Exception {
         Document page = DocumentBuilderFactory.newInstance().newDocumentBuilder()
@@ -91,7 +90,7 @@ class ReportTest {
     @Test
     void curvesHoldTheRunsValuesAndTheKeptEpochIsMarked() throws Exception {
         List<EpochMetrics> history = Reports.history(12);
-        Document page = page(Reports.report(history, 9, Reports.classes(Reports.names("c", 4), PIXELS)));
+        Document page = page(Reports.report(history, 9, Reports.images(Reports.names("c", 4))));
         assertArrayEquals(history.stream().mapToDouble(EpochMetrics::loss).toArray(), curve(page, 0, "training"), 1e-6);
         assertArrayEquals(history.stream().mapToDouble(EpochMetrics::valLoss).toArray(), curve(page, 0, "validation"), 1e-6);
         assertArrayEquals(history.stream().mapToDouble(EpochMetrics::valAccuracy).toArray(), curve(page, 1, "validation"),
@@ -109,13 +108,13 @@ class ReportTest {
 
     @Test
     void theSameRunGivesTheSamePage() {
-        Report report = Reports.report(Reports.history(3), 2, Reports.classes(Reports.names("c", 4), PIXELS));
+        Report report = Reports.report(Reports.history(3), 2, Reports.images(Reports.names("c", 4)));
         assertEquals(report.html(), report.html());
     }
 
     @Test
     void nothingOnThePageLeadsOutOfIt() {
-        String html = Reports.report(Reports.history(3), 2, Reports.classes(Reports.names("c", 4), PIXELS)).html();
+        String html = Reports.report(Reports.history(3), 2, Reports.images(Reports.names("c", 4))).html();
         String without = html.replace("http://www.w3.org/2000/svg", "").replace("http://www.w3.org/1999/xhtml", "");
         assertFalse(without.contains("http:") || without.contains("https:") || without.contains("//www"), "an address");
         assertFalse(without.contains("@import") || without.contains("url("), "a style from elsewhere");
@@ -128,7 +127,7 @@ class ReportTest {
         Judged test = Reports.classes(List.of(evil, "plain"), List.of(evil + "a", "b", "c"));
         Report report = Reports.report(Reports.history(3), 2, test);
         report = new Report(evil, evil, report.history(), report.outcome(), report.looks(), report.health(), test,
-            test.predictions().data(), report.inputShape(), Map.of(evil, "<svg/>"), Map.of(evil, Map.of(evil, evil)));
+            test.predictions().data(), Map.of(evil, "<svg/>"), Map.of(evil, Map.of(evil, evil)));
         Document page = page(report);
         assertTrue(section(page, "confusions").contains(shown));
         assertTrue(section(page, "examples").contains(shown + "a"));
@@ -139,7 +138,7 @@ class ReportTest {
     @ParameterizedTest
     @ValueSource(ints = {2, 10, 25, 26, 100})
     void anyNumberOfClassesIsReadable(int classes) throws Exception {
-        Document page = page(Reports.report(Reports.history(3), 2, Reports.classes(Reports.names("class ", classes), PIXELS)));
+        Document page = page(Reports.report(Reports.history(3), 2, Reports.images(Reports.names("class ", classes))));
         boolean numbers = classes <= 25;
         assertEquals(numbers ? 1 : 0, elements(page, "table", "confusion").size());
         assertEquals(numbers ? 0 : 1, elements(page, "svg", "matrix").size());
@@ -156,7 +155,7 @@ class ReportTest {
 
     @Test
     void theWorstExamplesAreThoseWithTheLargestLoss() throws Exception {
-        Judged test = Reports.classes(Reports.names("c", 4), PIXELS);
+        Judged test = Reports.images(Reports.names("c", 4));
         test.losses()[17] = 99;
         test.losses()[5] = Float.NaN;
         Document page = page(Reports.report(Reports.history(3), 2, test));
@@ -179,9 +178,8 @@ class ReportTest {
 
     @Test
     void imagesHaveColoursInEitherOrder() throws Exception {
-        List<String> names = Reports.names("p", 2 * 4 * 3);
-        PixelImage last = PixelImage.of(Shape.of(2, 4, 3), names);
-        PixelImage first = PixelImage.of(Shape.of(3, 2, 4), names);
+        PixelImage last = PixelImage.of(Shape.of(2, 4, 3));
+        PixelImage first = PixelImage.of(Shape.of(3, 2, 4));
         float[] pixels = new float[24];
         pixels[(1 * 4 + 2) * 3 + 1] = 1;
         float[] planes = new float[24];
@@ -198,12 +196,9 @@ class ReportTest {
         assertEquals(255, shrunk.getRaster().getSample(0, 0, 0), "mean of 9 pixels");
         assertEquals(0, shrunk.getRaster().getSample(1, 0, 0));
         assertEquals(134, shrunk.getHeight());
-        assertEquals(new PixelImage(6, 4, 1, false), PixelImage.of(Shape.of(6, 4), names));
-        assertNull(PixelImage.of(Shape.of(64), Reports.names("x", 63)), "no square");
-        assertNull(PixelImage.of(Shape.of(4), Reports.names("x", 4)), "too small");
-        List<String> columns = new ArrayList<>(Reports.names("x", 63));
-        columns.add("age");
-        assertNull(PixelImage.of(Shape.of(64), columns), "columns of a table");
+        assertEquals(new PixelImage(6, 4, 1, false), PixelImage.of(Shape.of(6, 4)));
+        assertNull(PixelImage.of(Shape.of(64)), "columns of a table, as many as a square has");
+        assertNull(PixelImage.of(Shape.of(4, 4, 2)), "neither grey nor colours");
     }
 
     @Test
@@ -228,7 +223,7 @@ class ReportTest {
         page = page(Reports.report(List.of(), 0, null));
         assertTrue(section(page, "curves").contains("No epoch"));
         Report bare = new Report("r", "d", List.of(), new Outcome("", 0, 0, null, Double.NaN, 1, "cpu", Map.of()), List.of(),
-            null, null, null, Shape.of(1), Map.of(), Map.of());
+            null, null, null, Map.of(), Map.of());
         page(bare);
     }
 
@@ -236,14 +231,14 @@ class ReportTest {
     void lossesThatAreNoNumbersLeaveGaps() throws Exception {
         List<EpochMetrics> history = new ArrayList<>(Reports.history(6));
         history.set(2, new EpochMetrics(3, Double.NaN, 0.5, Double.POSITIVE_INFINITY, 0.5, 2, 0.01, 10, 10, 100, Map.of()));
-        Document page = page(Reports.report(history, 0, Reports.classes(Reports.names("c", 4), PIXELS)));
+        Document page = page(Reports.report(history, 0, Reports.images(Reports.names("c", 4))));
         Element training = elements(page, "path", "curve").get(0);
         assertEquals(2, training.getAttribute("d").chars().filter(c -> c == 'M').count(), training.getAttribute("d"));
         assertTrue(training.getAttribute("data-values").split(" ")[2].equals("NaN"));
         assertTrue(section(page, "summary").contains("10 steps were skipped"));
         EpochMetrics lost = new EpochMetrics(1, Double.NaN, 0, Double.NaN, 0, Double.NaN, 0.01, 10, 10, 100, Map.of());
         page(Reports.report(List.of(lost, lost), 0, null));
-        Judged test = Reports.classes(Reports.names("c", 4), PIXELS);
+        Judged test = Reports.images(Reports.names("c", 4));
         Arrays.fill(test.predictions().outputs(), Float.NaN);
         page = page(Reports.report(history, 0, test));
         assertEquals("0\u00a0% of 300 test rows are right", page.getElementsByTagName("h1").item(0).getTextContent());
@@ -270,7 +265,7 @@ class ReportTest {
         GradientHealth worse = new GradientHealth(sound.health().layers(), 1, 1, 1e-6,
             List.of(new Finding(Condition.VANISHING, "gradients vanish: dense_1 gets 2.5e-6 of it", "ReLU")));
         Report report = new Report(sound.name(), sound.data(), sound.history(), sound.outcome(),
-            List.of(new Look(0, sound.health()), new Look(2, ill), new Look(4, worse)), worse, null, null, Shape.of(1),
+            List.of(new Look(0, sound.health()), new Look(2, ill), new Look(4, worse)), worse, null, null,
             Map.of(), Map.of());
         Document page = page(report);
         List<Element> verdicts = elements(page, "p", "bad");
@@ -285,7 +280,7 @@ class ReportTest {
         Report report = Reports.report(Reports.history(5000), 4321, null);
         report = new Report(report.name(), report.data(), report.history(), report.outcome(),
             List.of(new Look(0, Reports.health(40, 0.9)), new Look(10, Reports.health(40, 0.8))), Reports.health(40, 0.8), null,
-            null, report.inputShape(), Map.of(), Map.of());
+            null, Map.of(), Map.of());
         Document page = page(report);
         assertTrue(curve(page, 0, "training").length <= 1002);
         assertTrue(section(page, "curves").contains("epoch 4321, kept"));

@@ -27,7 +27,16 @@ final class Reports {
             1 - 0.6 / i, 3.0 / i, 0.001 * (epochs - i + 1), 10, 0, 1000, Map.of("val_f1", 1 - 0.7 / i))).toList();
     }
 
+    /** Of images of 8×8 pixels. */
+    static Judged images(List<String> classNames) {
+        return classes(classNames, names("pixel_", 64), Shape.of(8, 8));
+    }
+
     static Judged classes(List<String> classNames, List<String> features) {
+        return classes(classNames, features, Shape.of(features.size()));
+    }
+
+    private static Judged classes(List<String> classNames, List<String> features, Shape shape) {
         Random random = new Random(1);
         int classes = classNames.size();
         int[] labels = new int[ROWS];
@@ -43,7 +52,8 @@ final class Reports {
         for (int i = 0; i < values.length; i++) {
             values[i] = random.nextFloat();
         }
-        return new Judged(new Predictions(Dataset.classification("things", features, values, "kind", labels, classNames),
+        return new Judged(new Predictions(Dataset.classification("things", features, values, "kind", labels, classNames)
+            .withRowShape(shape),
             outputs, classes, 0, false), losses);
     }
 
@@ -83,7 +93,6 @@ final class Reports {
         return new Report("a run", "things: 700 rows", history, new Outcome("all epochs done", history.size(), keptEpoch,
             keptEpoch > 0 ? "val_loss" : null, 12.5, 1234, "cpu", Map.of("loss", 0.25)),
             List.of(new Look(0, health(3, 0.9)), new Look(history.size(), health(3, 0.8))), health(3, 0.8), test,
-            test == null ? null : test.predictions().data(),
-            test == null ? Shape.of(1) : test.predictions().data().inputShape(), Map.of(), settings);
+            test == null ? null : test.predictions().data(), Map.of(), settings);
     }
 }

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <sstream>
 
-#include "../exec/block.hpp"
+#include "../exec/cluster.hpp"
 #include "written_bytes.hpp"
 
 namespace talweg::check {
@@ -227,6 +227,7 @@ bool BlockChecker::meetings(Warp& warp, const Instr& in, uint32_t active, uint32
 bool BlockChecker::shared(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access,
                           const Located& located) {
   if (shared_ == nullptr) return true;
+  if (access != Access::kRead && overwrites_source(warp, in, active, bytes, located)) return false;
   SharedRequest request;
   request.access = {access != Access::kWrite, access != Access::kRead,
                     access == Access::kAtomic || (in.access & exec::kStrong) != 0};
@@ -264,7 +265,7 @@ bool BlockChecker::report(Warp& warp, const Instr& in, uint32_t bytes, const Sha
                        std::to_string(bytes) + " bytes at " + shared_address(fault.address) + " of " +
                            std::to_string(block_.shared_bytes()) + ": never written in this block");
     case SharedFault::Kind::kPendingCopy:
-      out << what << " of " << bytes << " bytes at " << shared_address(fault.address) << ": missing wait: cp.async ";
+      out << what << " of " << bytes << " bytes at " << shared_address(fault.address) << ": missing wait: the asynchronous copy ";
       earlier("begun");
       out << " is still on its way";
       break;
@@ -306,12 +307,27 @@ bool BlockChecker::mixed(Warp& warp, const Instr& in, uint32_t active, uint32_t 
       in_shared |= 1u << lane;
     } else if (block_.is_local(host)) {
       if (!local_written_.empty() && !local(warp, in, lane, host, bytes, access)) return false;
+    } else if (exec::Block* owner = block_.cluster().owner_of(host)) {
+      if (!remote(warp, in, lane, *owner, host, bytes, access)) return false;
     } else {
       elsewhere |= 1u << lane;
     }
   }
   return (in_shared == 0 || shared(warp, in, in_shared, bytes, access, located)) &&
          (elsewhere == 0 || global(warp, in, elsewhere, bytes, access, located));
+}
+
+// In the shared memory of another block of the cluster.
+bool BlockChecker::remote(Warp& warp, const Instr& in, int lane, Block& owner, const std::byte* host, uint32_t bytes,
+                          Access access) {
+  SharedShadow* theirs = owner.checker()->shared_.get();
+  if (theirs == nullptr || access == Access::kRead) return true;
+  Located one;
+  one.shape = Shape::kUniform;
+  one.host[0] = const_cast<std::byte*>(host);
+  if (overwrites_source(warp, in, 1u << lane, bytes, one)) return false;
+  theirs->written_by_others(static_cast<uint32_t>(host - owner.shared()), bytes);
+  return true;
 }
 
 void BlockChecker::frame_entered(const std::byte* frame, size_t bytes) {
@@ -339,11 +355,54 @@ void BlockChecker::copy_arrives(uint32_t warp, int lane, const std::byte* shared
   shared_->copy_arrives(warp, static_cast<uint32_t>(lane), static_cast<uint32_t>(shared - block_.shared()), bytes);
 }
 
-void BlockChecker::mbarrier_arrives(const Warp& warp, const std::byte* object) {
+void BlockChecker::bulk_begins(const exec::BulkCopy& copy) {
+  if (shared_ == nullptr || copy.reduce != nullptr) return;
+  shared_->copy_begins(copy.warp->index(), static_cast<uint32_t>(copy.lane),
+                       static_cast<uint32_t>(copy.instr - block_.launch().program.code.data()),
+                       static_cast<uint32_t>(copy.destination - block_.shared()), copy.bytes);
+}
+
+void BlockChecker::bulk_arrives(const exec::BulkCopy& copy) {
+  if (shared_ == nullptr) return;
+  const uint32_t address = static_cast<uint32_t>(copy.destination - block_.shared());
+  if (copy.warp->block != &block_) {
+    shared_->written_by_others(address, copy.bytes);
+    return;
+  }
+  if (copy.reduce == nullptr) {
+    shared_->copy_arrives(copy.warp->index(), static_cast<uint32_t>(copy.lane), address, copy.bytes);
+  }
+  object_arrives(*copy.warp, copy.mbarrier);
+}
+
+// A bulk copy still reads what is about to be written.
+bool BlockChecker::overwrites_source(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes,
+                                     const Located& located) {
+  const exec::BulkCopies& copies = block_.cluster().copies();
+  if ((checks_ & kRaces) == 0 || copies.empty()) return false;
+  for (uint32_t left = active; left != 0; left &= left - 1) {
+    const int lane = __builtin_ctz(left);
+    const std::byte* host = located.shape == Shape::kSpread       ? located.host[lane]
+                            : located.shape == Shape::kContiguous ? located.host[0] + static_cast<size_t>(lane) * bytes
+                                                                  : located.host[0];
+    const exec::BulkCopy* copy = copies.reading(host, bytes);
+    if (copy == nullptr) continue;
+    block_.fault(warp, in, lane, exec::Status::kLaunchFailed,
+                 "write of " + std::to_string(bytes) + " bytes at " +
+                     shared_address(static_cast<uint32_t>(host - copy->source_owner->shared())) +
+                     ": missing wait: the bulk copy begun by " +
+                     block_.thread_name(copy->warp->index(), copy->lane) + " at " + block_.where(*copy->instr) +
+                     " still reads it");
+    return true;
+  }
+  return false;
+}
+
+void BlockChecker::object_arrives(const Warp& warp, const void* object) {
   if (shared_ != nullptr) shared_->times().release(object, warp.index());
 }
 
-void BlockChecker::mbarrier_waited(const Warp& warp, const std::byte* object) {
+void BlockChecker::object_waited(const Warp& warp, const void* object) {
   if (shared_ == nullptr) return;
   shared_->times().acquire(object, warp.index());
   shared_->synchronised(warp.index());

@@ -9,6 +9,10 @@
 #include "shared_shadow.hpp"
 #include "switches.hpp"
 
+namespace talweg::exec {
+struct BulkCopy;
+}
+
 namespace talweg::check {
 
 class BlockChecker {
@@ -43,9 +47,14 @@ class BlockChecker {
   void copy_begins(const exec::Warp& warp, const exec::Instr& in, int lane, const std::byte* shared, uint32_t bytes);
   void copy_arrives(uint32_t warp, int lane, const std::byte* shared, uint32_t bytes);
 
-  // What was done before an arrival at an mbarrier is ordered before what is done after a wait for it.
-  void mbarrier_arrives(const exec::Warp& warp, const std::byte* object);
-  void mbarrier_waited(const exec::Warp& warp, const std::byte* object);
+  // The same for a bulk copy into this block's memory, which belongs to nobody until its mbarrier has been looked at.
+  void bulk_begins(const exec::BulkCopy& copy);
+  void bulk_arrives(const exec::BulkCopy& copy);
+
+  // What was done before an arrival at an mbarrier, or at the barrier of the cluster, is ordered before what is done
+  // after a wait for it.
+  void object_arrives(const exec::Warp& warp, const void* object);
+  void object_waited(const exec::Warp& warp, const void* object);
 
  private:
   bool global(exec::Warp& warp, const exec::Instr& in, uint32_t active, uint32_t bytes, exec::Access access,
@@ -58,6 +67,10 @@ class BlockChecker {
              exec::Access access);
   bool mixed(exec::Warp& warp, const exec::Instr& in, uint32_t active, uint32_t bytes, exec::Access access,
              const exec::Located& located);
+  bool remote(exec::Warp& warp, const exec::Instr& in, int lane, exec::Block& owner, const std::byte* host, uint32_t bytes,
+              exec::Access access);
+  bool overwrites_source(exec::Warp& warp, const exec::Instr& in, uint32_t active, uint32_t bytes,
+                         const exec::Located& located);
   bool report(exec::Warp& warp, const exec::Instr& in, uint32_t bytes, const SharedRequest& request,
               const SharedFault& fault);
   bool aligned_together(uint32_t barrier, exec::Warp& warp, uint32_t arrived);

@@ -13,6 +13,9 @@ constexpr int64_t kAtomic = int64_t{1} << 35, kPlain = int64_t{1} << 34, kPendin
 constexpr int64_t kLaneMask = int64_t{31} << kLaneAt;
 constexpr uint32_t kInstructionMask = (1u << kLaneAt) - 1;
 
+// Left by another block of the cluster, of whose order nothing is known here.
+bool is_foreign(int64_t stamp) { return (stamp & (kPlain | kAtomic | kPending)) == 0; }
+
 uint32_t time_of(int64_t stamp) { return static_cast<uint32_t>(stamp >> kTimeAt); }
 uint32_t warp_of(int64_t stamp) { return static_cast<uint32_t>(stamp >> kWarpAt) & 31; }
 uint32_t lane_of(int64_t stamp) { return static_cast<uint32_t>(stamp >> kLaneAt) & 31; }
@@ -226,6 +229,7 @@ SharedFault SharedShadow::examine_read(const SharedRequest& request, uint32_t la
   if (time_of(writer) <= times_.start()) {
     return uninitialised_ ? found(SharedFault::Kind::kNeverWritten, lane, cell, writer) : SharedFault{};
   }
+  if (is_foreign(writer)) return {};
   const bool both_strong = request.access.strong && (writer & kPlain) == 0;
   // Several lanes wrote the same value there; this one may be among them.
   const bool own_warp_together = warp_of(writer) == request.warp && (writer & kSeveral) != 0;
@@ -237,7 +241,7 @@ SharedFault SharedShadow::examine_write(const SharedRequest& request, uint32_t l
                                         const StoredValues& values) const {
   if (!races_) return {};
   const bool strong = request.access.strong;
-  if (time_of(writer) > times_.start() && !(strong && (writer & kPlain) == 0) &&
+  if (time_of(writer) > times_.start() && !is_foreign(writer) && !(strong && (writer & kPlain) == 0) &&
       !ordered(writer, request.warp, lane)) {
     // Threads that all write the same value do no harm.
     const std::byte* value = values.of(lane);
@@ -274,6 +278,11 @@ SharedFault SharedShadow::examine_duplicates(const SharedRequest& request, const
     }
   }
   return {};
+}
+
+void SharedShadow::written_by_others(uint32_t address, uint32_t bytes) {
+  if (shift_ != 0 && bytes < 4) widen();
+  std::fill_n(writers_.begin() + (address >> shift_), bytes >> shift_, from_time(times_.now()));
 }
 
 void SharedShadow::copy_begins(uint32_t warp, uint32_t lane, uint32_t instruction, uint32_t address, uint32_t bytes) {

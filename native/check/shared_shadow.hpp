@@ -60,6 +60,9 @@ class SharedShadow {
   void copy_begins(uint32_t warp, uint32_t lane, uint32_t instruction, uint32_t address, uint32_t bytes);
   void copy_arrives(uint32_t warp, uint32_t lane, uint32_t address, uint32_t bytes);
 
+  // By another block of the cluster: the bytes are written, and who wrote them is not known here.
+  void written_by_others(uint32_t address, uint32_t bytes);
+
  private:
   using Stamp = int64_t;  // time, flags, warp, lane, instruction, from the top
 

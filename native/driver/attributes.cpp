@@ -1,5 +1,5 @@
-// Attributes of streams and of kernel nodes. Scheduling and caches have no effect on results here, so all but the
-// cooperative launch are kept and given back.
+// Attributes of streams, of launches and of kernel nodes. Scheduling and caches have no effect on results here, so all but
+// the cooperative launch and clusters are kept and given back.
 #include <cstring>
 
 #include "calls.hpp"
@@ -33,7 +33,7 @@ bool of_stream(int attribute) {
 
 bool of_kernel(int attribute) {
   return attribute == kAttributeAccessPolicyWindow || attribute == kAttributeCooperative ||
-         attribute == kAttributePriority || attribute == kAttributeMemSyncDomainMap ||
+         attribute == kAttributeClusterDimension || attribute == kAttributeClusterPolicy || attribute == kAttributePriority || attribute == kAttributeMemSyncDomainMap ||
          attribute == kAttributeMemSyncDomain;
 }
 
@@ -52,6 +52,13 @@ CUresult with_kernel_node(CUgraphNode handle, Body body) {
 }
 
 }  // namespace
+
+bool talweg::driver::take_launch_attribute(int attribute, const AttributeValue& value, LaunchAttributes& attributes) {
+  if (attribute == kAttributeCooperative) attributes.cooperative = number_in(value) != 0;
+  else if (attribute == kAttributeClusterDimension) std::memcpy(attributes.cluster, value.bytes, sizeof attributes.cluster);
+  else return false;
+  return true;
+}
 
 TALWEG_EXPORT CUresult cuStreamGetAttribute(CUstream handle, int attribute, AttributeValue* value) {
   return with_stream(handle, [&](Context&, const std::shared_ptr<Stream>& stream) -> CUresult {
@@ -88,8 +95,11 @@ TALWEG_EXPORT CUresult cuStreamCopyAttributes(CUstream to_handle, CUstream from_
 TALWEG_EXPORT CUresult cuGraphKernelNodeGetAttribute(CUgraphNode handle, int attribute, AttributeValue* value) {
   return with_kernel_node(handle, [&](Node& node) -> CUresult {
     if (value == nullptr || !of_kernel(attribute)) return CUDA_ERROR_INVALID_VALUE;
-    *value = attribute == kAttributeCooperative ? number(launch_of(node).cooperative() ? 1 : 0)
-                                                : kept(node.attributes, attribute, number(0));
+    const LaunchAttributes& own = launch_of(node).attributes;
+    *value = number(0);
+    if (attribute == kAttributeCooperative) *value = number(own.cooperative ? 1 : 0);
+    else if (attribute == kAttributeClusterDimension) std::memcpy(value->bytes, own.cluster, sizeof own.cluster);
+    else *value = kept(node.attributes, attribute, *value);
     return CUDA_SUCCESS;
   });
 }
@@ -97,9 +107,8 @@ TALWEG_EXPORT CUresult cuGraphKernelNodeGetAttribute(CUgraphNode handle, int att
 TALWEG_EXPORT CUresult cuGraphKernelNodeSetAttribute(CUgraphNode handle, int attribute, const AttributeValue* value) {
   return with_kernel_node(handle, [&](Node& node) -> CUresult {
     if (value == nullptr || !of_kernel(attribute)) return CUDA_ERROR_INVALID_VALUE;
-    if (attribute == kAttributeCooperative) {
-      return launch_of(node).as_cooperative(number_in(*value) != 0, node.operation);
-    }
+    LaunchAttributes wanted = launch_of(node).attributes;
+    if (take_launch_attribute(attribute, *value, wanted)) return launch_of(node).with(wanted, node.operation);
     node.attributes[attribute] = *value;
     return CUDA_SUCCESS;
   });
@@ -110,7 +119,7 @@ TALWEG_EXPORT CUresult cuGraphKernelNodeCopyAttributes(CUgraphNode to_handle, CU
     const auto to = find_in(context, graph_nodes, to_handle), from = find_in(context, graph_nodes, from_handle);
     if (to == nullptr || from == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     if (to->type != kNodeKernel || from->type != kNodeKernel) return CUDA_ERROR_INVALID_VALUE;
-    const CUresult result = launch_of(*to).as_cooperative(launch_of(*from).cooperative(), to->operation);
+    const CUresult result = launch_of(*to).with(launch_of(*from).attributes, to->operation);
     if (result == CUDA_SUCCESS) to->attributes = Attributes(from->attributes);
     return result;
   });

@@ -134,17 +134,35 @@ enum GraphNodeType : int {
   kNodeBatchMemOp = 12,  // waits for words, and writes of words
 };
 
-// What streams and kernel nodes can be told besides; of these no result depends on but kAttributeCooperative.
+// What streams, launches and kernel nodes can be told besides; of these no result depends on but the cooperative launch
+// and the size of clusters.
 enum Attribute : int {
+  kAttributeIgnore = 0,
   kAttributeAccessPolicyWindow = 1,
   kAttributeCooperative = 2,
   kAttributeSynchronizationPolicy = 3,
+  kAttributeClusterDimension = 4,
+  kAttributeClusterPolicy = 5,
+  kAttributeStreamSerialization = 6,
   kAttributePriority = 8,
   kAttributeMemSyncDomainMap = 9,
   kAttributeMemSyncDomain = 10,
+  kAttributeSharedCarveout = 14,
 };
 struct AttributeValue {
   alignas(8) unsigned char bytes[64];
+};
+struct CUlaunchAttribute {
+  int id;
+  AttributeValue value;
+};
+struct CUlaunchConfig {
+  unsigned grid[3];
+  unsigned block[3];
+  unsigned shared_bytes;
+  CUstream stream;
+  const CUlaunchAttribute* attributes;
+  unsigned attribute_count;
 };
 
 enum WaitValue : unsigned { kWaitGreaterEqual = 0, kWaitEqual = 1, kWaitAnd = 2, kWaitNor = 3, kWaitFlush = 1u << 30 };
@@ -168,6 +186,12 @@ enum FunctionAttribute : int {
   kFunctionBinaryVersion = 6,
   kFunctionMaxDynamicShared = 8,
   kFunctionSharedCarveout = 9,
+  kFunctionClusterMustBeSet = 10,
+  kFunctionClusterWidth = 11,
+  kFunctionClusterHeight = 12,
+  kFunctionClusterDepth = 13,
+  kFunctionClusterNonPortable = 14,
+  kFunctionClusterPolicy = 15,
 };
 
 enum PointerAttribute : int {

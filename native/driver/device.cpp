@@ -61,6 +61,7 @@ int attribute(int number, CUdevice device) {
     case 106: return is.blocks_per_multiprocessor;
     case 111: return is.shared_reserved_per_block;
     case 115: return 1;                       // memory pools
+    case 120: return is.major >= 9 ? 1 : 0;   // launches in clusters
     default: return number >= 1 && number <= 150 ? 0 : -1;
   }
 }

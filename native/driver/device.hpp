@@ -12,6 +12,7 @@ constexpr int kMaxDevices = 16;
 constexpr int kMultiprocessors = 8;
 constexpr int kWarpSize = 32;
 constexpr int kMaxThreadsPerBlock = 1024;
+constexpr unsigned kMaxClusterBlocks = 8, kMaxNonPortableClusterBlocks = 16;
 constexpr int kMaxBlockDim[3] = {1024, 1024, 64};
 constexpr unsigned kMaxGridDim[3] = {2147483647u, 65535u, 65535u};
 constexpr int kRegistersPerMultiprocessor = 65536;
@@ -46,5 +47,8 @@ inline bool is_device(int device) { return device >= 0 && device < device_count(
 
 // Blocks of one kernel that a multiprocessor holds at a time. PTX has no registers to count, so they set no limit.
 int blocks_per_multiprocessor(int threads, long long shared_bytes);
+
+// Whether kernels may run in clusters of several blocks: from 9.0 on, and as long as no chip was asked for.
+inline bool has_clusters() { return chip().major >= 9 || !chip_was_chosen(); }
 
 }  // namespace talweg::driver

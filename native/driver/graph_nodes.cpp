@@ -23,7 +23,7 @@ CUresult make_operation(Context& context, const CUDA_KERNEL_NODE_PARAMS* paramet
   geometry.shared = parameters->shared_bytes;
   std::shared_ptr<const KernelLaunch> launch;
   const CUresult result = KernelLaunch::make(std::move(function), geometry, parameters->values, parameters->extra,
-                                             false, launch);
+                                             {}, launch);
   operation = launch;
   return result;
 }
@@ -138,9 +138,9 @@ CUresult set_operation(Context& context, Node& node, const Parameters* parameter
   const CUresult result = make_operation(context, parameters, operation);
   if (result != CUDA_SUCCESS) return result;
   if (node.type != operation->type()) return CUDA_ERROR_INVALID_VALUE;
-  if (node.type == kNodeKernel) {  // an attribute of its own, which the parameters do not have
-    const bool cooperative = static_cast<const KernelLaunch&>(*node.operation).cooperative();
-    const CUresult kept = static_cast<const KernelLaunch&>(*operation).as_cooperative(cooperative, operation);
+  if (node.type == kNodeKernel) {  // attributes of its own, which the parameters do not have
+    const LaunchAttributes& attributes = static_cast<const KernelLaunch&>(*node.operation).attributes;
+    const CUresult kept = static_cast<const KernelLaunch&>(*operation).with(attributes, operation);
     if (kept != CUDA_SUCCESS) return kept;
   }
   node.operation = std::move(operation);

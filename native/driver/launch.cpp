@@ -8,13 +8,13 @@ using namespace talweg::driver;
 namespace {
 
 CUresult launch(CUfunction handle, const Geometry& geometry, CUstream stream_handle, void** values, void** extra,
-                bool cooperative) {
+                const LaunchAttributes& attributes) {
   return with_context([&](Context& context) -> CUresult {
     auto function = find_in(context, functions, handle);
     const auto stream = find_stream(context, stream_handle);
     if (function == nullptr || stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     std::shared_ptr<const KernelLaunch> work;
-    const CUresult result = KernelLaunch::make(std::move(function), geometry, values, extra, cooperative, work);
+    const CUresult result = KernelLaunch::make(std::move(function), geometry, values, extra, attributes, work);
     return result == CUDA_SUCCESS ? submit(context, stream, work) : result;
   });
 }
@@ -33,7 +33,7 @@ CUresult launch_remembered(CUfunction handle, int grid_x, int grid_y, CUstream s
                      nullptr};
     std::shared_ptr<const KernelLaunch> work;
     const bool bare = function->kernel->parameters.empty();
-    const CUresult result = KernelLaunch::make(std::move(function), geometry, nullptr, bare ? nullptr : extra, false,
+    const CUresult result = KernelLaunch::make(std::move(function), geometry, nullptr, bare ? nullptr : extra, {},
                                                work);
     return result == CUDA_SUCCESS ? submit(context, stream, work) : result;
   });
@@ -55,14 +55,38 @@ TALWEG_EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsi
                                       unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
                                       CUstream stream, void** values, void** extra) {
   const Geometry geometry{{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared};
-  return launch(function, geometry, stream, values, extra, false);
+  return launch(function, geometry, stream, values, extra, {});
 }
 
 TALWEG_EXPORT CUresult cuLaunchCooperativeKernel(CUfunction function, unsigned grid_x, unsigned grid_y,
                                                  unsigned grid_z, unsigned block_x, unsigned block_y,
                                                  unsigned block_z, unsigned shared, CUstream stream, void** values) {
   const Geometry geometry{{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared};
-  return launch(function, geometry, stream, values, nullptr, true);
+  return launch(function, geometry, stream, values, nullptr, {true, {}});
+}
+
+TALWEG_EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction function, void** values, void** extra) {
+  if (config == nullptr || (config->attributes == nullptr && config->attribute_count > 0)) return CUDA_ERROR_INVALID_VALUE;
+  LaunchAttributes attributes;
+  for (unsigned i = 0; i < config->attribute_count; ++i) {
+    const CUlaunchAttribute& one = config->attributes[i];
+    if (take_launch_attribute(one.id, one.value, attributes)) continue;
+    switch (one.id) {  // what no result depends on, since launches of a stream do not overlap
+      case kAttributeIgnore:
+      case kAttributeAccessPolicyWindow:
+      case kAttributeClusterPolicy:
+      case kAttributeStreamSerialization:
+      case kAttributePriority:
+      case kAttributeMemSyncDomainMap:
+      case kAttributeMemSyncDomain:
+      case kAttributeSharedCarveout: break;
+      default: return CUDA_ERROR_NOT_SUPPORTED;
+    }
+  }
+  Geometry geometry{{}, {}, config->shared_bytes};
+  std::memcpy(geometry.grid, config->grid, sizeof geometry.grid);
+  std::memcpy(geometry.block, config->block, sizeof geometry.block);
+  return launch(function, geometry, config->stream, values, extra, attributes);
 }
 
 TALWEG_EXPORT CUresult cuFuncSetBlockShape(CUfunction handle, int x, int y, int z) {

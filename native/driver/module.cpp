@@ -1,4 +1,6 @@
 // Modules from PTX text, their kernels and their global variables.
+#include <algorithm>
+
 #include "calls.hpp"
 #include "device.hpp"
 #include "jit.hpp"
@@ -88,6 +90,8 @@ TALWEG_EXPORT CUresult cuModuleGetFunction(CUfunction* output, CUmodule handle, 
     function->context = &context;
     function->module = module;
     function->kernel = kernel;
+    std::copy(kernel->cluster, kernel->cluster + 3, function->cluster);
+    function->must_have_cluster = kernel->must_have_cluster;
     function->max_dynamic_shared = kSharedPerBlock - static_cast<int>(kernel->static_shared_bytes);
     *output = functions.add(std::move(function));
     module->functions.emplace(name, *output);
@@ -131,6 +135,12 @@ TALWEG_EXPORT CUresult cuFuncGetAttribute(int* value, int attribute, CUfunction 
       case kFunctionBinaryVersion: *value = chip().major * 10 + chip().minor; break;
       case kFunctionMaxDynamicShared: *value = function.max_dynamic_shared; break;
       case kFunctionSharedCarveout: *value = function.shared_carveout; break;
+      case kFunctionClusterMustBeSet: *value = function.must_have_cluster; break;
+      case kFunctionClusterWidth:
+      case kFunctionClusterHeight:
+      case kFunctionClusterDepth: *value = static_cast<int>(function.cluster[attribute - kFunctionClusterWidth]); break;
+      case kFunctionClusterNonPortable: *value = function.non_portable_cluster; break;
+      case kFunctionClusterPolicy: *value = function.cluster_policy; break;
       default: return CUDA_ERROR_NOT_SUPPORTED;
     }
     return CUDA_SUCCESS;
@@ -148,6 +158,25 @@ TALWEG_EXPORT CUresult cuFuncSetAttribute(CUfunction handle, int attribute, int 
       case kFunctionSharedCarveout:
         if (value < -1 || value > 100) return CUDA_ERROR_INVALID_VALUE;
         function.shared_carveout = value;
+        return CUDA_SUCCESS;
+      case kFunctionClusterMustBeSet:
+        if (value != 0 && value != 1) return CUDA_ERROR_INVALID_VALUE;
+        function.must_have_cluster = value != 0;
+        return CUDA_SUCCESS;
+      case kFunctionClusterWidth:
+      case kFunctionClusterHeight:
+      case kFunctionClusterDepth:
+        if (function.kernel->cluster[0] != 0) return CUDA_ERROR_NOT_PERMITTED;  // it was compiled in
+        if (value < 0) return CUDA_ERROR_INVALID_VALUE;
+        function.cluster[attribute - kFunctionClusterWidth] = static_cast<unsigned>(value);
+        return CUDA_SUCCESS;
+      case kFunctionClusterNonPortable:
+        if (value != 0 && value != 1) return CUDA_ERROR_INVALID_VALUE;
+        function.non_portable_cluster = value != 0;
+        return CUDA_SUCCESS;
+      case kFunctionClusterPolicy:
+        if (value < 0 || value > 2) return CUDA_ERROR_INVALID_VALUE;  // default, spread, load balancing
+        function.cluster_policy = value;
         return CUDA_SUCCESS;
       default: return CUDA_ERROR_INVALID_VALUE;
     }

@@ -82,6 +82,10 @@ struct Function {
   const ptx::Kernel* kernel = nullptr;
   int max_dynamic_shared = 0;
   int shared_carveout = -1;
+  unsigned cluster[3] = {};        // that every launch must have; 0: it is up to the launch
+  bool must_have_cluster = false;  // the launch must say one
+  bool non_portable_cluster = false;  // up to 16 blocks and not 8
+  int cluster_policy = 0;
   // What the calls of CUDA before 4.0 set one by one.
   unsigned block[3] = {1, 1, 1};
   unsigned shared_bytes = 0;

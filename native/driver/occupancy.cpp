@@ -1,8 +1,9 @@
-// How many blocks fit a multiprocessor, by threads and shared memory.
+// How many blocks fit a multiprocessor, and clusters the device, by threads and shared memory.
 #include <algorithm>
 
 #include "calls.hpp"
 #include "device.hpp"
+#include "kernel_launch.hpp"
 
 using namespace talweg::driver;
 
@@ -53,7 +54,58 @@ CUresult best_block(int* min_grid, int* block, CUfunction handle, SharedBytesOfB
   return CUDA_SUCCESS;
 }
 
+Geometry geometry_of(const CUlaunchConfig& config) {
+  Geometry geometry{{}, {}, config.shared_bytes};
+  std::copy(config.grid, config.grid + 3, geometry.grid);
+  std::copy(config.block, config.block + 3, geometry.block);
+  return geometry;
+}
+
+bool fits(const Function& function, const Geometry& geometry) {
+  const uint64_t threads = uint64_t{geometry.block[0]} * geometry.block[1] * geometry.block[2];
+  return threads > 0 && threads <= static_cast<uint64_t>(function.kernel->max_threads) &&
+         geometry.shared <= static_cast<unsigned>(std::max(function.max_dynamic_shared, 0));
+}
+
 }  // namespace
+
+// The largest cluster of this shape of block, of which one at least fits the device.
+TALWEG_EXPORT CUresult cuOccupancyMaxPotentialClusterSize(int* blocks, CUfunction handle, const CUlaunchConfig* config) {
+  return with_function(handle, [&](const Function& function) -> CUresult {
+    if (blocks == nullptr || config == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    const Geometry geometry = geometry_of(*config);
+    if (!has_clusters() || !fits(function, geometry)) return CUDA_ERROR_INVALID_CLUSTER_SIZE;
+    unsigned most = function.non_portable_cluster ? kMaxNonPortableClusterBlocks : kMaxClusterBlocks;
+    if (function.kernel->max_cluster != 0) most = std::min(most, function.kernel->max_cluster);
+    while (most > 0 && active_clusters(function, geometry, most) == 0) --most;
+    *blocks = static_cast<int>(most);
+    return CUDA_SUCCESS;
+  });
+}
+
+TALWEG_EXPORT CUresult cuOccupancyMaxActiveClusters(int* count, CUfunction handle, const CUlaunchConfig* config) {
+  return with_function(handle, [&](const Function& function) -> CUresult {
+    if (count == nullptr || config == nullptr || (config->attributes == nullptr && config->attribute_count > 0)) {
+      return CUDA_ERROR_INVALID_VALUE;
+    }
+    LaunchAttributes attributes;
+    for (unsigned i = 0; i < config->attribute_count; ++i) {
+      take_launch_attribute(config->attributes[i].id, config->attributes[i].value, attributes);
+    }
+    const Geometry geometry = geometry_of(*config);
+    *count = 0;
+    if (!fits(function, geometry)) return CUDA_SUCCESS;
+    unsigned cluster[3];
+    std::string reason;
+    const CUresult result = choose_cluster(function, geometry, attributes, cluster, reason);
+    if (result != CUDA_SUCCESS) {
+      set_report(reason);
+      return result;
+    }
+    *count = static_cast<int>(active_clusters(function, geometry, cluster[0] * cluster[1] * cluster[2]));
+    return CUDA_SUCCESS;
+  });
+}
 
 TALWEG_EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* count, CUfunction function, int threads,
                                                                    size_t dynamic_shared) {

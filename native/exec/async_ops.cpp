@@ -1,7 +1,9 @@
-// cp.async and mbarrier (PTX ISA, "Asynchronous Copy" and "mbarrier").
+// cp.async (PTX ISA, "Asynchronous Copy").
 #include "../check/block_checker.hpp"
 #include "block.hpp"
+#include "bulk_ops.hpp"
 #include "lanes.hpp"
+#include "mbarrier.hpp"
 #include "memory_ops.hpp"
 #include "types.hpp"
 
@@ -127,161 +129,12 @@ const Instr* wait_all(Warp& warp, const Instr& in) {
   return &in + 1;
 }
 
-// An mbarrier object: what the current phase still waits for, what the next one will wait for, and the phase.
-// Opaque to programs, but for the state that arrive gives and test_wait takes back.
-struct Barrier {
-  uint32_t pending : 20, phase : 12;
-  uint32_t expected : 20, unused : 12;
-};
-static_assert(sizeof(Barrier) == 8);
-
-template <class Change>
-uint64_t update(std::byte* host, Change change) {
-  uint64_t* word = reinterpret_cast<uint64_t*>(host);
-  uint64_t old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
-  for (;;) {
-    Barrier barrier = bit_cast<Barrier>(old);
-    change(barrier);
-    if (__atomic_compare_exchange_n(word, &old, bit_cast<uint64_t>(barrier), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-      return old;
-    }
-  }
-}
-
-void arrive(Barrier& barrier, uint32_t count) {
-  barrier.pending = barrier.pending - count;
-  if (barrier.pending != 0) return;
-  barrier.phase = barrier.phase + 1;
-  barrier.pending = barrier.expected;
-}
-
-enum class On { kInit, kInvalidate, kArrive, kArriveDrop, kTestState, kTestParity, kCopiesArrive, kCopiesArriveCounted };
-
-// a: the object; b: count, state or parity; dst: state or predicate.
-template <On kOperation>
-const Instr* on_barrier(Warp& warp, const Instr& in) {
-  const uint32_t active = active_lanes(warp, in);
-  if (active == 0) return &in + 1;
-  Located located;
-  locate(warp, in, in.kind, active, 8, kOperation == On::kInit ? Access::kWrite : Access::kAtomic, located);
-  if (located.shape == Shape::kFault) return stop();
-  const uint32_t* b = slot<uint32_t>(warp, in.b);
-  const uint64_t* state = slot<uint64_t>(warp, in.b);
-  uint64_t* d = slot<uint64_t>(warp, in.dst);
-  uint32_t done = 0;
-  constexpr bool kTests = kOperation == On::kTestState || kOperation == On::kTestParity;
-  if (warp.suspected && !kTests) warp.block->changed();
-  for_each_lane(active, [&](int i) {
-    std::byte* host = host_of(located, i, 8);
-    uint64_t* word = reinterpret_cast<uint64_t*>(host);
-    if (kOperation == On::kCopiesArrive || kOperation == On::kCopiesArriveCounted) warp.copies.wait_all(1u << i);
-    if (!kTests && warp.block->checker() != nullptr) {
-      warp.block->checker()->mbarrier_arrives(warp, host);
-    }
-    switch (kOperation) {
-      case On::kInit: {
-        Barrier barrier{};
-        barrier.pending = barrier.expected = b[i];
-        __atomic_store_n(word, bit_cast<uint64_t>(barrier), __ATOMIC_SEQ_CST);
-        break;
-      }
-      case On::kInvalidate: __atomic_store_n(word, ~uint64_t{0}, __ATOMIC_SEQ_CST); break;
-      case On::kArrive: d[i] = update(host, [&](Barrier& barrier) { arrive(barrier, b[i]); }); break;
-      case On::kArriveDrop:
-        d[i] = update(host, [&](Barrier& barrier) {
-          barrier.expected = barrier.expected - b[i];
-          arrive(barrier, b[i]);
-        });
-        break;
-      case On::kCopiesArrive:  // adds an arrival to the phase, and arrives when the copies are done: now
-      case On::kCopiesArriveCounted:
-        if (kOperation == On::kCopiesArriveCounted) update(host, [](Barrier& barrier) { arrive(barrier, 1); });
-        break;
-      case On::kTestState: {
-        const Barrier now = bit_cast<Barrier>(__atomic_load_n(word, __ATOMIC_SEQ_CST));
-        done |= now.phase != bit_cast<Barrier>(state[i]).phase ? 1u << i : 0u;
-        break;
-      }
-      case On::kTestParity: {
-        const Barrier now = bit_cast<Barrier>(__atomic_load_n(word, __ATOMIC_SEQ_CST));
-        done |= (now.phase & 1) != (b[i] & 1) ? 1u << i : 0u;
-        break;
-      }
-    }
-  });
-  check::BlockChecker* checker = warp.block->checker();
-  if (checker != nullptr) {
-    for_each_lane(active, [&](int i) {
-      if ((done >> i & 1) != 0) checker->mbarrier_waited(warp, host_of(located, i, 8));
-    });
-  }
-  if (kTests) {
-    write_predicate(warp, in.dst, active, done);
-    warp.likely_spin();
-  }
-  return &in + 1;
-}
-
-void emit_on_barrier(Decoder& d, Handler handler, size_t address_operand, Slot dst, Slot b) {
-  const Operand& address = d.operand(address_operand);
-  if (address.kind != Operand::Kind::kAddress) d.fail("'mbarrier' needs an address in brackets");
-  const AddressKind kind = take_address_kind(d, address);
-  uint64_t offset = 0;
-  const Slot base = address_slot(d, address, kind, offset);
-  Instr& instr = d.emit(handler, dst, base, b);
-  instr.kind = kind;
-  instr.imm = offset;
-  instr.jump = d.remember_allocation();
-}
-
-const Instr* pending_count(Warp& warp, const Instr& in) {
-  const uint64_t* a = slot<uint64_t>(warp, in.a);
-  uint32_t* d = slot<uint32_t>(warp, in.dst);
-  for_each_lane(active_lanes(warp, in), [&](int i) { d[i] = bit_cast<Barrier>(a[i]).pending; });
-  return &in + 1;
-}
-
-void decode_mbarrier(Decoder& d) {
-  d.take_one_of({".release", ".acquire", ".relaxed"});
-  if (d.take(".pending_count")) {
-    d.take(".b64");
-    d.expect_operands(2);
-    d.emit(&pending_count, d.write(0, Type::kB32), d.read(1, Type::kB64));
-    return;
-  }
-  const int operation = d.take_one_of({".init", ".inval", ".arrive", ".arrive_drop", ".test_wait", ".try_wait"});
-  const bool no_complete = d.take(".noComplete");
-  d.take_one_of({".cta", ".cluster"});
-  const bool parity = d.take(".parity");
-  d.take(".b64");
-  const Slot one = d.constant(Type::kU32, 1);
-  switch (operation) {
-    case 0:
-      d.expect_operands(2);
-      return emit_on_barrier(d, &on_barrier<On::kInit>, 0, 0, d.read(1, Type::kU32));
-    case 1:
-      d.expect_operands(1);
-      return emit_on_barrier(d, &on_barrier<On::kInvalidate>, 0, 0, one);
-    case 2:
-    case 3:
-      d.expect_operands(2, 3);
-      if (no_complete && d.operand_count() != 3) d.fail("'mbarrier.arrive.noComplete' needs a count");
-      return emit_on_barrier(d, operation == 2 ? &on_barrier<On::kArrive> : &on_barrier<On::kArriveDrop>, 1,
-                             d.write(0, Type::kB64), d.operand_count() == 3 ? d.read(2, Type::kU32) : one);
-    case 4:
-    case 5:
-      d.expect_operands(3, operation == 5 ? 4 : 3);  // the fourth is a time limit
-      if (parity) {
-        return emit_on_barrier(d, &on_barrier<On::kTestParity>, 1, d.write(0, Type::kPred), d.read(2, Type::kU32));
-      }
-      return emit_on_barrier(d, &on_barrier<On::kTestState>, 1, d.write(0, Type::kPred), d.read(2, Type::kB64));
-    default: d.fail("'mbarrier' lacks an operation, or one that this device knows");
-  }
-}
-
 // cp.async.*
 void decode_cp(Decoder& d) {
-  if (!d.take(".async")) d.fail("'cp' is known as cp.async only");
+  const bool reduces = d.take(".reduce");
+  if (!d.take(".async")) d.fail("'cp' is known as cp.async and cp.reduce.async only");
+  if (d.take(".bulk")) return decode_bulk(d, reduces);
+  if (reduces) d.fail("'cp.reduce.async' needs .bulk");
   if (d.take(".commit_group")) {
     d.expect_operands(0);
     d.emit(&commit_group);
@@ -292,12 +145,7 @@ void decode_cp(Decoder& d) {
     d.expect_operands(0);
     d.emit(&wait_all);
   } else if (d.take(".mbarrier")) {
-    if (!d.take(".arrive")) d.fail("'cp.async.mbarrier' needs .arrive");
-    const bool counted = d.take(".noinc");
-    d.take(".b64");
-    d.expect_operands(1);
-    emit_on_barrier(d, counted ? &on_barrier<On::kCopiesArriveCounted> : &on_barrier<On::kCopiesArrive>, 0, 0,
-                    d.constant(Type::kU32, 1));
+    decode_copies_arrive(d);
   } else {
     decode_copy(d);
   }
@@ -305,6 +153,6 @@ void decode_cp(Decoder& d) {
 
 }  // namespace
 
-const OpcodeTable kAsyncOpcodes = {{"cp", decode_cp}, {"mbarrier", decode_mbarrier}};
+const OpcodeTable kAsyncOpcodes = {{"cp", decode_cp}};
 
 }  // namespace talweg::exec

@@ -1,7 +1,11 @@
 // atom and red (PTX ISA, "Parallel Synchronization and Communication Instructions"), on real atomics of the host.
+#include <cstring>
+
+#include "bulk_ops.hpp"
 #include "float_rules.hpp"
 #include "memory_ops.hpp"
 #include "plain_memory.hpp"
+#include "reduction.hpp"
 #include "small_float.hpp"
 #include "types.hpp"
 
@@ -248,6 +252,7 @@ void emit_vector(Decoder& d, Handler handler, Type type, Type bits, int lanes, S
 }
 
 void decode_atomic(Decoder& d, bool returns) {
+  if (!returns && d.take(".async")) return decode_async_reduction(d);
   const size_t at = returns ? 1 : 0;
   const Operand& address = d.operand(at);
   if (address.kind != Operand::Kind::kAddress) d.fail("'" + std::string(d.opcode()) + "' needs an address in brackets");
@@ -261,7 +266,8 @@ void decode_atomic(Decoder& d, bool returns) {
     if (ptx::type_from(modifier) != Type::kNone) type = ptx::type_from(modifier);
   }
   bool compares = false;
-  const bool shared = kind == AddressKind::kShared32 || kind == AddressKind::kShared64;
+  const bool shared = kind == AddressKind::kShared32 || kind == AddressKind::kShared64 ||
+                      kind == AddressKind::kCluster32 || kind == AddressKind::kCluster64;
   const Handler handler = take_operation(d, shared, compares);
   d.expect_operands(at + (compares ? 3 : 2) + (hint ? 1 : 0));
   uint64_t offset = 0;
@@ -280,7 +286,78 @@ void decode_atomic(Decoder& d, bool returns) {
 void decode_atom(Decoder& d) { decode_atomic(d, true); }
 void decode_red(Decoder& d) { decode_atomic(d, false); }
 
+template <class T, Op kOp>
+void reduce(std::byte* memory, const std::byte* value) {
+  T operand;
+  std::memcpy(&operand, value, sizeof operand);
+  apply<T, kOp>(memory, operand, T{});
+}
+
+// min and max of half precision, which only bulk reductions have. A NaN gives way to a number.
+template <class F, bool kMax>
+void reduce_half(std::byte* memory, const std::byte* value) {
+  uint16_t* word = reinterpret_cast<uint16_t*>(memory);
+  uint16_t operand, old = __atomic_load_n(word, __ATOMIC_SEQ_CST), result;
+  std::memcpy(&operand, value, sizeof operand);
+  do {
+    const float a = F::widen(old), b = F::widen(operand);
+    const bool first = a != b ? (kMax ? a > b : a < b) || b != b : (old >> 15 != 0) != kMax;
+    result = a != a && b != b ? uint16_t{0x7fff} : a != a ? operand : first ? old : operand;
+  } while (!__atomic_compare_exchange_n(word, &old, result, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+}
+
+template <Op kOp>
+Reducer integer_reducer(Type type) {
+  switch (type) {
+    case Type::kU32:
+    case Type::kB32: return &reduce<uint32_t, kOp>;
+    case Type::kU64:
+    case Type::kB64: return &reduce<uint64_t, kOp>;
+    case Type::kS32: return &reduce<int32_t, kOp>;
+    case Type::kS64: return &reduce<int64_t, kOp>;
+    default: return nullptr;
+  }
+}
+
+Reducer float_reducer(int operation, Type type, bool shared) {
+  if (shared || operation > 2) return nullptr;
+  switch (type) {
+    case Type::kF32: return operation == 0 ? &reduce<Flushed, Op::kAdd> : nullptr;
+    case Type::kF64: return operation == 0 ? &reduce<double, Op::kAdd> : nullptr;
+    case Type::kF16:
+      return operation == 0   ? &reduce<Narrow<Half>, Op::kAdd>
+             : operation == 1 ? &reduce_half<Half, false>
+                              : &reduce_half<Half, true>;
+    case Type::kBf16:
+      return operation == 0   ? &reduce<Narrow<Bfloat>, Op::kAdd>
+             : operation == 1 ? &reduce_half<Bfloat, false>
+                              : &reduce_half<Bfloat, true>;
+    default: return nullptr;
+  }
+}
+
 }  // namespace
+
+Reducer take_reducer(Decoder& d, bool shared, Type& type) {
+  d.ignore({".noftz"});
+  const int operation = d.take_one_of({".add", ".min", ".max", ".and", ".or", ".xor", ".inc", ".dec"});
+  type = d.take_type();
+  Reducer reducer = nullptr;
+  if (ptx::is_float(type)) reducer = float_reducer(operation, type, shared);
+  else switch (operation) {
+    case 0: reducer = integer_reducer<Op::kAdd>(type); break;
+    case 1: reducer = integer_reducer<Op::kMin>(type); break;
+    case 2: reducer = integer_reducer<Op::kMax>(type); break;
+    case 3: reducer = integer_reducer<Op::kAnd>(type); break;
+    case 4: reducer = integer_reducer<Op::kOr>(type); break;
+    case 5: reducer = integer_reducer<Op::kXor>(type); break;
+    case 6: reducer = type == Type::kU32 ? integer_reducer<Op::kInc>(type) : nullptr; break;
+    case 7: reducer = type == Type::kU32 ? integer_reducer<Op::kDec>(type) : nullptr; break;
+    default: break;
+  }
+  if (reducer == nullptr) d.fail("no such asynchronous reduction");
+  return reducer;
+}
 
 const OpcodeTable kAtomicOpcodes = {{"atom", decode_atom}, {"red", decode_red}};
 

@@ -3,6 +3,7 @@
 
 #include "../check/block_checker.hpp"
 #include "block.hpp"
+#include "cluster_ops.hpp"
 #include "decode.hpp"
 #include "lanes.hpp"
 #include "sync_ops.hpp"
@@ -65,6 +66,7 @@ void emit_barrier(Decoder& d, bool waits, bool aligned, Slot index, Slot threads
 
 void decode_bar(Decoder& d) {
   if (d.take(".warp")) return decode_warp_barrier(d);
+  if (d.take(".cluster")) return decode_cluster_barrier(d);
   const bool aligned = d.take(".aligned") || d.opcode() == "bar";
   d.ignore({".cta"});
   const Slot zero = d.constant(Type::kU32, 0);
@@ -94,7 +96,7 @@ void decode_membar(Decoder& d) {
 
 void decode_fence(Decoder& d) {
   if (d.take(".proxy")) {  // one proxy alone serves this device
-    if (d.take_one_of({".alias", ".async", ".async.global", ".async.shared::cta"}) < 0) d.fail("unknown proxy of 'fence'");
+    if (d.take_one_of({".alias", ".async", ".async.global", ".async.shared::cta", ".async.shared::cluster"}) < 0) d.fail("unknown proxy of 'fence'");
     d.ignore({".global", ".shared::cta", ".shared::cluster"});
     d.emit(&fence);
     return;

@@ -8,6 +8,7 @@
 
 #include "../check/block_checker.hpp"
 #include "../count/block_counts.hpp"
+#include "cluster.hpp"
 #include "lanes.hpp"
 
 namespace talweg::exec {
@@ -21,10 +22,20 @@ void fill(std::byte* specials, Special special, uint32_t value) {
   std::fill(words, words + kLanes, value);
 }
 
-void place(const LaunchRequest& request, uint64_t index, uint32_t (&ctaid)[3]) {
-  ctaid[0] = static_cast<uint32_t>(index % request.grid[0]);
-  ctaid[1] = static_cast<uint32_t>(index / request.grid[0] % request.grid[1]);
-  ctaid[2] = static_cast<uint32_t>(index / request.grid[0] / request.grid[1]);
+void split(uint64_t index, const uint32_t (&sizes)[3], uint32_t (&at)[3]) {
+  at[0] = static_cast<uint32_t>(index % sizes[0]);
+  at[1] = static_cast<uint32_t>(index / sizes[0] % sizes[1]);
+  at[2] = static_cast<uint32_t>(index / sizes[0] / sizes[1]);
+}
+
+// Where the block with this rank of a cluster lies: in the grid, its cluster among the clusters, and itself in there.
+void place(const LaunchRequest& request, uint64_t cluster, uint32_t rank, uint32_t (&ctaid)[3], uint32_t (&clusterid)[3],
+           uint32_t (&in_cluster)[3]) {
+  uint32_t clusters[3];
+  for (int d = 0; d < 3; d++) clusters[d] = request.grid[d] / request.cluster[d];
+  split(cluster, clusters, clusterid);
+  split(rank, request.cluster, in_cluster);
+  for (int d = 0; d < 3; d++) ctaid[d] = clusterid[d] * request.cluster[d] + in_cluster[d];
 }
 
 // The result of bar.red, for the lanes of a group that waited for it.
@@ -54,7 +65,7 @@ void Launch::fail(Status status, std::string report) {
   failed = true;
 }
 
-Block::Block(Launch& launch) : launch_(launch) {
+Block::Block(Launch& launch, Cluster& cluster, uint32_t rank) : launch_(launch), cluster_(cluster), rank_(rank) {
   const LaunchRequest& request = launch.request;
   const uint32_t threads = launch.threads_per_block;
   const uint32_t warps = (threads + kLanes - 1) / kLanes;
@@ -77,7 +88,12 @@ Block::Block(Launch& launch) : launch_(launch) {
     for (int d = 0; d < 3; d++) {
       fill(specials, static_cast<Special>(kNtidX + d), request.block[d]);
       fill(specials, static_cast<Special>(kNctaidX + d), request.grid[d]);
+      fill(specials, static_cast<Special>(kClusterNctaidX + d), request.cluster[d]);
+      fill(specials, static_cast<Special>(kNclusterIdX + d), request.grid[d] / request.cluster[d]);
     }
+    fill(specials, kClusterCtarank, rank);
+    fill(specials, kClusterNctarank, cluster.size());
+    fill(specials, kIsExplicitCluster, request.explicit_cluster ? kAllLanes : 0);
     fill(specials, kWarpId, w);
     fill(specials, kNwarpId, warps);
     fill(specials, kNsmId, 1);
@@ -107,18 +123,23 @@ Block::Block(Launch& launch) : launch_(launch) {
 
 Block::~Block() = default;
 
-void Block::start(uint64_t index) {
-  index_ = static_cast<uint32_t>(index);
-  uint32_t ctaid[3];
-  place(launch_.request, index, ctaid);
-  if (seeded()) random_.seed(launch_.seed * 0x9e3779b97f4a7c15u + index);
+void Block::start(uint64_t cluster_index) {
+  const LaunchRequest& request = launch_.request;
+  uint32_t ctaid[3], clusterid[3], in_cluster[3];
+  place(request, cluster_index, rank_, ctaid, clusterid, in_cluster);
+  index_ = (ctaid[2] * request.grid[1] + ctaid[1]) * request.grid[0] + ctaid[0];
+  if (seeded()) random_.seed(launch_.seed * 0x9e3779b97f4a7c15u + index_);
   std::memset(shared_, kSharedPoison, launch_.shared_bytes);
   barriers_ = {};
   standstills_.clear();
   if (checker_ != nullptr) checker_->begin();
   const Instr* entry = launch_.program.code.data() + launch_.function.first;
   for (Warp& warp : warps_) {
-    for (int d = 0; d < 3; d++) fill(warp.bases[kSpecials], static_cast<Special>(kCtaidX + d), ctaid[d]);
+    for (int d = 0; d < 3; d++) {
+      fill(warp.bases[kSpecials], static_cast<Special>(kCtaidX + d), ctaid[d]);
+      fill(warp.bases[kSpecials], static_cast<Special>(kClusterIdX + d), clusterid[d]);
+      fill(warp.bases[kSpecials], static_cast<Special>(kClusterCtaidX + d), in_cluster[d]);
+    }
     const uint32_t threads = launch_.threads_per_block - warp.index() * kLanes;
     warp.start(threads >= kLanes ? kAllLanes : (1u << threads) - 1, entry);
   }
@@ -161,8 +182,8 @@ Block::Outcome Block::run(std::vector<Remembered>& remembered) {
       break;
     }
     if (!progress) {
-      report_deadlock(Status::kLaunchFailed, "", "");
-      outcome = Outcome::kFailed;
+      if (suspected_) look_for_standstill();
+      outcome = Outcome::kWaiting;
       break;
     }
     if (launch_.limit != 0 && launch_.executed.load(std::memory_order_relaxed) + warp_instructions_ > launch_.limit) {
@@ -174,8 +195,7 @@ Block::Outcome Block::run(std::vector<Remembered>& remembered) {
       look_for_standstill();
       if (standstill_at_ != 0) break;
     }
-    const bool any_ready = std::any_of(warps_.begin(), warps_.end(), [](const Warp& warp) { return warp.ready(); });
-    if (any_ready && only_spinning) break;
+    if (only_spinning && ready()) break;
   }
   if (counts_ != nullptr) counts_->flush();
   if (launch_.limit != 0) launch_.executed.fetch_add(warp_instructions_, std::memory_order_relaxed);
@@ -195,8 +215,17 @@ void Block::arrive(int index, Warp& warp, uint32_t lanes, uint32_t expected, uin
   complete_if_full(index);
 }
 
+bool Block::ready() const {
+  return std::any_of(warps_.begin(), warps_.end(), [](const Warp& warp) { return warp.ready(); });
+}
+
+bool Block::ended() const {
+  return std::all_of(warps_.begin(), warps_.end(), [](const Warp& warp) { return warp.alive() == 0; });
+}
+
 void Block::lanes_exited() {
   if (suspected_) changed();
+  cluster_.lanes_exited();
   for (int i = 0; i < 16; i++) {
     if (barriers_[static_cast<size_t>(i)].in_use) complete_if_full(i);
   }
@@ -247,7 +276,7 @@ std::string Block::where(const Instr& instr) const {
 
 std::string Block::name(uint64_t index) const {
   uint32_t ctaid[3];
-  place(launch_.request, index, ctaid);
+  split(index, launch_.request.grid, ctaid);
   std::ostringstream out;
   out << "block (" << ctaid[0] << ',' << ctaid[1] << ',' << ctaid[2] << ')';
   return out.str();
@@ -287,7 +316,8 @@ void Block::report_limit() {
 }
 
 void Block::report_deadlock(Status status, const std::string& prefix, const std::string& suffix) {
-  // The first thread that waits for lanes of its own warp, else the first at a barrier; and one that waits elsewhere.
+  // The first thread that waits for lanes of its own warp, else the first at a barrier, of the block or else of the
+  // cluster; and one that waits elsewhere.
   struct Waiting {
     Warp* warp = nullptr;
     const Instr* instr = nullptr;
@@ -298,13 +328,18 @@ void Block::report_deadlock(Status status, const std::string& prefix, const std:
   std::vector<Waiting> waiting;
   for (Warp& warp : warps_) {
     warp.for_each_group([&](Group& group) {
-      const bool barrier = group.state == Group::State::kBarrier;
+      const bool barrier = group.state == Group::State::kBarrier || group.state == Group::State::kCluster;
       waiting.push_back({&warp, barrier ? group.pc - 1 : group.pc, group.mask, group.state, group.barrier});
     });
   }
   std::stable_sort(waiting.begin(), waiting.end(), [](const Waiting& a, const Waiting& b) {
     const auto rank = [](Group::State state) {
-      return state == Group::State::kSync ? 0 : state == Group::State::kBarrier ? 1 : 2;
+      switch (state) {
+        case Group::State::kSync: return 0;
+        case Group::State::kBarrier: return 1;
+        case Group::State::kCluster: return 2;
+        default: return 3;
+      }
     };
     return rank(a.state) < rank(b.state);
   });
@@ -321,6 +356,9 @@ void Block::report_deadlock(Status status, const std::string& prefix, const std:
     what << "divergent warp sync: lanes of its mask never arrive";
   } else if (first.state == Group::State::kReady) {
     what << "it would run for ever";
+  } else if (first.state == Group::State::kCluster) {
+    what << "the barrier of the cluster never completes: " << cluster_.arrivals();
+    elsewhere = nullptr;
   } else {
     what << "barrier " << first.barrier << " never completes: " << together << " of " << launch_.threads_per_block
          << " threads wait here";

@@ -71,15 +71,23 @@ struct Remembered {
 // What bar.red folds over the threads at the barrier; Instr::imm of barrier instructions.
 enum class Reduction : uint64_t { kNone, kCount, kAll, kAny };
 
+class Cluster;
+
 class Block {
  public:
-  enum class Outcome { kFinished, kYielded, kFailed };
+  // kWaiting: all its warps wait, and for another block of the cluster if for anybody.
+  enum class Outcome { kFinished, kYielded, kWaiting, kFailed };
 
-  explicit Block(Launch& launch);
+  Block(Launch& launch, Cluster& cluster, uint32_t rank);
   ~Block();
-  void start(uint64_t index);
+  void start(uint64_t cluster_index);
   // `remembered` belongs to the thread that runs the block.
   Outcome run(std::vector<Remembered>& remembered);
+
+  Cluster& cluster() { return cluster_; }
+  uint32_t rank() const { return rank_; }
+  std::vector<Warp>& warps() { return warps_; }
+  bool ended() const;  // all its threads have exited
 
   Launch& launch() { return launch_; }
   const Launch& launch() const { return launch_; }
@@ -91,6 +99,7 @@ class Block {
   std::mt19937_64& random() { return random_; }
   check::BlockChecker* checker() const { return checker_.get(); }  // null if nothing is to be checked
   count::BlockCounts* counts() const { return counts_.get(); }      // null unless the launch is counted
+  bool ready() const;  // some warp can go on
   bool seeded() const { return launch_.seed != 0 && !suspected_; }
   bool suspected() const { return suspected_; }
   void changed() { launch_.changes.fetch_add(1, std::memory_order_relaxed); }
@@ -98,6 +107,7 @@ class Block {
   bool at_standstill() const { return standstill_at_ == launch_.changes.load(std::memory_order_relaxed); }
   // Says why, once that is so of all blocks that have begun; `others` of them are not this one.
   void report_standstill(uint64_t others);
+  void report_deadlock(Status status, const std::string& prefix, const std::string& suffix);
 
   void count(uint64_t instructions, uint64_t lanes) {
     warp_instructions_ += instructions;
@@ -125,11 +135,12 @@ class Block {
   };
 
   void complete_if_full(int index);
-  void report_deadlock(Status status, const std::string& prefix, const std::string& suffix);
   void look_for_standstill();
   void report_limit();
 
   Launch& launch_;
+  Cluster& cluster_;
+  const uint32_t rank_;
   AlignedBuffer memory_;
   AlignedBuffer local_;
   size_t local_bytes_ = 0;

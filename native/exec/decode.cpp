@@ -20,7 +20,7 @@ struct Tables {
   Tables() {
     for (const OpcodeTable* table : {&kMoveOpcodes, &kConvertOpcodes, &kCompareOpcodes, &kMemoryOpcodes, &kAtomicOpcodes,
                                      &kControlOpcodes, &kBarrierOpcodes, &kSyncOpcodes, &kLogicOpcodes, &kMatrixOpcodes,
-                                     &kAsyncOpcodes, &kVideoOpcodes}) {
+                                     &kAsyncOpcodes, &kVideoOpcodes, &kClusterOpcodes, &kMbarrierOpcodes}) {
       for (const Opcode& opcode : *table) any[opcode.name] = opcode.decode;
     }
     for (const OpcodeTable* table : {&kFloatOpcodes, &kApproximateOpcodes}) {

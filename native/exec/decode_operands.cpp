@@ -25,11 +25,12 @@ constexpr SpecialName kSpecialNames[] = {
     {"%lanemask_le", kLanemaskLe}, {"%lanemask_lt", kLanemaskLt}, {"%lanemask_ge", kLanemaskGe},
     {"%lanemask_gt", kLanemaskGt}, {"%total_smem_size", kTotalSharedBytes},
     {"%dynamic_smem_size", kDynamicSharedBytes}, {"%envreg1", kEnvreg1}, {"%envreg2", kEnvreg2},
-    // Every block is a cluster of its own.
-    {"%clusterid.x", kCtaidX},   {"%clusterid.y", kCtaidY},   {"%clusterid.z", kCtaidZ},
-    {"%nclusterid.x", kNctaidX}, {"%nclusterid.y", kNctaidY}, {"%nclusterid.z", kNctaidZ},
-    {"%cluster_ctaid.x", kZero}, {"%cluster_ctaid.y", kZero}, {"%cluster_ctaid.z", kZero},
-    {"%cluster_ctarank", kZero},
+    {"%clusterid.x", kClusterIdX},   {"%clusterid.y", kClusterIdY},   {"%clusterid.z", kClusterIdZ},
+    {"%nclusterid.x", kNclusterIdX}, {"%nclusterid.y", kNclusterIdY}, {"%nclusterid.z", kNclusterIdZ},
+    {"%cluster_ctaid.x", kClusterCtaidX}, {"%cluster_ctaid.y", kClusterCtaidY}, {"%cluster_ctaid.z", kClusterCtaidZ},
+    {"%cluster_nctaid.x", kClusterNctaidX}, {"%cluster_nctaid.y", kClusterNctaidY},
+    {"%cluster_nctaid.z", kClusterNctaidZ},
+    {"%cluster_ctarank", kClusterCtarank}, {"%cluster_nctarank", kClusterNctarank},
 };
 
 }  // namespace
@@ -109,9 +110,6 @@ Slot Decoder::read_any_width(const Operand& operand, Type type, int& register_by
       return constant(type, operand.bits);
     case Kind::kSpecial:
       if (bytes == 8) fail("special register '" + std::string(operand.name) + "' has 32 bits");
-      for (const char* one : {"%cluster_nctaid.x", "%cluster_nctaid.y", "%cluster_nctaid.z", "%cluster_nctarank"}) {
-        if (operand.name == one) return constants_.word(1);
-      }
       for (const SpecialName& entry : kSpecialNames) {
         if (operand.name == entry.name) return special_slot(entry.special);
       }
@@ -163,6 +161,7 @@ Slot Decoder::write(const Operand& operand, Type type) {
 
 Slot Decoder::read_predicate(const Operand& operand) {
   if (operand.kind == Kind::kInteger) return constants_.word(operand.bits != 0 ? 0xffffffffu : 0);
+  if (operand.kind == Kind::kSpecial && operand.name == "%is_explicit_cluster") return special_slot(kIsExplicitCluster);
   if (operand.kind != Kind::kRegister || register_bytes(operand) != 0) {
     fail("'" + std::string(opcode()) + "' needs a predicate here");
   }

@@ -1,4 +1,5 @@
-// Spreads the blocks of a grid over the CPU's threads. A block that only spins gives its thread to another one.
+// Spreads the clusters of a grid, most often of one block each, over the CPU's threads. One that only spins gives its
+// thread to another one.
 #include <algorithm>
 #include <condition_variable>
 #include <cstring>
@@ -9,25 +10,26 @@
 #include <thread>
 
 #include "../count/launch_counts.hpp"
-#include "block.hpp"
+#include "cluster.hpp"
 #include "float_state.hpp"
 
 namespace talweg::exec {
 namespace {
 
 constexpr size_t kResidentBlocks = 512;  // begun and not finished, unless the launch is cooperative
-constexpr size_t kPatience = 64, kPatienceOfEach = 8;  // slices of blocks, of which none ends the block
+constexpr size_t kPatience = 64, kPatienceOfEach = 8;  // slices of clusters, of which none ends one
 
 // One launch on its way. Helper threads may look at it after the launch has ended, hence shared ownership.
 class GridRun {
  public:
-  GridRun(Launch& launch, uint64_t blocks) : launch_(launch), blocks_(blocks) {
+  GridRun(Launch& launch, uint64_t clusters, uint64_t blocks_of_each)
+      : launch_(launch), clusters_(clusters), most_resident_(std::max<size_t>(1, kResidentBlocks / blocks_of_each)) {
     if (launch.seed == 0) return;
-    // An affine permutation shuffles any number of blocks without a table.
+    // An affine permutation shuffles any number of clusters without a table.
     std::mt19937_64 random(launch.seed);
-    offset_ = random() % blocks;
-    do step_ = random() % blocks + 1;
-    while (std::gcd(step_, blocks) != 1);
+    offset_ = random() % clusters;
+    do step_ = random() % clusters + 1;
+    while (std::gcd(step_, clusters) != 1);
   }
 
   void work() {
@@ -36,25 +38,25 @@ class GridRun {
     workers_++;
     const FloatState ours;
     std::vector<Remembered> remembered(launch_.program.remembered_allocations);
-    std::unique_ptr<Block> spare;
-    while (std::unique_ptr<Block> block = take(lock, spare)) {
+    std::unique_ptr<Cluster> spare;
+    while (std::unique_ptr<Cluster> cluster = take(lock, spare)) {
       lock.unlock();
-      const Block::Outcome outcome = block->run(remembered);
+      const Block::Outcome outcome = cluster->run(remembered);
       lock.lock();
       running_--;
-      if (!block->suspected()) {  // it may have changed anything
+      if (!cluster->suspected()) {  // it may have changed anything
         launch_.changes++;
         changes_++;
       }
       if (outcome == Block::Outcome::kYielded) {
-        yielded_.push_back(std::move(block));
+        yielded_.push_back(std::move(cluster));
         if (++fruitless_ > kPatience + kPatienceOfEach * resident_) suspect();
       } else {
         launch_.suspected = false;
         fruitless_ = 0;
         resident_--;
         if (outcome == Block::Outcome::kFinished) finished_++;
-        spare = std::move(block);
+        spare = std::move(cluster);
       }
       changed_.notify_all();
     }
@@ -70,29 +72,29 @@ class GridRun {
   }
 
  private:
-  bool over() const { return closed_ || finished_ == blocks_ || (launch_.failed && running_ == 0); }
+  bool over() const { return closed_ || finished_ == clusters_ || (launch_.failed && running_ == 0); }
 
-  std::unique_ptr<Block> take(std::unique_lock<std::mutex>& lock, std::unique_ptr<Block>& spare) {
+  std::unique_ptr<Cluster> take(std::unique_lock<std::mutex>& lock, std::unique_ptr<Cluster>& spare) {
     for (;;) {
       if (over() || launch_.failed) return nullptr;
-      if (next_ < blocks_ && (resident_ < kResidentBlocks || launch_.request.cooperative)) {
-        const uint64_t index = (next_++ * step_ + offset_) % blocks_;
+      if (next_ < clusters_ && (resident_ < most_resident_ || launch_.request.cooperative)) {
+        const uint64_t index = (next_++ * step_ + offset_) % clusters_;
         resident_++;
         running_++;
-        std::unique_ptr<Block> block = std::move(spare);
+        std::unique_ptr<Cluster> cluster = std::move(spare);
         lock.unlock();
-        if (block == nullptr) block = std::make_unique<Block>(launch_);
-        block->start(index);
+        if (cluster == nullptr) cluster = std::make_unique<Cluster>(launch_);
+        cluster->start(index);
         lock.lock();
-        return block;
+        return cluster;
       }
       const auto next = std::find_if(yielded_.begin(), yielded_.end(),
-                                     [](const std::unique_ptr<Block>& block) { return !block->at_standstill(); });
+                                     [](const std::unique_ptr<Cluster>& cluster) { return !cluster->at_standstill(); });
       if (next != yielded_.end()) {
-        std::unique_ptr<Block> block = std::move(*next);
+        std::unique_ptr<Cluster> cluster = std::move(*next);
         yielded_.erase(next);
         running_++;
-        return block;
+        return cluster;
       }
       if (running_ == 0 && !yielded_.empty()) {
         yielded_.front()->report_standstill(yielded_.size() - 1);
@@ -113,7 +115,8 @@ class GridRun {
   }
 
   Launch& launch_;
-  const uint64_t blocks_;
+  const uint64_t clusters_;
+  const size_t most_resident_;
   uint64_t step_ = 1, offset_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -122,7 +125,7 @@ class GridRun {
   uint64_t changes_ = 0;
   int running_ = 0, workers_ = 0;
   bool closed_ = false;
-  std::deque<std::unique_ptr<Block>> yielded_;
+  std::deque<std::unique_ptr<Cluster>> yielded_;
 };
 
 // Threads that help with launches; made when first needed, asleep in between, never joined.
@@ -228,10 +231,12 @@ LaunchResult launch(const LaunchRequest& request, DeviceMemory& memory) {
     state.seed = 0;  // warps cut in pieces would issue more instructions
   }
 
+  const uint64_t blocks_of_cluster = uint64_t{request.cluster[0]} * request.cluster[1] * request.cluster[2];
+  const uint64_t clusters = blocks / blocks_of_cluster;
   int workers = settings().threads;
   if (workers <= 0) workers = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  workers = static_cast<int>(std::min<uint64_t>(static_cast<uint64_t>(workers), blocks));
-  auto run = std::make_shared<GridRun>(state, blocks);
+  workers = static_cast<int>(std::min<uint64_t>(static_cast<uint64_t>(workers), clusters));
+  auto run = std::make_shared<GridRun>(state, clusters, blocks_of_cluster);
   if (workers > 1) Helpers::instance().help(run, workers - 1);
   run->work();
   run->wait();

@@ -14,6 +14,8 @@ struct LaunchRequest {
   const ptx::Kernel* kernel = nullptr;
   uint32_t grid[3] = {1, 1, 1};
   uint32_t block[3] = {1, 1, 1};
+  uint32_t cluster[3] = {1, 1, 1};  // blocks; divides the grid
+  bool explicit_cluster = false;    // whether somebody asked for clusters
   uint32_t dynamic_shared_bytes = 0;
   const uint8_t* parameters = nullptr;  // kernel->parameter_bytes bytes
   bool cooperative = false;

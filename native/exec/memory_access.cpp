@@ -7,6 +7,7 @@
 
 #include "../check/block_checker.hpp"
 #include "../count/block_counts.hpp"
+#include "cluster.hpp"
 
 namespace talweg::exec {
 namespace {
@@ -112,7 +113,33 @@ std::byte* resolve_window(Warp& warp, const Instr& in, int lane, uint64_t offset
   return base + offset;
 }
 
+std::byte* resolve_cluster(Warp& warp, const Instr& in, int lane, uint64_t address, uint32_t bytes, Access access) {
+  const char* space = "shared memory of the cluster, address ";
+  Block* owner = block_of(*warp.block, address);
+  if (owner == nullptr) {
+    report(warp, in, lane, address, bytes, access, Status::kIllegalAddress, space,
+           "the cluster has " + std::to_string(warp.block->cluster().size()) + " blocks");
+    return nullptr;
+  }
+  if (owner != warp.block && owner->ended()) {
+    report(warp, in, lane, address, bytes, access, Status::kIllegalAddress, space,
+           "all threads of " + owner->name(owner->index()) + ", which owns it, have ended: its shared memory is gone");
+    return nullptr;
+  }
+  return resolve_window(warp, in, lane, address & kSharedOffsetMask, bytes, access, owner->shared(),
+                        owner->shared_bytes(), owner == warp.block ? "shared memory address " : space, "block");
+}
+
 std::byte* resolve_shared(Warp& warp, const Instr& in, int lane, uint64_t offset, uint32_t bytes, Access access) {
+  const uint64_t rank = offset >> kRankAt;
+  if (rank != 0 && rank <= warp.block->cluster().size()) {
+    if (rank != warp.block->rank() + 1) {
+      report(warp, in, lane, offset, bytes, access, Status::kIllegalAddress, "shared memory address ",
+             "it lies in another block of the cluster, which is .shared::cluster and not .shared");
+      return nullptr;
+    }
+    offset &= kSharedOffsetMask;
+  }
   return resolve_window(warp, in, lane, offset, bytes, access, warp.block->shared(), warp.block->shared_bytes(),
                         "shared memory address ", "block");
 }
@@ -131,7 +158,7 @@ std::byte* resolve_parameter(Warp& warp, const Instr& in, int lane, uint64_t off
 std::byte* resolve_generic(Warp& warp, const Instr& in, int lane, uint64_t address, uint32_t bytes, Access access) {
   const uint64_t offset = address & ~kWindowMask;
   switch (address & kWindowMask) {
-    case kSharedWindow: return resolve_shared(warp, in, lane, offset, bytes, access);
+    case kSharedWindow: return resolve_cluster(warp, in, lane, offset, bytes, access);
     case kLocalWindow: return resolve_local(warp, in, lane, offset, bytes, access);
     case kParamWindow: return resolve_parameter(warp, in, lane, offset, bytes, access);
     default: return resolve_global(warp, in, lane, address, bytes, access);
@@ -218,6 +245,16 @@ Region find(Warp& warp, const Instr& in, AddressKind kind, uint32_t active, uint
         return resolve_shared(warp, in, lane, (wide[lane] + in.imm) & ~kWindowMask, bytes, access);
       });
       break;
+    case AddressKind::kCluster32:
+      locate_each(active, located, [&](int lane) {
+        return resolve_cluster(warp, in, lane, static_cast<uint32_t>(narrow[lane] + in.imm), bytes, access);
+      });
+      break;
+    case AddressKind::kCluster64:
+      locate_each(active, located, [&](int lane) {
+        return resolve_cluster(warp, in, lane, (wide[lane] + in.imm) & ~kWindowMask, bytes, access);
+      });
+      break;
     case AddressKind::kLocal32:
       locate_each(active, located, [&](int lane) {
         return resolve_local(warp, in, lane, static_cast<uint32_t>(narrow[lane] + in.imm), bytes, access);
@@ -276,7 +313,7 @@ void listen(Warp& warp, uint32_t active, const Located& located) {
   for_each_lane(lanes, [&](int i) {
     const std::byte* host = located.host[i];
     const uint64_t in_parameters = static_cast<uint64_t>(host - reinterpret_cast<const std::byte*>(block.parameters()));
-    if (static_cast<uint64_t>(host - block.shared()) < block.shared_bytes() || block.is_local(host) ||
+    if (block.cluster().owner_of(host) != nullptr || block.is_local(host) ||
         in_parameters < block.launch().request.kernel->parameter_bytes) {
       return;
     }
@@ -296,13 +333,25 @@ const Remembered* remember(Block& block, const Instr& in, uint64_t address) {
   return &remembered;
 }
 
+Block* block_of(Block& block, uint64_t address) {
+  const uint64_t rank = address >> kRankAt;
+  if (rank == 0) return &block;
+  return rank <= block.cluster().size() ? &block.cluster().block(static_cast<uint32_t>(rank - 1)) : nullptr;
+}
+
 std::byte* host_address(Warp& warp, int lane, uint64_t address, uint64_t bytes) {
-  const uint64_t offset = address & ~kWindowMask;
   const uint64_t window = address & kWindowMask;
+  uint64_t offset = address & ~kWindowMask;
   if (window == kSharedWindow || window == kLocalWindow) {
-    const bool shared = window == kSharedWindow;
-    const uint64_t size = shared ? warp.block->shared_bytes() : warp.block->launch().function.stack_bytes;
-    std::byte* base = shared ? warp.block->shared() : warp.local_memory(lane);
+    uint64_t size = warp.block->launch().function.stack_bytes;
+    std::byte* base = warp.local_memory(lane);
+    if (window == kSharedWindow) {
+      const Block* owner = block_of(*warp.block, offset);
+      if (owner == nullptr) return nullptr;
+      offset &= kSharedOffsetMask;
+      size = owner->shared_bytes();
+      base = owner->shared();
+    }
     return offset <= size && bytes <= size - offset ? base + offset : nullptr;
   }
   const Allocation* allocation = warp.block->launch().memory.find(address);

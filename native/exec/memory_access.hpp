@@ -39,6 +39,9 @@ void listen(Warp& warp, uint32_t active, const Located& located);
 // The allocation that holds the address, remembered for the instruction, or null.
 const Remembered* remember(Block& block, const Instr& in, uint64_t address);
 
+// The block in whose shared memory an address of a cluster lies, or null if there is no such block.
+Block* block_of(Block& block, uint64_t address);
+
 // A generic address of one lane, or null if it is out of bounds.
 std::byte* host_address(Warp& warp, int lane, uint64_t address, uint64_t bytes);
 

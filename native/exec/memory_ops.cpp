@@ -1,6 +1,7 @@
 // ld and st in all spaces (PTX ISA, "Data Movement and Conversion Instructions").
 #include "memory_ops.hpp"
 
+#include "bulk_ops.hpp"
 #include "plain_memory.hpp"
 
 namespace talweg::exec {
@@ -11,7 +12,7 @@ using ptx::Space;
 AddressKind take_address_kind(Decoder& d, const Operand& address) {
   const Operand& base = address.parts.at(0);
   const int space = d.take_one_of({".global", ".shared", ".shared::cta", ".local", ".const", ".param", ".param::entry",
-                                   ".param::func"});
+                                   ".param::func", ".shared::cluster"});
   const bool narrow = base.kind == Operand::Kind::kRegister && d.register_bytes(base) == 4;
   switch (space) {
     case 1:
@@ -26,6 +27,7 @@ AddressKind take_address_kind(Decoder& d, const Operand& address) {
         return AddressKind::kFrame;
       }
       return AddressKind::kParameter;
+    case 8: return narrow || base.kind != Operand::Kind::kRegister ? AddressKind::kCluster32 : AddressKind::kCluster64;
     case -1: return AddressKind::kGeneric;
     default: return AddressKind::kGlobal;
   }
@@ -37,7 +39,8 @@ Slot address_slot(Decoder& d, const Operand& address, AddressKind kind, uint64_t
   offset = static_cast<uint64_t>(address.offset);
   if (base.kind == Operand::Kind::kRegister) {
     const int bytes = d.register_bytes(base);
-    const bool may_be_narrow = kind == AddressKind::kShared32 || kind == AddressKind::kLocal32;
+    const bool may_be_narrow =
+        kind == AddressKind::kShared32 || kind == AddressKind::kCluster32 || kind == AddressKind::kLocal32;
     if (bytes == 0 || (bytes == 4) != may_be_narrow) d.fail("an address register needs 64 bits here");
     return d.read(base, bytes == 4 ? Type::kU32 : Type::kU64);
   }
@@ -51,7 +54,8 @@ Slot address_slot(Decoder& d, const Operand& address, AddressKind kind, uint64_t
     offset += d.address_of(*base.variable);
     if (kind == AddressKind::kGeneric && base.variable->space == Space::kShared) offset += kSharedWindow;
   }
-  return d.constant(kind == AddressKind::kShared32 ? Type::kU32 : Type::kU64, 0);
+  const bool narrow = kind == AddressKind::kShared32 || kind == AddressKind::kCluster32;
+  return d.constant(narrow ? Type::kU32 : Type::kU64, 0);
 }
 
 namespace {
@@ -426,6 +430,7 @@ void emit_access(Decoder& d, bool is_load, Type type, AddressKind kind, Slot bas
 namespace {
 
 void decode_access(Decoder& d, bool is_load) {
+  if (!is_load && d.take(".async")) return decode_async_store(d);
   const bool policy = d.take(".L2::cache_hint");
   d.expect_operands(policy ? 3 : 2);
   const Operand& address = d.operand(is_load ? 1 : 0);

@@ -4,6 +4,7 @@
 #include "types.hpp"
 
 #include "block.hpp"
+#include "memory_access.hpp"
 
 namespace talweg::exec {
 namespace {
@@ -152,7 +153,7 @@ void decode_mov(Decoder& d) {
 }
 
 uint64_t window_of(std::string_view space) {
-  if (space == ".shared" || space == ".shared::cta") return kSharedWindow;
+  if (space == ".shared" || space == ".shared::cta" || space == ".shared::cluster") return kSharedWindow;
   if (space == ".local") return kLocalWindow;
   if (space == ".param" || space == ".param::entry") return kParamWindow;
   return 0;  // .global and .const
@@ -167,7 +168,8 @@ const Instr* change_window(Warp& warp, const Instr& in) {
 }
 
 std::string_view take_space(Decoder& d) {
-  for (std::string_view space : {".global", ".const", ".shared", ".shared::cta", ".local", ".param", ".param::entry"}) {
+  for (std::string_view space : {".global", ".const", ".shared", ".shared::cta", ".shared::cluster", ".local", ".param",
+                                 ".param::entry"}) {
     if (d.take(space)) return space;
   }
   d.fail("'" + std::string(d.opcode()) + "' needs a state space");
@@ -187,18 +189,25 @@ void decode_cvta(Decoder& d) {
   d.emit(to ? &change_window<true> : &change_window<false>, d.write(0, Type::kU64), d.read(1, Type::kU64)).imm = window;
 }
 
+// flags: shared memory of this block alone.
 const Instr* isspacep(Warp& warp, const Instr& in) {
   const uint64_t* a = slot<uint64_t>(warp, in.a);
   uint32_t bits = 0;
-  for (int i = 0; i < kLanes; i++) bits |= (a[i] & kWindowMask) == in.imm ? 1u << i : 0u;
+  for (int i = 0; i < kLanes; i++) {
+    const bool inside = (a[i] & kWindowMask) == in.imm &&
+                        (in.flags == 0 || block_of(*warp.block, a[i] & ~kWindowMask) == warp.block);
+    bits |= inside ? 1u << i : 0u;
+  }
   write_predicate(warp, in.dst, active_lanes(warp, in), bits);
   return &in + 1;
 }
 
 void decode_isspacep(Decoder& d) {
-  const uint64_t window = window_of(take_space(d));
+  const std::string_view space = take_space(d);
   d.expect_operands(2);
-  d.emit(&isspacep, d.write(0, Type::kPred), d.read(1, Type::kU64)).imm = window;
+  Instr& instr = d.emit(&isspacep, d.write(0, Type::kPred), d.read(1, Type::kU64));
+  instr.imm = window_of(space);
+  instr.flags = space == ".shared" || space == ".shared::cta";
 }
 
 }  // namespace

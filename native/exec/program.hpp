@@ -30,7 +30,9 @@ enum Base : uint32_t { kFrame = 0, kConstants = 1, kSpecials = 2, kBaseMask = 3 
 inline constexpr uint32_t kSlotBytes32 = 128, kSlotBytes64 = 256;
 
 // How an address operand is to be understood. Constant variables lie in global memory.
-enum class AddressKind : uint8_t { kGlobal, kGeneric, kShared32, kShared64, kLocal32, kLocal64, kFrame, kParameter };
+enum class AddressKind : uint8_t {
+  kGlobal, kGeneric, kShared32, kShared64, kCluster32, kCluster64, kLocal32, kLocal64, kFrame, kParameter,
+};
 
 struct Instr {
   Handler run;
@@ -48,7 +50,9 @@ struct Instr {
 enum Special : uint32_t {
   kTidX, kTidY, kTidZ, kNtidX, kNtidY, kNtidZ, kCtaidX, kCtaidY, kCtaidZ, kNctaidX, kNctaidY, kNctaidZ,
   kLaneId, kWarpId, kNwarpId, kSmId, kNsmId, kGridId, kLanemaskEq, kLanemaskLe, kLanemaskLt, kLanemaskGe, kLanemaskGt,
-  kTotalSharedBytes, kDynamicSharedBytes, kEnvreg1, kEnvreg2, kZero, kSpecialCount,
+  kTotalSharedBytes, kDynamicSharedBytes, kEnvreg1, kEnvreg2, kClusterCtaidX, kClusterCtaidY, kClusterCtaidZ,
+  kClusterNctaidX, kClusterNctaidY, kClusterNctaidZ, kClusterIdX, kClusterIdY, kClusterIdZ, kNclusterIdX, kNclusterIdY,
+  kNclusterIdZ, kClusterCtarank, kClusterNctarank, kIsExplicitCluster, kSpecialCount,
 };
 inline constexpr Slot special_slot(Special special) { return special * kSlotBytes32 | kSpecials; }
 
@@ -57,6 +61,11 @@ inline constexpr Slot special_slot(Special special) { return special * kSlotByte
 inline constexpr uint64_t kFunctionWindow = uint64_t{1} << 60, kSharedWindow = uint64_t{2} << 60,
                           kLocalWindow = uint64_t{4} << 60, kParamWindow = uint64_t{6} << 60,
                           kWindowMask = uint64_t{0xf} << 60;
+
+// An address in the shared memory of a cluster holds the rank of its block, plus one, above these bits, as mapa writes
+// it; 0 stands for the block itself.
+inline constexpr int kRankAt = 24;
+inline constexpr uint64_t kSharedOffsetMask = (uint64_t{1} << kRankAt) - 1;
 
 // What a call instruction passes: offsets of the .param variables in the caller's frame. Instr::imm is its index.
 struct Call {

@@ -13,7 +13,7 @@ namespace talweg::exec {
 class Block;
 
 struct Group {
-  enum class State : uint8_t { kReady, kBarrier, kSync };
+  enum class State : uint8_t { kReady, kBarrier, kSync, kCluster };
   uint32_t mask = 0;
   uint32_t depth = 0;  // of calls
   const Instr* pc = nullptr;

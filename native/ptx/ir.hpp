@@ -100,6 +100,9 @@ struct Function {
   bool has_body = false;
   int line = 0;
   int max_threads = 0;  // of .maxntid or .reqntid, 0 if neither
+  int cluster[3] = {};  // of .reqnctapercluster, 0 without it
+  int max_cluster_rank = 0;       // of .maxclusterrank, 0 without it
+  bool explicit_cluster = false;  // .explicitcluster
   std::vector<const Variable*> parameters, results;
   std::deque<Variable> variables;
   std::vector<Register> registers;

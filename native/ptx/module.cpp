@@ -214,6 +214,9 @@ class LoadedModule : public Module {
       kernel.static_shared_bytes = decoded.static_shared_bytes;
       kernel.local_bytes = decoded.stack_bytes;
       kernel.max_threads = function.max_threads > 0 ? std::min(function.max_threads, kMaxThreads) : kMaxThreads;
+      std::copy(function.cluster, function.cluster + 3, kernel.cluster);
+      kernel.max_cluster = static_cast<unsigned>(function.max_cluster_rank);
+      kernel.must_have_cluster = function.explicit_cluster;
       kernel.code = &decoded;
     }
   }

@@ -29,6 +29,9 @@ struct Kernel {
   size_t static_shared_bytes = 0;
   size_t local_bytes = 0;
   int max_threads = 1024;           // .maxntid, or the device's limit
+  unsigned cluster[3] = {};         // .reqnctapercluster, or 0
+  unsigned max_cluster = 0;         // .maxclusterrank, or 0
+  bool must_have_cluster = false;   // .explicitcluster
   const DecodedFunction* code = nullptr;
 };
 

@@ -78,6 +78,7 @@ Space space_from(std::string_view dotted) {
 constexpr int64_t kMaxAlign = 4096, kMaxBytes = int64_t{1} << 40, kMaxRegisters = 1 << 20;
 constexpr uint64_t kMaxThreadBytes = 512 * 1024;
 constexpr int kMaxDepth = 100;
+constexpr int kMaxClusterBlocks = 16;
 
 class Parser {
  public:
@@ -326,6 +327,12 @@ class Parser {
         function.max_threads = threads;
       } else if (cursor_.accept(".minnctapersm") || cursor_.accept(".maxnreg") || cursor_.accept(".maxnctapersm")) {
         cursor_.integer();
+      } else if (cursor_.accept(".reqnctapercluster")) {
+        cluster(function);
+      } else if (cursor_.accept(".maxclusterrank")) {
+        function.max_cluster_rank = cluster_blocks();
+      } else if (cursor_.accept(".explicitcluster")) {
+        function.explicit_cluster = true;
       } else if (cursor_.accept(".noreturn")) {
       } else if (cursor_.accept(".pragma")) {
         cursor_.skip_past(';');
@@ -338,6 +345,23 @@ class Parser {
     function.has_body = true;
     location_ = -1;
     body(function, names, 0);
+  }
+
+  // .reqnctapercluster x[, y[, z]]
+  void cluster(Function& function) {
+    int dimension = 0, blocks = 1;
+    do {
+      if (dimension == 3) cursor_.fail("a cluster has three dimensions");
+      blocks *= function.cluster[dimension++] = cluster_blocks();
+      if (blocks > kMaxClusterBlocks) cursor_.fail("no cluster has " + std::to_string(blocks) + " blocks");
+    } while (cursor_.accept(','));
+    while (dimension < 3) function.cluster[dimension++] = 1;
+  }
+
+  int cluster_blocks() {
+    const int64_t blocks = cursor_.integer();
+    if (blocks < 1 || blocks > kMaxClusterBlocks) cursor_.fail("no cluster has " + std::to_string(blocks) + " blocks");
+    return static_cast<int>(blocks);
   }
 
   void parameters(Function& function, Names& names, std::vector<const Variable*>& list) {

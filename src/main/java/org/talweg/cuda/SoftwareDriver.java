@@ -23,7 +23,7 @@ import org.talweg.ops.DeviceException;
  */
 public final class SoftwareDriver {
     private static final String FOLDER = "native/linux-x86_64/";
-    private static final String DRIVER = "libtalweg-software-cuda.so";
+    static final String DRIVER = "libtalweg-software-cuda.so";
     private static final String CUBLAS = "libtalweg-software-cublas.so";
 
     private static boolean loaded;
@@ -354,7 +354,7 @@ public final class SoftwareDriver {
     static native int[] parameterBytes(long function);
 
     /** Straight from the build's output where that is a directory; out of a jar through a temporary file. */
-    private static Path library(String file) throws IOException {
+    static Path library(String file) throws IOException {
         URL resource = SoftwareDriver.class.getResource(FOLDER + file);
         if (resource.getProtocol().equals("file")) {
             return Path.of(resource.getPath());

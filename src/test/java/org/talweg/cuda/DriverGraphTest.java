@@ -1,5 +1,7 @@
 package org.talweg.cuda;
 
+import static jcuda.driver.CUkernelNodeAttrID.CU_KERNEL_NODE_ATTRIBUTE_COOPERATIVE;
+import static jcuda.driver.CUresult.CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
 import static jcuda.driver.CUresult.CUDA_ERROR_ILLEGAL_ADDRESS;
 import static jcuda.driver.CUresult.CUDA_ERROR_INVALID_HANDLE;
 import static jcuda.driver.CUresult.CUDA_ERROR_INVALID_VALUE;
@@ -14,6 +16,7 @@ import jcuda.driver.CUDA_HOST_NODE_PARAMS;
 import jcuda.driver.CUDA_KERNEL_NODE_PARAMS;
 import jcuda.driver.CUDA_MEMCPY3D;
 import jcuda.driver.CUDA_MEMSET_NODE_PARAMS;
+import jcuda.driver.CUaccessPolicyWindow;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUfunction;
@@ -21,6 +24,7 @@ import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUgraphNode;
 import jcuda.driver.CUgraphNodeType;
+import jcuda.driver.CUkernelNodeAttrValue;
 import jcuda.driver.CUmemorytype;
 import jcuda.driver.CUstream;
 import org.junit.jupiter.api.Test;
@@ -282,5 +286,54 @@ class DriverGraphTest extends DriverFixture {
         ok(cuMemFree(data));
         CUstream stream = stream(0);
         expect(CUDA_ERROR_ILLEGAL_ADDRESS, cuGraphLaunch(executable, stream));
+    }
+
+    @Test
+    void kernelNodesKeepTheirAttributes() throws IOException {
+        DeviceAddress data = memory(1);
+        ok(cuMemsetD32(data, 0, 1));
+        CUgraph graph = graph();
+        CUfunction add = function(module(), "add_to");
+        CUgraphNode node = kernel(graph, adding(add, data, 3));
+        CUgraphNode other = kernel(graph, adding(add, data, 4), node);
+        CUkernelNodeAttrValue value = attributeOf(node);
+        assertEquals(0, value.cooperative);
+        value.cooperative = 1;
+        ok(cuGraphKernelNodeSetAttribute(node, CU_KERNEL_NODE_ATTRIBUTE_COOPERATIVE, value));
+        assertEquals(1, attributeOf(node).cooperative);
+        assertEquals(0, attributeOf(other).cooperative);
+        ok(cuGraphKernelNodeCopyAttributes(other, node));
+        assertEquals(1, attributeOf(other).cooperative);
+
+        // New parameters leave it as it is; and what a cooperative launch may not be, is refused and changes nothing.
+        ok(cuGraphKernelNodeSetParams(node, adding(add, data, 5)));
+        assertEquals(1, attributeOf(node).cooperative);
+        CUDA_KERNEL_NODE_PARAMS large = adding(add, data, 6);
+        large.gridDimX = 1_000_000;
+        expect(CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE, cuGraphKernelNodeSetParams(node, large));
+        launch(instantiate(graph));
+        assertEquals(9, word(data));
+        value.cooperative = 0;
+        ok(cuGraphKernelNodeSetAttribute(other, CU_KERNEL_NODE_ATTRIBUTE_COOPERATIVE, value));
+        ok(cuGraphKernelNodeSetParams(other, large));
+        expect(CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE, cuGraphKernelNodeCopyAttributes(other, node));
+        assertEquals(0, attributeOf(other).cooperative);
+
+        // They are of kernels alone, and copied with the graph.
+        CUgraph copy = new CUgraph();
+        ok(cuGraphClone(copy, graph));
+        CUgraphNode twin = new CUgraphNode();
+        ok(cuGraphNodeFindInClone(twin, node, copy));
+        assertEquals(1, attributeOf(twin).cooperative);
+        CUgraphNode fill = fill(graph, data, 1);
+        expect(CUDA_ERROR_INVALID_VALUE, cuGraphKernelNodeSetAttribute(fill, CU_KERNEL_NODE_ATTRIBUTE_COOPERATIVE, value));
+        expect(CUDA_ERROR_INVALID_VALUE, cuGraphKernelNodeCopyAttributes(fill, node));
+        expect(CUDA_ERROR_INVALID_HANDLE, cuGraphKernelNodeCopyAttributes(new CUgraphNode(), node));
+    }
+
+    private static CUkernelNodeAttrValue attributeOf(CUgraphNode node) {
+        CUkernelNodeAttrValue value = new CUkernelNodeAttrValue(new CUaccessPolicyWindow(), -1);
+        ok(cuGraphKernelNodeGetAttribute(node, CU_KERNEL_NODE_ATTRIBUTE_COOPERATIVE, value));
+        return value;
     }
 }

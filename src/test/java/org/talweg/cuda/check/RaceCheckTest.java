@@ -91,7 +91,7 @@ class RaceCheckTest {
         device.clear(in, 4 * 64);
         device.run("copy_and_wait", 3, 64, in, out);
         device.expectReport(List.of("checks.cu:204", "read of 4 bytes at shared memory address 0x",
-            "missing wait: cp.async begun by thread (", "at checks.cu:201"), "missing_wait", 1, 64, in, out);
+            "missing wait: the asynchronous copy begun by thread (", "at checks.cu:201"), "missing_wait", 1, 64, in, out);
     }
 
     @Test

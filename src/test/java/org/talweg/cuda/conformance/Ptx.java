@@ -50,6 +50,7 @@ final class Ptx {
     private int grid = 1;
     private int dynamicShared;
     private boolean cooperative;
+    private String directives = "";
     private int result;
     private String report = "";
 
@@ -89,13 +90,24 @@ final class Ptx {
         return this;
     }
 
+    /** The grid is made of clusters of so many blocks. */
+    Ptx clusters(int blocks) {
+        return directives(".explicitcluster .reqnctapercluster " + blocks);
+    }
+
+    /** What stands between the kernel's parameters and its body. */
+    Ptx directives(String text) {
+        directives = text;
+        return this;
+    }
+
     String source() {
         return """
             .version %s
             .target %s
             .address_size 64
             %s
-            .visible .entry test(.param .u64 p_in, .param .u64 p_out, .param .u32 p_in_bytes, .param .u32 p_out_bytes)
+            .visible .entry test(.param .u64 p_in, .param .u64 p_out, .param .u32 p_in_bytes, .param .u32 p_out_bytes) %s
             {
               .reg .u64 %%in, %%out, %%src, %%dst;
               .reg .u32 %%id, %%lane, %%bytes;
@@ -114,7 +126,7 @@ final class Ptx {
             %s
               ret;
             }
-            """.formatted(version, target, declarations, body);
+            """.formatted(version, target, declarations, directives, body);
     }
 
     /** Words in, the same number for each thread; {@code each} words a thread out. */

@@ -1,6 +1,10 @@
 package org.talweg.cli;
 
 import java.io.PrintWriter;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
 import java.util.List;
 import org.talweg.ops.DeviceException;
 import picocli.CommandLine;
@@ -8,6 +12,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command line. Bad input is one line on standard error and exit code 2; a stack trace would be our own mistake. */
 @Command(name = "talweg", mixinStandardHelpOptions = true, versionProvider = Main.Version.class,
@@ -43,7 +48,7 @@ public final class Main implements Runnable {
         try {
             return line.execute(Config.expand(line, args));
         } catch (java.io.IOException e) {
-            err.println("talweg: " + oneLine(e.getMessage()));
+            err.println("talweg: " + oneLine(message(e)));
             return CommandLine.ExitCode.USAGE;
         }
     }
@@ -56,23 +61,40 @@ public final class Main implements Runnable {
 
     private static int badInput(ParameterException e, String[] args) {
         CommandLine command = e.getCommandLine();
-        command.getErr().println("talweg: " + oneLine(e.getMessage()) + " (see "
+        command.getErr().println("talweg: " + oneLine(e.getMessage()) + meant(e) + " (see "
             + command.getCommandSpec().qualifiedName() + " --help)");
         return CommandLine.ExitCode.USAGE;
+    }
+
+    /** What a mistyped word may have been. */
+    private static String meant(ParameterException e) {
+        List<String> near = e instanceof UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.of();
+        return near.isEmpty() ? "" : "; did you mean " + near.get(0) + "?";
     }
 
     private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) throws Exception {
         if (e instanceof DeviceException || e instanceof IllegalArgumentException
             || e instanceof java.io.IOException || e instanceof java.io.UncheckedIOException) {
-            command.getErr().println("talweg: " + oneLine(e.getMessage()));
+            command.getErr().println("talweg: " + oneLine(message(e)));
             return CommandLine.ExitCode.USAGE;
         }
         throw e;
     }
 
+    /** Java names a file, and leaves what is wrong with it to the exception's name. */
+    private static String message(Exception e) {
+        if (!(e instanceof FileSystemException file) || file.getReason() != null) {
+            return e.getMessage();
+        }
+        return file.getFile() + ": " + (e instanceof NoSuchFileException ? "no such file or folder"
+            : e instanceof AccessDeniedException ? "permission denied"
+            : e instanceof FileAlreadyExistsException ? "it is there already, and is no folder" : e.getClass().getSimpleName());
+    }
+
     /** But for indented lines, which are a list. */
     private static String oneLine(String message) {
-        return message == null ? "no reason given" : message.strip().replaceAll("\\s*\\R(?!  )\\s*", "; ");
+        return message == null ? "no reason given" : message.strip().replaceAll("\\s*\\R(?!  )\\s*", "; ")
+            .replaceAll("[\\p{Cntrl}&&[^\\n]]", "?");
     }
 
     /** The version in the jar's manifest. */

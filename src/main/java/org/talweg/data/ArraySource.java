@@ -90,6 +90,24 @@ public final class ArraySource {
         return tested ? join(inputs, outputs, array(found[2]), array(found[3])) : join(inputs, outputs, null, null);
     }
 
+    /**
+     * The rows to ask a model of, without targets: the array that {@link #features} names, else the only one with rows of as
+     * many numbers.
+     *
+     * @param columns that the model takes
+     * @throws IllegalArgumentException if none or several are so, or a value is not finite; says which
+     */
+    public Rows rows(int columns) {
+        List<NumberArray> fitting = (features != null ? List.of(array(features)) : List.copyOf(arrays.values())).stream()
+            .filter(array -> array.columns() == columns).toList();
+        if (fitting.size() != 1) {
+            throw new IllegalArgumentException(name + " holds " + list() + "; " + (fitting.isEmpty() ? "none of them has"
+                : "more than one has") + " rows of " + columns + " numbers, which the model takes" + (fitting.isEmpty() ? ""
+                : "; name the array with --features"));
+        }
+        return check(fitting.get(0));
+    }
+
     private boolean matches(String[] usual) {
         return (features == null ? has(usual[0]) : usual[0].equalsIgnoreCase(features))
             && (target == null ? has(usual[1]) : usual[1].equalsIgnoreCase(target));

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
@@ -69,6 +70,15 @@ public final class Datasets {
      */
     public static Loaded open(String source, SourceOptions options) throws IOException {
         return Source.open(source, options);
+    }
+
+    /**
+     * The arrays of a file or folder of a kind that holds arrays; empty if its name is not of one.
+     *
+     * @throws IOException if it cannot be read
+     */
+    public static Optional<ArraySource> arrays(Path path) throws IOException {
+        return Source.arrays(path.toString());
     }
 
     /** A table of text in a file, compressed if its name ends in {@code .gz}. */

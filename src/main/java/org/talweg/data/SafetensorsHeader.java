@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -54,6 +55,9 @@ record SafetensorsHeader(Map<String, String> metadata, List<Entry> tensors, long
             reader.read(json);
         } catch (JsonProcessingException e) {
             throw broken(path, "its header is not JSON: " + e.getOriginalMessage());
+        } catch (CharConversionException e) {
+            // What looks like UTF-16 or UTF-32 is read as such, until it is not.
+            throw broken(path, "its header is not text in UTF-8: " + e.getMessage());
         }
         reader.checkPlaces();
         return new SafetensorsHeader(reader.metadata, reader.tensors, Long.BYTES + length);

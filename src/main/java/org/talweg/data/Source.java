@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
@@ -12,17 +13,13 @@ import java.util.stream.Collectors;
 final class Source {
     private static final List<Format> FORMATS = List.of(
         new Format("a built-in data set (" + String.join(", ", Datasets.builtInNames()) + ")",
-            Datasets.builtInNames()::contains, (name, options) -> table(Datasets.builtInTable(name), options)),
-        new Format("a folder of IDX files as MNIST has them", name -> Files.isDirectory(Path.of(name)),
-            (name, options) -> arrays(Datasets.idx(Path.of(name)), name, options)),
+            Datasets.builtInNames()::contains, (name, options) -> table(Datasets.builtInTable(name), options), null),
+        arrays("a folder of IDX files as MNIST has them", name -> Files.isDirectory(Path.of(name)), Datasets::idx),
         new Format("a table (.csv, .tsv, .txt or .data, also with .gz)", ending("csv", "tsv", "txt", "data", "csv.gz",
-            "tsv.gz", "txt.gz", "data.gz"), (name, options) -> table(Datasets.csv(Path.of(name)), options)),
-        new Format("arrays of NumPy (.npz)", ending("npz"),
-            (name, options) -> arrays(Datasets.npz(Path.of(name)), name, options)),
-        new Format("an array of NumPy (.npy)", ending("npy"),
-            (name, options) -> arrays(Datasets.npy(Path.of(name)), name, options)),
-        new Format("arrays as safetensors (.safetensors)", ending("safetensors"),
-            (name, options) -> arrays(Datasets.safetensors(Path.of(name)), name, options)));
+            "tsv.gz", "txt.gz", "data.gz"), (name, options) -> table(Datasets.csv(Path.of(name)), options), null),
+        arrays("arrays of NumPy (.npz)", ending("npz"), Datasets::npz),
+        arrays("an array of NumPy (.npy)", ending("npy"), Datasets::npy),
+        arrays("arrays as safetensors (.safetensors)", ending("safetensors"), Datasets::safetensors));
 
     private Source() {
     }
@@ -31,7 +28,25 @@ final class Source {
         Loaded open(String name, SourceOptions options) throws IOException;
     }
 
-    private record Format(String description, Predicate<String> isOne, Opening opening) {
+    private interface Arrays {
+        ArraySource of(Path path) throws IOException;
+    }
+
+    /** @param arrays null for a table */
+    private record Format(String description, Predicate<String> isOne, Opening opening, Arrays arrays) {
+    }
+
+    private static Format arrays(String description, Predicate<String> isOne, Arrays arrays) {
+        return new Format(description, isOne, (name, options) -> arrays(arrays.of(Path.of(name)), name, options), arrays);
+    }
+
+    static Optional<ArraySource> arrays(String source) throws IOException {
+        for (Format format : FORMATS) {
+            if (format.arrays != null && format.isOne.test(source)) {
+                return Optional.of(format.arrays.of(Path.of(source)));
+            }
+        }
+        return Optional.empty();
     }
 
     static Loaded open(String source, SourceOptions options) throws IOException {

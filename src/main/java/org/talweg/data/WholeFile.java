@@ -28,6 +28,9 @@ public final class WholeFile {
 
     public static void write(Path path, Content content) throws IOException {
         Path target = path.toAbsolutePath();
+        if (!Files.isDirectory(target.getParent())) {
+            throw new IOException(path + " cannot be written: there is no folder " + target.getParent());
+        }
         Path temporary = target.resolveSibling(target.getFileName() + "." + ProcessHandle.current().pid() + TEMPORARY);
         try {
             try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE,

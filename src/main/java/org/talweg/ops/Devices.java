@@ -39,7 +39,9 @@ public final class Devices {
      */
     public static Device open(String name) {
         Choice choice = choose(name);
-        LOG.info("{}: {}", choice.device().name(), choice.reason());
+        if (name.equals("best")) {
+            LOG.info("{}: {}", choice.device().name(), choice.reason());
+        }
         return choice.device();
     }
 

@@ -14,6 +14,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -179,6 +181,49 @@ class ModelCliTest {
         }
         succeeds("predict " + at("run") + " src/main/resources/org/talweg/data/iris.csv --device cpu -o " + at("again.csv"));
         assertEquals(lines, Files.readAllLines(at("again.csv")));
+    }
+
+    /** Arrays have no names for their columns; the same numbers as a table give the same answers. */
+    @Test
+    void arraysAreAskedToo() throws IOException {
+        train("digits --hidden 8 --epochs 2");
+        Dataset digits = Datasets.builtIn("digits").select(IntStream.range(0, 30).toArray());
+        ByteBuffer values = ByteBuffer.allocate(30 * 64 * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        values.asFloatBuffer().put(digits.features());
+        String header = "{'descr': '<f4', 'fortran_order': False, 'shape': (30, 8, 8), }";
+        Files.write(at("x.npy"), ByteBuffer.allocate(10 + header.length() + values.capacity()).order(ByteOrder.LITTLE_ENDIAN)
+            .put((byte) 0x93).put("NUMPY\1\0".getBytes(StandardCharsets.US_ASCII)).putShort((short) header.length())
+            .put(header.getBytes(StandardCharsets.US_ASCII)).put(values).array());
+        StringBuilder table = new StringBuilder(String.join(",", digits.featureNames()));
+        for (int row = 0; row < 30; row++) {
+            for (int i = 0; i < 64; i++) {
+                table.append(i == 0 ? '\n' : ',').append(digits.features()[row * 64 + i]);
+            }
+        }
+        Files.writeString(at("x.csv"), table);
+        for (String kind : List.of("npy", "csv")) {
+            succeeds("predict " + at("run") + " " + at("x." + kind) + " --device cpu -o " + at(kind + ".out"));
+        }
+        assertEquals(31, Files.readAllLines(at("npy.out")).size());
+        assertEquals(Files.readString(at("csv.out")), Files.readString(at("npy.out")));
+        train("iris --hidden 8 --epochs 1");
+        Run run = talweg("predict " + at("run") + " " + at("x.npy") + " --device cpu -o " + at("no.out"));
+        assertTrue(run.err().contains("none of them has rows of 4 numbers, which the model takes"), run.err());
+        String other = at("run/model.safetensors") + " --device cpu -o " + at("8.out") + " --features ";
+        assertEquals("saved   " + at("8.out") + ": 8 rows", succeeds("predict " + at("run") + " " + other + "dense_1.weight").out()
+            .strip());
+        assertTrue(talweg("predict " + at("run") + " " + other + "dense_2.weight").err().contains("none of them has rows of 4"));
+    }
+
+    @Test
+    void whatIsWrongWithAFileIsSaid() throws IOException {
+        train("iris --hidden 8 --epochs 1");
+        assertEquals("talweg: " + at("no.csv") + ": no such file or folder", talweg("predict " + at("run") + " " + at("no.csv")
+            + " --device cpu -o " + at("x")).err().strip());
+        assertEquals("talweg: " + at("no/x.onnx") + " cannot be written: there is no folder " + at("no"), talweg("export "
+            + at("run") + " --onnx " + at("no/x.onnx")).err().strip());
+        assertTrue(talweg("train iris --epoch 3").err().contains("'--epoch', '3'; did you mean --epochs? (see "));
+        assertTrue(talweg("trian iris").err().contains("did you mean train?"));
     }
 
     @ParameterizedTest

@@ -25,6 +25,7 @@ import org.talweg.ops.Activation;
 import org.talweg.ops.Device;
 import org.talweg.ops.DeviceException;
 import org.talweg.ops.Devices;
+import org.talweg.ops.Fusion;
 import org.talweg.ops.MatrixProducts;
 import org.talweg.ops.Precision;
 import org.talweg.optim.Clip;
@@ -133,6 +134,11 @@ final class Experiment {
     @Option(names = "--products", paramLabel = "NAME", defaultValue = "talweg",
         description = "Whose matrix products a GPU runs, e.g. cublas: talweg, or cublas where that library is installed.")
     private MatrixProducts products;
+
+    @Option(names = "--fused", paramLabel = "WHEN", defaultValue = "auto",
+        description = "Forward, loss and backward in one kernel, on a GPU, for layers of at most 128 units: auto where that is "
+            + "predicted to be faster, on or off.")
+    private Fusion fusion;
 
     @Option(names = "--seed", paramLabel = "N", defaultValue = "42",
         description = "Decides split, initial parameters and order of the rows, e.g. 7.")
@@ -297,7 +303,7 @@ final class Experiment {
 
     Trainer.Builder trainer(Model model) {
         Trainer.Builder builder = Trainer.builder(model).loss(loss()).optimizer(optimizer()).clip(clip())
-            .parameterGroups(groups());
+            .parameterGroups(groups()).fusion(fusion);
         if (dataMemory != null) {
             builder.dataMemory(dataMemory());
         }

@@ -1,5 +1,6 @@
 package org.talweg.cpu;
 
+import org.talweg.ops.FusedMlpOps;
 import org.talweg.ops.Ops;
 
 /**
@@ -16,6 +17,6 @@ public final class CpuOps {
     public static Ops create(int threads) {
         Parallel parallel = new Parallel(threads);
         return new Ops(new CpuDense(parallel), new CpuActivation(parallel), new CpuNormalisation(parallel),
-            new CpuLoss(), new CpuUpdate(parallel), new CpuData(), new CpuRandom(parallel));
+            new CpuLoss(), new CpuUpdate(parallel), new CpuData(), new CpuRandom(parallel), FusedMlpOps.NONE);
     }
 }

@@ -3,7 +3,7 @@ package org.talweg.nn;
 import java.util.Arrays;
 import org.talweg.ops.BatchRows;
 import org.talweg.ops.CrossEntropy;
-import org.talweg.ops.LossBatch;
+import org.talweg.ops.LossTerms;
 import org.talweg.ops.Ops;
 import org.talweg.tape.Loss;
 import org.talweg.tensor.DType;
@@ -126,14 +126,17 @@ public final class ClassLoss implements Loss {
     }
 
     @Override
+    public LossTerms terms(Shape prediction, int count, Tensor own) {
+        double lossScale = reduction == Reduction.SUM ? count : 1;
+        return new LossTerms(new LossTerms.OfClasses(formula, weights(own), isPrepared() ? factors(own) : null), lossScale,
+            lossScale / count);
+    }
+
+    @Override
     public Runnable plan(Ops ops, Tensor prediction, Tensor target, BatchRows rows, int count, Tensor own,
                          Tensor rowLosses, Tensor rowHits, Tensor gradient) {
-        double lossScale = reduction == Reduction.SUM ? count : 1;
-        LossBatch batch = new LossBatch(prediction, target, rows, lossScale, lossScale / count, rowLosses, rowHits,
+        return terms(Shape.of(prediction.dim(1)), count, own).plan(ops, prediction, target, rows, rowLosses, rowHits,
             gradient);
-        Tensor weights = weights(own);
-        Tensor factors = isPrepared() ? factors(own) : null;
-        return () -> ops.loss().crossEntropy(formula, batch, weights, factors);
     }
 
     private Tensor weights(Tensor own) {

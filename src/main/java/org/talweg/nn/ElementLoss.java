@@ -4,7 +4,7 @@ import java.util.Arrays;
 import org.talweg.ops.BatchRows;
 import org.talweg.ops.ElementwiseLoss;
 import org.talweg.ops.ElementwiseLoss.Formula;
-import org.talweg.ops.LossBatch;
+import org.talweg.ops.LossTerms;
 import org.talweg.ops.Ops;
 import org.talweg.tape.Loss;
 import org.talweg.tensor.DType;
@@ -102,19 +102,22 @@ public final class ElementLoss implements Loss {
     }
 
     @Override
-    public Runnable plan(Ops ops, Tensor prediction, Tensor target, BatchRows rows, int count, Tensor own,
-                         Tensor rowLosses, Tensor rowHits, Tensor gradient) {
-        double columns = prediction.dim(1);
+    public LossTerms terms(Shape prediction, int count, Tensor own) {
+        double columns = prediction.elements();
         double lossScale = switch (reduction) {
             case MEAN -> 1 / columns;
             case BATCH_MEAN -> 1;
             case SUM -> count;
         };
-        LossBatch batch = new LossBatch(prediction, target, rows, lossScale, lossScale / count, rowLosses, rowHits,
+        return new LossTerms(new LossTerms.OfElements(formula, part(own, 0, weights),
+            part(own, weights.length, positiveWeights)), lossScale, lossScale / count);
+    }
+
+    @Override
+    public Runnable plan(Ops ops, Tensor prediction, Tensor target, BatchRows rows, int count, Tensor own,
+                         Tensor rowLosses, Tensor rowHits, Tensor gradient) {
+        return terms(Shape.of(prediction.dim(1)), count, own).plan(ops, prediction, target, rows, rowLosses, rowHits,
             gradient);
-        Tensor ownWeights = part(own, 0, weights);
-        Tensor ownPositiveWeights = part(own, weights.length, positiveWeights);
-        return () -> ops.loss().elementwise(formula, batch, ownWeights, ownPositiveWeights);
     }
 
     private static Tensor part(Tensor own, int start, float[] values) {

@@ -11,5 +11,5 @@ package org.talweg.ops;
  * the same bits.
  */
 public record Ops(DenseOps dense, ActivationOps activation, NormalisationOps normalisation, LossOps loss, UpdateOps update,
-                  DataOps data, RandomOps random) {
+                  DataOps data, RandomOps random, FusedMlpOps fusedMlp) {
 }

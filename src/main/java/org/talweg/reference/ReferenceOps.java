@@ -1,5 +1,6 @@
 package org.talweg.reference;
 
+import org.talweg.ops.FusedMlpOps;
 import org.talweg.ops.Ops;
 import org.talweg.ops.Precision;
 
@@ -10,6 +11,7 @@ public final class ReferenceOps {
 
     public static Ops create() {
         return new Ops(new ReferenceDense(Precision.FLOAT32), new ReferenceActivation(), new ReferenceNormalisation(),
-            new ReferenceLoss(), new ReferenceUpdate(), new ReferenceData(), new ReferenceRandom());
+            new ReferenceLoss(), new ReferenceUpdate(), new ReferenceData(), new ReferenceRandom(),
+            FusedMlpOps.NONE);
     }
 }

@@ -5,6 +5,7 @@ import org.talweg.ops.Activation;
 import org.talweg.ops.BatchRows;
 import org.talweg.ops.DenseOps;
 import org.talweg.ops.DenseShape;
+import org.talweg.ops.FusedMlp;
 import org.talweg.ops.Ops;
 import org.talweg.ops.Precision;
 import org.talweg.tensor.Shape;
@@ -123,6 +124,12 @@ final class DenseNode extends Node {
     @Override
     boolean readsThroughRows(Ops ops, int batch) {
         return ops.dense().at(precision).readsRows(shape(batch));
+    }
+
+    @Override
+    FusedMlp.Layer fusedLayer() {
+        return precision != Precision.FLOAT32 ? null : new FusedMlp.Layer(name(), weights.shape().dim(1),
+            weights.shape().dim(0), weights.offset(), bias == null ? FusedMlp.Layer.NO_BIAS : bias.offset(), activation);
     }
 
     @Override

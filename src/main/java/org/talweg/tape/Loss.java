@@ -1,6 +1,7 @@
 package org.talweg.tape;
 
 import org.talweg.ops.BatchRows;
+import org.talweg.ops.LossTerms;
 import org.talweg.ops.Ops;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Shape;
@@ -58,6 +59,17 @@ public interface Loss {
      * @param own   {@link #constants} on the device, or null if empty
      */
     default void prepare(Ops ops, Tensor target, BatchRows rows, int count, Tensor own) {
+    }
+
+    /**
+     * In the terms of {@link org.talweg.ops.LossOps}, for steps that are fused; null if it has others.
+     *
+     * @param prediction shape of one row's prediction
+     * @param count      rows that are reduced together
+     * @param own        {@link #constants} on the device, or null if empty
+     */
+    default LossTerms terms(Shape prediction, int count, Tensor own) {
+        return null;
     }
 
     /**

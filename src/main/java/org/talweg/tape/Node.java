@@ -2,6 +2,7 @@ package org.talweg.tape;
 
 import java.util.List;
 import org.talweg.ops.Activation;
+import org.talweg.ops.FusedMlp;
 import org.talweg.ops.Ops;
 
 /**
@@ -50,6 +51,11 @@ abstract class Node {
     /** Whether training computes something else than prediction. */
     boolean differsInTraining() {
         return false;
+    }
+
+    /** What it is in a fused step; null if it cannot be a part of one. */
+    FusedMlp.Layer fusedLayer() {
+        return null;
     }
 
     /** What it trains, unless frozen. */

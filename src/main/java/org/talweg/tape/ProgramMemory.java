@@ -68,6 +68,19 @@ public final class ProgramMemory implements AutoCloseable {
         return tensor;
     }
 
+    /** Numbers that stay. */
+    Tensor table(String purpose, int[] values) {
+        Tensor tensor = device.allocate(DType.INT32, Shape.of(values.length), purpose);
+        owned.add(tensor);
+        device.upload(values, tensor);
+        return tensor;
+    }
+
+    /** Zeros at first, and whoever takes them writes the same places: the same memory for every so many. */
+    Tensor shares(int count, long elements) {
+        return vector("shares of the weight gradients", count, Math.toIntExact(count * elements));
+    }
+
     /** Exactly so many elements, never handed out again. */
     Tensor own(String purpose, long elements) {
         Tensor tensor = vector(purpose, elements);

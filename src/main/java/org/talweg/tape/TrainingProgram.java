@@ -11,13 +11,15 @@ import org.talweg.tensor.Tensor;
 /**
  * One training step for one batch size, planned and recorded once, replayed many times: forward, loss with its
  * gradient, backward, {@link Update}. For L dense layers and an optimizer of one launch that is 2L + 3 operations, fewer
- * where layers are frozen. Whatever changes from step to step is read from the {@link StepState}; a run allocates nothing and waits for nothing.
+ * where layers are frozen, and 4 where {@link TrainingStep#fusion} lets a narrow network's forward and backward be one
+ * kernel. Whatever changes from step to step is read from the {@link StepState}; a run allocates nothing and waits for nothing.
  *
  * <p>A batch may come in micro-batches, whose gradients are added up before the one update: the same step up to
  * rounding, in the memory of a micro-batch.
  */
 public final class TrainingProgram implements StepProgram {
     private final int batch;
+    private final boolean isFused;
     private final Recording recording;
 
     /** A program that takes its batch at once. */
@@ -46,6 +48,22 @@ public final class TrainingProgram implements StepProgram {
             BatchRows all = step.rows(0);
             operations.add(() -> loss.prepare(ops, step.targets(), all, batch, own));
         }
+        FusedStep fused = FusedStep.plan(tape, memory, batch, microBatch, step, rowLosses, rowHits);
+        isFused = fused != null;
+        BatchResult result;
+        if (fused != null) {
+            operations.add(fused::run);
+            result = new BatchResult(rowLosses, rowHits, fused.squarePartials(), true);
+        } else {
+            result = layers(tape, memory, microBatch, step, rowLosses, rowHits, operations, lateOperations);
+        }
+        operations.add(() -> step.update().apply(ops, step.parameters(), step.gradients(), result, step.state()));
+        operations.addAll(lateOperations);
+        recording = memory.device().record(() -> operations.forEach(Runnable::run));
+    }
+
+    private BatchResult layers(Tape tape, ProgramMemory memory, int microBatch, TrainingStep step, Tensor rowLosses,
+                               Tensor rowHits, List<Runnable> operations, List<Runnable> lateOperations) {
         Pass last = null;
         for (int first = 0; first < batch; first += microBatch) {
             int end = Math.min(batch, first + microBatch);
@@ -61,10 +79,7 @@ public final class TrainingProgram implements StepProgram {
             last = pass;
         }
         // Squares are of the sums, so those of the last micro-batch are complete.
-        BatchResult result = new BatchResult(rowLosses, rowHits, last.squarePartials(), last.isTrainedOnly());
-        operations.add(() -> step.update().apply(ops, step.parameters(), step.gradients(), result, step.state()));
-        operations.addAll(lateOperations);
-        recording = memory.device().record(() -> operations.forEach(Runnable::run));
+        return new BatchResult(rowLosses, rowHits, last.squarePartials(), last.isTrainedOnly());
     }
 
     private static void emitLoss(Pass pass, Value output, TrainingStep step, BatchRows rows, int batch,
@@ -80,6 +95,11 @@ public final class TrainingProgram implements StepProgram {
     @Override
     public int batch() {
         return batch;
+    }
+
+    /** Whether forward, loss and backward are one kernel. */
+    public boolean isFused() {
+        return isFused;
     }
 
     @Override

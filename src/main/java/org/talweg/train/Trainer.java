@@ -3,6 +3,7 @@ package org.talweg.train;
 import java.util.List;
 import org.talweg.data.DataLoader;
 import org.talweg.nn.Model;
+import org.talweg.ops.Fusion;
 import org.talweg.optim.Clip;
 import org.talweg.optim.Optimizer;
 import org.talweg.optim.ParameterGroups;
@@ -26,6 +27,7 @@ public final class Trainer {
     private final ParameterGroups parameterGroups;
     private final int microBatch;
     private final long dataMemory;
+    private final Fusion fusion;
     private final List<Listener> listeners;
     private volatile boolean stopRequested;
 
@@ -41,6 +43,7 @@ public final class Trainer {
         parameterGroups = builder.parameterGroups;
         microBatch = builder.microBatch;
         dataMemory = builder.dataMemory;
+        fusion = builder.fusion;
         listeners = builder.listeners;
     }
 
@@ -95,6 +98,10 @@ public final class Trainer {
 
     long dataMemory() {
         return dataMemory;
+    }
+
+    Fusion fusion() {
+        return fusion;
     }
 
     List<Listener> listeners() {
@@ -177,6 +184,7 @@ public final class Trainer {
         private ParameterGroups parameterGroups = ParameterGroups.none();
         private int microBatch = Integer.MAX_VALUE;
         private long dataMemory = Long.MAX_VALUE;
+        private Fusion fusion = Fusion.AUTO;
         private List<Listener> listeners = List.of();
 
         private Builder(Model model) {
@@ -255,6 +263,16 @@ public final class Trainer {
                 throw new IllegalArgumentException(bytes + " bytes of memory for data; at least 1 is needed");
             }
             dataMemory = bytes;
+            return this;
+        }
+
+        /**
+         * Whether forward, loss and backward of a step become one kernel, which a GPU of compute capability 8.0 can do for
+         * float32 dense layers of at most 128 units, if nothing is frozen and batches come whole. Unless told, where that
+         * is predicted to be faster. The same step up to rounding.
+         */
+        public Builder fusion(Fusion value) {
+            fusion = value;
             return this;
         }
 

@@ -93,7 +93,8 @@ final class TrainingRun implements AutoCloseable {
             best = trainer.restores() == null ? null : new BestParameters(resources, model, trainer.restores());
             StepPlan plan = update instanceof Minimizer minimizer ? fullBatch(minimizer, frozen)
                 : StepPlan.of(trainer, train, on -> new TrainingStep(model.parameters(), model.states(), gradients,
-                    on.data().features(), on.data().targets(), on.order(), state, trainer.loss(), update, frozen));
+                    on.data().features(), on.data().targets(), on.order(), state, trainer.loss(), update, frozen,
+                    trainer.fusion()));
             rows = resources.add(plan.rows(), TrainingRows::close);
             programs = resources.add(plan.programs(), BatchPrograms::close);
             memory = new RunMemory(trainer, train, state, update, best);

@@ -59,7 +59,7 @@ class StepTest {
                 }
             });
         Ops watched = new Ops(ops.dense(), ops.activation(), ops.normalisation(), ops.loss(), counting, ops.data(),
-            ops.random());
+            ops.random(), ops.fusedMlp());
         try (Device device = new HostDevice("counting", "", watched, DType.FLOAT32)) {
             Tensor p = device.allocate(DType.FLOAT32, Shape.of(12), "parameters");
             try (Stepper stepper = new Stepper(optimizer, device, layout, clip)) {

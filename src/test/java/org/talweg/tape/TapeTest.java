@@ -36,6 +36,7 @@ import org.talweg.ops.DataOps;
 import org.talweg.ops.DenseOps;
 import org.talweg.ops.Device;
 import org.talweg.ops.HostDevice;
+import org.talweg.ops.FusedMlpOps;
 import org.talweg.ops.LossOps;
 import org.talweg.ops.NormalisationOps;
 import org.talweg.ops.Ops;
@@ -263,7 +264,7 @@ class TapeTest {
             counting(ActivationOps.class, ops.activation(), calls),
             counting(NormalisationOps.class, ops.normalisation(), calls), counting(LossOps.class, ops.loss(), calls),
             counting(UpdateOps.class, ops.update(), calls), counting(DataOps.class, ops.data(), calls),
-            counting(RandomOps.class, ops.random(), calls));
+            counting(RandomOps.class, ops.random(), calls), FusedMlpOps.NONE);
     }
 
     private static <T> T counting(Class<T> family, T operations, List<String> calls) {

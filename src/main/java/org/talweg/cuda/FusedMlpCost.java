@@ -1,0 +1,71 @@
+package org.talweg.cuda;
+
+import org.talweg.ops.FusedMlp;
+
+/**
+ * Predicts the time of a step without its update, fused and layer by layer, to choose between them: launches, bytes, and
+ * the longest row of sums that must run one after the other. A multiprocessor is taken to start a fused multiply-add of
+ * four warps each cycle and to wait for nothing but the loads of a depth. The constants are round numbers for chips from
+ * A100 to H100, not measurements; only the comparison is used.
+ */
+final class FusedMlpCost {
+    private static final double LAUNCH = 2_000;
+    private static final double CYCLES_A_NANOSECOND = 1.5;
+    private static final double BYTES_A_NANOSECOND = 1_500;
+    /** Of a warp with 4×4 sums a thread: 18 instructions a depth from four schedulers, or what they wait for. */
+    private static final double CYCLES_A_DEPTH_AND_WARP = 4.5;
+    private static final double LEAST_CYCLES_A_DEPTH = 25;
+    /** Before the first sum of a product and after the last. */
+    private static final double CYCLES_A_PRODUCT = 800;
+    /** Multiply-adds of a multiprocessor, a cycle. */
+    private static final double SUMS_A_CYCLE = 75;
+    private static final int MIN_SHARE = 128;
+
+    private final FusedMlp mlp;
+    private final long batch;
+    private final int multiprocessors;
+
+    FusedMlpCost(FusedMlp mlp, int batch, int multiprocessors) {
+        this.mlp = mlp;
+        this.batch = batch;
+        this.multiprocessors = multiprocessors;
+    }
+
+    /** In nanoseconds. */
+    double fused(int rows, int warps, int slabsEach, int blocks) {
+        double depths = 0;
+        double products = 0;
+        long streamed = 0;
+        for (FusedMlp.Layer layer : mlp.layers()) {
+            boolean first = layer == mlp.first();
+            double tiles = Math.ceil(layer.outputs() / 16.0) * Math.ceil(layer.inputs() / 32.0);
+            depths += layer.inputs() + (first ? 0 : layer.outputs()) + Math.ceil(tiles / warps) * rows;
+            products += first ? 2 : 3;
+        }
+        double cycles = depths * Math.max(LEAST_CYCLES_A_DEPTH, CYCLES_A_DEPTH_AND_WARP * warps)
+            + products * CYCLES_A_PRODUCT;
+        streamed += batch * mlp.first().inputs() + (2L * blocks + 2) * mlp.length();
+        return 2 * LAUNCH + slabsEach * cycles / CYCLES_A_NANOSECOND + streamed * Float.BYTES / BYTES_A_NANOSECOND;
+    }
+
+    /** In nanoseconds. */
+    double layered() {
+        double cycles = 0;
+        long moved = 3 * batch * mlp.last().outputs();
+        long launches = 1;
+        long sums = 0;
+        for (FusedMlp.Layer layer : mlp.layers()) {
+            boolean first = layer == mlp.first();
+            long x = batch * layer.inputs();
+            long z = batch * layer.outputs();
+            long w = (long) layer.inputs() * layer.outputs();
+            long deepest = Math.max(Math.min(batch, MIN_SHARE), first ? 0 : layer.outputs());
+            cycles += (layer.inputs() + deepest) * LEAST_CYCLES_A_DEPTH + 2 * CYCLES_A_PRODUCT;
+            moved += 2 * x + 2 * z + 2 * w + (first ? 0 : w + x);
+            sums += (first ? 2 : 3) * batch * w;
+            launches += 2;
+        }
+        return launches * LAUNCH + (cycles + sums / (SUMS_A_CYCLE * multiprocessors)) / CYCLES_A_NANOSECOND
+            + moved * Float.BYTES / BYTES_A_NANOSECOND;
+    }
+}

@@ -105,6 +105,35 @@ public record StepFloor(List<Launch> launches) {
         return new StepFloor(List.copyOf(all));
     }
 
+    /**
+     * Of a step whose forward, loss and backward are one kernel ({@link org.talweg.ops.FusedMlpOps}): inputs, targets and
+     * parameters in, row results and n shares of the weight gradients out; then those in, gradients and partial sums of
+     * squares out. What lies between the layers never reaches memory.
+     *
+     * @param shares   n
+     * @param partials of the sum of squares
+     */
+    public static StepFloor ofFused(int batch, List<Integer> widths, int shares, int partials, LossRows loss,
+                                    UpdateRule rule) {
+        long parameters = 0;
+        long flops = 0;
+        for (int l = 1; l < widths.size(); l++) {
+            long w = (long) widths.get(l) * widths.get(l - 1);
+            parameters += w + widths.get(l);
+            flops += (l == 1 ? 4 : 6) * batch * w;
+        }
+        long results = (long) batch * (loss.hits() ? 2 : 1);
+        long rows = (long) batch * (1 + widths.get(0) + loss.targetColumns());
+        List<Launch> all = new ArrayList<>();
+        all.add(launch("fused_mlp_step", rows + parameters + results + shares * parameters, flops));
+        all.add(launch("fused_mlp_finish", shares * parameters + parameters + partials, 0));
+        all.add(launch("prepare_step", results + partials, 0));
+        if (rule != null) {
+            all.add(launch(rule.kernel(), (3 + 2L * rule.buffers()) * parameters, 0));
+        }
+        return new StepFloor(List.copyOf(all));
+    }
+
     private static Launch launch(String kernel, long elements, long flops) {
         return new Launch(kernel, FLOAT * elements, flops);
     }

@@ -21,7 +21,10 @@ import org.talweg.data.Loaded;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
+import org.talweg.ops.FusedMlpOps;
+import org.talweg.ops.Ops;
 import org.talweg.ops.Precision;
+import org.talweg.ops.UpdateRule;
 import org.talweg.optim.FusedOptimizer;
 import org.talweg.optim.Lbfgs;
 import org.talweg.tape.Loss;
@@ -89,13 +92,27 @@ final class ProfileCommand implements Callable<Integer> {
             List<Integer> widths = new ArrayList<>(experiment.hiddenUnits());
             widths.add(0, rows.data().columns());
             widths.add(experiment.outputs());
-            StepFloor floor = StepFloor.of(device.ops().dense().at(experiment.precision()), size, widths,
-                experiment.activation(), lossRows(experiment.loss(), experiment.outputs()),
-                OptimizerChoices.ALL.parse(experiment.optimizerText()) instanceof FusedOptimizer fused ? fused.rule() : null);
+            StepFloor floor = floor(model, size, rows.data().columns(), step.launches);
             report(rows.data(), size, model.parameterCount(), new StepProfile(step.launches,
                 experiment.isPlain() ? floor.launches() : List.of()), floor.flops());
         }
         return 0;
+    }
+
+    /** Of the step as it was taken: fused or not. */
+    private StepFloor floor(Model model, int size, int columns, List<KernelProfile> launches) {
+        List<Integer> widths = new ArrayList<>(experiment.hiddenUnits());
+        widths.add(0, columns);
+        widths.add(experiment.outputs());
+        StepFloor.LossRows loss = lossRows(experiment.loss(), experiment.outputs());
+        UpdateRule rule = OptimizerChoices.ALL.parse(experiment.optimizerText()) instanceof FusedOptimizer fused
+            ? fused.rule() : null;
+        Ops ops = model.device().ops();
+        if (launches.stream().anyMatch(launch -> launch.kernel().equals("fused_mlp_step"))) {
+            FusedMlpOps.Plan plan = ops.fusedMlp().plan(model.tape().fusedMlp().orElseThrow(), size);
+            return StepFloor.ofFused(size, widths, plan.shares(), plan.squarePartials(), loss, rule);
+        }
+        return StepFloor.of(ops.dense().at(experiment.precision()), size, widths, experiment.activation(), loss, rule);
     }
 
     private static StepFloor.LossRows lossRows(Loss loss, int outputs) {

@@ -12,6 +12,7 @@ import org.talweg.ops.ElementwiseLoss;
 import org.talweg.ops.FusedMlp;
 import org.talweg.ops.FusedMlpOps;
 import org.talweg.ops.LossTerms;
+import org.talweg.ops.MatrixProducts;
 import org.talweg.ops.Shapes;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Tensor;
@@ -51,6 +52,9 @@ final class CudaFusedMlp implements FusedMlpOps {
         if (device.computeCapability() < ASYNCHRONOUS_COPIES) {
             return "it takes asynchronous copies, compute capability 8.0, and this device has "
                 + device.computeCapability() / 10 + "." + device.computeCapability() % 10;
+        }
+        if (device.products() != MatrixProducts.TALWEG) {
+            return "the matrix products of " + device.name() + " are " + device.products() + "'s";
         }
         if (mlp.layers().size() > MAX_LAYERS) {
             return "the model has " + mlp.layers().size() + " layers, and at most " + MAX_LAYERS + " are fused";
@@ -171,7 +175,7 @@ final class CudaFusedMlp implements FusedMlpOps {
             slabsEach = ceilDivide(slabs, Math.min(slabs, device.multiprocessors()));
             blocks = ceilDivide(slabs, slabsEach);
             nanoseconds = cost.fused(slab.rows, slab.warps(), slabsEach, blocks);
-            faster = nanoseconds < cost.layered();
+            faster = cost.isFaster(slab.rows, slab.warps(), slabsEach, blocks);
         }
 
         @Override

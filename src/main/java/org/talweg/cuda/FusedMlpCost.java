@@ -20,6 +20,8 @@ final class FusedMlpCost {
     /** Multiply-adds of a multiprocessor, a cycle. */
     private static final double SUMS_A_CYCLE = 75;
     private static final int MIN_SHARE = 128;
+    /** How many times the bytes of the layers one by one a fused step may move: time is saved, not memory worn. */
+    private static final double MOST_BYTES = 1.5;
 
     private final FusedMlp mlp;
     private final long batch;
@@ -31,11 +33,15 @@ final class FusedMlpCost {
         this.multiprocessors = multiprocessors;
     }
 
+    /** Whether a fused step takes less time, and moves not many more bytes: each block writes a share of all gradients. */
+    boolean isFaster(int rows, int warps, int slabsEach, int blocks) {
+        return fused(rows, warps, slabsEach, blocks) < layered() && fusedElements(blocks) <= MOST_BYTES * layeredElements();
+    }
+
     /** In nanoseconds. */
     double fused(int rows, int warps, int slabsEach, int blocks) {
         double depths = 0;
         double products = 0;
-        long streamed = 0;
         for (FusedMlp.Layer layer : mlp.layers()) {
             boolean first = layer == mlp.first();
             double tiles = Math.ceil(layer.outputs() / 16.0) * Math.ceil(layer.inputs() / 32.0);
@@ -44,28 +50,40 @@ final class FusedMlpCost {
         }
         double cycles = depths * Math.max(LEAST_CYCLES_A_DEPTH, CYCLES_A_DEPTH_AND_WARP * warps)
             + products * CYCLES_A_PRODUCT;
-        streamed += batch * mlp.first().inputs() + (2L * blocks + 2) * mlp.length();
-        return 2 * LAUNCH + slabsEach * cycles / CYCLES_A_NANOSECOND + streamed * Float.BYTES / BYTES_A_NANOSECOND;
+        return 2 * LAUNCH + slabsEach * cycles / CYCLES_A_NANOSECOND
+            + fusedElements(blocks) * Float.BYTES / BYTES_A_NANOSECOND;
+    }
+
+    private double fusedElements(int blocks) {
+        return batch * mlp.first().inputs() + (2.0 * blocks + 2) * mlp.length();
+    }
+
+    private double layeredElements() {
+        double moved = 3.0 * batch * mlp.last().outputs();
+        for (FusedMlp.Layer layer : mlp.layers()) {
+            boolean first = layer == mlp.first();
+            double x = (double) batch * layer.inputs();
+            double z = (double) batch * layer.outputs();
+            double w = (double) layer.inputs() * layer.outputs();
+            moved += 2 * x + 2 * z + 2 * w + (first ? 0 : w + x);
+        }
+        return moved;
     }
 
     /** In nanoseconds. */
     double layered() {
         double cycles = 0;
-        long moved = 3 * batch * mlp.last().outputs();
         long launches = 1;
         long sums = 0;
         for (FusedMlp.Layer layer : mlp.layers()) {
             boolean first = layer == mlp.first();
-            long x = batch * layer.inputs();
-            long z = batch * layer.outputs();
             long w = (long) layer.inputs() * layer.outputs();
             long deepest = Math.max(Math.min(batch, MIN_SHARE), first ? 0 : layer.outputs());
             cycles += (layer.inputs() + deepest) * LEAST_CYCLES_A_DEPTH + 2 * CYCLES_A_PRODUCT;
-            moved += 2 * x + 2 * z + 2 * w + (first ? 0 : w + x);
             sums += (first ? 2 : 3) * batch * w;
             launches += 2;
         }
         return launches * LAUNCH + (cycles + sums / (SUMS_A_CYCLE * multiprocessors)) / CYCLES_A_NANOSECOND
-            + moved * Float.BYTES / BYTES_A_NANOSECOND;
+            + layeredElements() * Float.BYTES / BYTES_A_NANOSECOND;
     }
 }

@@ -34,7 +34,7 @@ public interface FusedMlpOps {
     /** How a step of so many rows runs. */
     interface Plan {
 
-        /** Whether it is predicted to take less time than the layers one by one. */
+        /** Whether it is predicted to take less time than the layers one by one, without moving many more bytes. */
         boolean isFaster();
 
         /** Which the device must find in an INT32 tensor. */

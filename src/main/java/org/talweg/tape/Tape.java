@@ -4,8 +4,10 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.talweg.ops.Activation;
+import org.talweg.ops.FusedMlp;
 import org.talweg.ops.Precision;
 import org.talweg.tensor.Shape;
 
@@ -222,6 +224,11 @@ public final class Tape {
     /** Every result, inputs before what is computed from them. */
     public List<Value> results() {
         return Collections.unmodifiableList(results);
+    }
+
+    /** The dense layers in float32, one after the other, that all of it is; empty if it is anything else. */
+    public Optional<FusedMlp> fusedMlp() {
+        return Optional.ofNullable(FusedStep.of(this, new ArrayList<>()));
     }
 
     /** Names of what training computes otherwise than prediction: dropout, statistics of a batch. */

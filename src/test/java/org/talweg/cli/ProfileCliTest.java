@@ -39,7 +39,7 @@ class ProfileCliTest {
 
     @Test
     void aTableOfTheKernelsAndPredictedTimes() {
-        Run run = profile("digits");
+        Run run = profile("digits --fused off");
         assertEquals(0, run.exitCode(), run.err());
         for (String part : List.of("17,226 parameters", "launches", "floor", "sectors/request", "conflicts", "instructions",
             "dense_forward_32", "dense_backward_32_32", "cross_entropy_256",
@@ -52,7 +52,8 @@ class ProfileCliTest {
     @ParameterizedTest
     @CsvSource({"128, 64, 2", "'512,512', 128, 3"})
     void aStepMovesItsFloor(String hidden, int batch, int layers) throws IOException {
-        Run run = profile("--input 784 --hidden " + hidden + " --classes 10 --batch " + batch + " --json");
+        Run run = profile("--input 784 --hidden " + hidden + " --classes 10 --batch " + batch
+            + " --fused off --json");
         assertEquals(0, run.exitCode(), run.err());
         JsonNode last = run.lastLine();
         assertEquals(2 * layers + 3, last.get("launches").asInt(), run.out());
@@ -75,7 +76,7 @@ class ProfileCliTest {
 
     @Test
     void theFloorByHand() throws IOException {
-        JsonNode last = profile("--input 6 --hidden 4 --classes 3 --batch 5 --optimizer sgd --json").lastLine();
+        JsonNode last = profile("--input 6 --hidden 4 --classes 3 --batch 5 --optimizer sgd --fused off --json").lastLine();
         // Layers of 24 + 4 and 12 + 3 parameters, one block and so one partial sum each.
         int forward = 5 + 30 + 28 + 20 + (20 + 15 + 15);
         int loss = 5 + 15 + 5 + 15 + 10;
@@ -89,7 +90,7 @@ class ProfileCliTest {
     @ValueSource(strings = {"diabetes --optimizer momentum", "iris --batch 80", "digits --precision bf16 --activation gelu",
         "breast_cancer --batch 1000 --hidden none --optimizer sgd"})
     void everyLaunchHasItsFloor(String command) throws IOException {
-        Run run = profile(command + " --json");
+        Run run = profile(command + " --fused off --json");
         assertEquals(0, run.exitCode(), run.err());
         JsonNode last = run.lastLine();
         assertEquals(2 * (last.get("hidden").size() + 1) + 3, last.get("launches").asInt(), run.out());
@@ -105,13 +106,27 @@ class ProfileCliTest {
         "breast_cancer --loss binary_cross_entropy --lr 0.01 --weight-decay 0.1 --no-decay vectors, true",
         "iris --loss softmax_cross_entropy:label_smoothing=0.1 --init orthogonal --seed 7, true"})
     void theOptionsOfTraining(String command, boolean floor) throws IOException {
-        Run run = profile(command + " --json");
+        Run run = profile(command + " --fused off --json");
         assertEquals(0, run.exitCode(), run.err());
         JsonNode last = run.lastLine();
         assertTrue(last.get("launches").asInt() > 5 && last.get("bytes").asLong() > 0, run.out());
         assertEquals(floor, last.get("floor_bytes").isNumber(), run.out());
         assertEquals(floor, last.get("ratio").isNumber(), run.out());
         assertTrue(!floor || last.get("ratio").asDouble() >= 0.95, run.out());
+    }
+
+    /** Without a word where layers are narrow, and where asked for; the same network may have many weights for few rows. */
+    @ParameterizedTest
+    @CsvSource({"digits --hidden 32,32, 4", "diabetes --loss huber:delta=2 --batch 100 --activation gelu, 4",
+        "digits --hidden 128 --fused on, 4", "--input 784 --hidden 128 --classes 10 --batch 64, 7"})
+    void aFusedStepIsFourLaunches(String command, int launches) throws IOException {
+        Run run = profile(command + " --json");
+        assertEquals(0, run.exitCode(), run.err());
+        JsonNode last = run.lastLine();
+        assertEquals(launches, last.get("launches").asInt(), run.out());
+        assertEquals(launches == 4, run.out().contains("fused_mlp_step"), run.out());
+        double ratio = last.get("ratio").asDouble();
+        assertTrue(ratio >= 0.99 && ratio <= 1.05, run.out());
     }
 
     @Test
@@ -129,7 +144,8 @@ class ProfileCliTest {
         "iris --optimizer nonsense, '--optimizer nonsense'", "iris --precision half, 'half'",
         "--input 2000000 --classes 2 --batch 2000000, 'a few batches'", "iris --optimizer sgd:lr=1e30, 'not finite'",
         "iris --device cpu, 'software device alone'", "iris --freeze dense_1, '--freeze'", "iris --optimizer lbfgs, 'lbfgs'",
-        "--input 4 --classes 2 --batch full, '--batch full'", "iris --norm nonsense, '--norm nonsense'"})
+        "--input 4 --classes 2 --batch full, '--batch full'", "iris --norm nonsense, '--norm nonsense'",
+        "digits --hidden 256 --fused on, '256 outputs'", "digits --fused never, '--fused'"})
     void badInputIsOneClearLine(String command, String part) {
         Run run = profile(command.strip());
         assertEquals(2, run.exitCode(), run.err());

@@ -18,7 +18,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.talweg.ops.Activation.Saved;
 import org.talweg.ops.ElementwiseLoss.Formula;
 import org.talweg.reference.ReferenceOps;
-import org.talweg.tensor.DType;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 import org.talweg.testing.Contract;
@@ -381,14 +380,5 @@ class FusedMlpOpsTest {
         Arrays.fill(deep, 128);
         assertTrue(ops.refusal(new Case(draw, 1, Activation.GELU, deep).mlp()).contains("bytes of shared memory"));
         assertEquals("this device computes layer by layer", ReferenceOps.create().fusedMlp().refusal(wide));
-    }
-
-    /** Where rows are many and layers narrow, fused; where weights are many and rows few, one by one. */
-    @Test
-    void theChoiceFollowsThePrediction() {
-        FusedMlpOps ops = TestDevice.accelerator().device().ops().fusedMlp();
-        Draw draw = new Draw(4);
-        assertTrue(ops.plan(new Case(draw, 1, Activation.RELU, 64, 32, 10).mlp(), 64).isFaster());
-        assertTrue(!ops.plan(new Case(draw, 1, Activation.RELU, 784, 128, 10).mlp(), 64).isFaster());
     }
 }

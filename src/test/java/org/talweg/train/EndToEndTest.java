@@ -24,6 +24,7 @@ import org.talweg.nn.Losses;
 import org.talweg.nn.Model;
 import org.talweg.nn.Sequential;
 import org.talweg.ops.Device;
+import org.talweg.ops.Fusion;
 import org.talweg.ops.MatrixProducts;
 import org.talweg.ops.Precision;
 import org.talweg.optim.Clip;
@@ -199,7 +200,7 @@ class EndToEndTest {
         }
         try (Model model = builder.dense(3).build(device)) {
             Trainer trainer = Trainer.builder(model).loss(Losses.softmaxCrossEntropy())
-                .optimizer(Optimizers.adam()).clip(Clip.byGlobalNorm(1)).build();
+                .optimizer(Optimizers.adam()).clip(Clip.byGlobalNorm(1)).fusion(Fusion.OFF).build();
             SoftwareDriver.resetCounters();
             trainer.fit(DataLoader.of(split.train(), 120 / steps), 1);
             return SoftwareDriver.counters();

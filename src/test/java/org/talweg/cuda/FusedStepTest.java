@@ -1,0 +1,192 @@
+package org.talweg.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.talweg.analysis.StepFloor;
+import org.talweg.data.DataLoader;
+import org.talweg.data.Dataset;
+import org.talweg.data.Datasets;
+import org.talweg.data.Split;
+import org.talweg.nn.Losses;
+import org.talweg.nn.Model;
+import org.talweg.nn.Sequential;
+import org.talweg.ops.Activation;
+import org.talweg.ops.Device;
+import org.talweg.ops.Devices;
+import org.talweg.ops.FusedMlp;
+import org.talweg.ops.FusedMlpOps;
+import org.talweg.ops.Fusion;
+import org.talweg.ops.Precision;
+import org.talweg.optim.Optimizers;
+import org.talweg.optim.ParameterGroups;
+import org.talweg.tensor.Shape;
+import org.talweg.testing.SoftwareDevice;
+import org.talweg.train.Listener;
+import org.talweg.train.StepMetrics;
+import org.talweg.train.Trainer;
+import org.talweg.train.TrainingResult;
+
+/** Training steps whose forward, loss and backward are one kernel: what they launch, move and learn. */
+class FusedStepTest {
+    private static final float RATE = 0.01f;
+
+    private Device device;
+
+    @BeforeEach
+    void open() {
+        SoftwareDevice.require();
+        device = Devices.open("software");
+    }
+
+    @AfterEach
+    void close() {
+        device.close();
+    }
+
+    /** Counts the second of two steps. */
+    private static final class SecondStep implements Listener {
+        private final List<SoftwareDriver.Counters> counters = new ArrayList<>();
+        private List<KernelProfile> launches = List.of();
+
+        @Override
+        public int stepsUntilReport() {
+            return 1;
+        }
+
+        @Override
+        public void onSteps(List<StepMetrics> steps) {
+            counters.add(SoftwareDriver.counters());
+            List<KernelProfile> counted = SoftwareDriver.profile();
+            SoftwareDriver.count(counters.size() == 1);
+            launches = counters.size() == 2 ? counted : launches;
+        }
+    }
+
+    private static Model model(Device on, int inputs, int outputs, int... hidden) {
+        Sequential.Builder builder = Sequential.builder(Shape.of(inputs)).seed(3);
+        IntStream.of(hidden).forEach(units -> builder.dense(units, Activation.RELU));
+        return builder.dense(outputs).build(on);
+    }
+
+    private static Trainer.Builder trainer(Model model) {
+        return Trainer.builder(model).loss(Losses.softmaxCrossEntropy()).optimizer(Optimizers.adam().learningRate(RATE));
+    }
+
+    static Stream<Arguments> networks() {
+        return Stream.of(Arguments.of(new int[] {128}, 64), Arguments.of(new int[] {32}, 100),
+            Arguments.of(new int[] {64, 64, 64, 64}, 256), Arguments.of(new int[] {128, 128}, 37));
+    }
+
+    /**
+     * Four launches, and of the batch nothing but inputs, targets and row results in memory: an activation that got there
+     * would be 4 to 5 times the slack.
+     */
+    @ParameterizedTest
+    @MethodSource("networks")
+    void aStepIsFourLaunchesAndActivationsNeverReachMemory(int[] hidden, int batch) {
+        Dataset digits = Datasets.builtIn("digits");
+        SecondStep second = new SecondStep();
+        StepFloor floor;
+        try (Model model = model(device, 64, 10, hidden)) {
+            trainer(model).fusion(Fusion.ON).listeners(second).build()
+                .fit(DataLoader.of(digits.select(IntStream.range(0, 2 * batch).toArray()), batch), 1);
+            List<Integer> widths = IntStream.concat(IntStream.concat(IntStream.of(64), IntStream.of(hidden)), IntStream.of(10))
+                .boxed().toList();
+            FusedMlpOps.Plan plan = device.ops().fusedMlp().plan(model.tape().fusedMlp().orElseThrow(), batch);
+            floor = StepFloor.ofFused(batch, widths, plan.shares(), plan.squarePartials(),
+                new StepFloor.LossRows("cross_entropy", 1, true), Optimizers.adam().rule());
+        } finally {
+            SoftwareDriver.count(false);
+            SoftwareDriver.profile();
+        }
+        assertEquals(4, second.launches.size(), second.launches.toString());
+        for (int i = 0; i < 4; i++) {
+            assertTrue(floor.launches().get(i).is(second.launches.get(i).kernel()), second.launches.get(i).kernel());
+        }
+        assertEquals(4, second.counters.get(1).kernelLaunches() - second.counters.get(0).kernelLaunches());
+        assertEquals(1, second.counters.get(1).graphLaunches() - second.counters.get(0).graphLaunches());
+        for (int i = 0; i < 2; i++) {
+            double ratio = (double) second.launches.get(i).bytes() / floor.launches().get(i).bytes();
+            assertTrue(ratio >= 0.99 && ratio <= 1.02, ratio + " of the floor: " + second.launches.get(i));
+        }
+        KernelProfile step = second.launches.get(0);
+        double wavefronts = (double) step.shared().wavefronts() / step.shared().idealWavefronts();
+        assertTrue(wavefronts <= 1.05, wavefronts + " of the ideal wavefronts");
+    }
+
+    /** As many steps of the same batches, fused and not, with a smaller last batch: the same accuracy, and nearly the same losses. */
+    @Test
+    void digitsAreLearntAsLayerByLayer() {
+        Split split = Datasets.builtIn("digits").shuffle(1).split(0.8, 0.2);
+        List<TrainingResult> results = new ArrayList<>();
+        for (Fusion fusion : List.of(Fusion.ON, Fusion.OFF)) {
+            try (Model model = model(device, 64, 10, 32, 32)) {
+                results.add(trainer(model).fusion(fusion).build().fit(DataLoader.of(split.train(), 100).shuffled(5),
+                    DataLoader.of(split.validation(), 100), 4));
+            }
+        }
+        double fused = results.get(0).history().get(3).valAccuracy();
+        double layered = results.get(1).history().get(3).valAccuracy();
+        assertTrue(fused > 0.9, "accuracy " + fused);
+        assertEquals(layered, fused, 0.012, "accuracy");
+        assertEquals(results.get(1).history().get(0).loss(), results.get(0).history().get(0).loss(), 1e-4, "first epoch's loss");
+    }
+
+    /** Each for a reason of its own; AUTO takes the layers one by one. */
+    @Test
+    void whatCannotBeFusedSaysWhy() {
+        expectRefusal("dense_1.weight [129]", "129 outputs", model(device, 64, 10, 129), trainer -> trainer);
+        expectRefusal("frozen", "parameters are frozen", model(device, 64, 10, 32),
+            trainer -> trainer.parameterGroups(ParameterGroups.none().freeze("dense_1.*")));
+        expectRefusal("micro-batches", "a batch comes in micro-batches", model(device, 64, 10, 32),
+            trainer -> trainer.microBatch(8));
+        expectRefusal("precision", "no dense layer in float32", Sequential.builder(Shape.of(64)).precision(Precision.TF32)
+            .dense(10).build(device), trainer -> trainer);
+        expectRefusal("dropout", "no dense layer in float32", Sequential.builder(Shape.of(64)).dense(32, Activation.RELU)
+            .dropout(0.5f).dense(10).build(device), trainer -> trainer);
+        try (Device reference = Devices.open("reference")) {
+            expectRefusal("reference", "computes layer by layer", model(reference, 64, 10, 32), trainer -> trainer);
+        }
+    }
+
+    private static void expectRefusal(String label, String reason, Model made,
+                                      UnaryOperator<Trainer.Builder> settings) {
+        DataLoader rows = DataLoader.of(Datasets.builtIn("digits").select(IntStream.range(0, 20).toArray()), 20);
+        try (Model model = made) {
+            IllegalArgumentException refusal = assertThrows(IllegalArgumentException.class,
+                () -> settings.apply(trainer(model)).fusion(Fusion.ON).build().fit(rows, 1), label);
+            assertTrue(refusal.getMessage().contains(reason), refusal.getMessage());
+            assertEquals(1, settings.apply(trainer(model)).build().fit(rows, 1).history().size(), label);
+        }
+    }
+
+    /** Narrow layers fused, many weights over few rows one by one, on a chip of 132 multiprocessors. */
+    @Test
+    void theChoiceFollowsThePrediction() {
+        FusedMlpCost narrow = cost(64, 32, 10);
+        assertTrue(narrow.isFaster(16, 2, 1, 4));
+        FusedMlpCost wide = cost(784, 128, 10);
+        assertFalse(wide.isFaster(16, 4, 1, 4));
+    }
+
+    private static FusedMlpCost cost(int inputs, int hidden, int outputs) {
+        return new FusedMlpCost(new FusedMlp(List.of(
+            new FusedMlp.Layer("dense_1", inputs, hidden, 0, FusedMlp.Layer.NO_BIAS, Activation.RELU),
+            new FusedMlp.Layer("dense_2", hidden, outputs, (long) inputs * hidden, FusedMlp.Layer.NO_BIAS,
+                Activation.IDENTITY)), (long) (inputs + outputs) * hidden), 64, 132);
+    }
+}

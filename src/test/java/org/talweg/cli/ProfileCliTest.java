@@ -117,7 +117,7 @@ class ProfileCliTest {
 
     /** Without a word where layers are narrow, and where asked for; the same network may have many weights for few rows. */
     @ParameterizedTest
-    @CsvSource({"digits --hidden 32,32, 4", "diabetes --loss huber:delta=2 --batch 100 --activation gelu, 4",
+    @CsvSource({"'digits --hidden 32,32', 4", "diabetes --loss huber:delta=2 --batch 100 --activation gelu, 4",
         "digits --hidden 128 --fused on, 4", "--input 784 --hidden 128 --classes 10 --batch 64, 7"})
     void aFusedStepIsFourLaunches(String command, int launches) throws IOException {
         Run run = profile(command + " --json");

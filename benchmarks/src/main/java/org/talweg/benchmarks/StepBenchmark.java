@@ -22,6 +22,7 @@ import org.talweg.nn.Losses;
 import org.talweg.nn.Model;
 import org.talweg.nn.Sequential;
 import org.talweg.ops.Activation;
+import org.talweg.ops.Fusion;
 import org.talweg.ops.StepState;
 import org.talweg.optim.Clip;
 import org.talweg.optim.Optimizer;
@@ -52,6 +53,10 @@ public class StepBenchmark {
     /** Widths from input to classes; the batch is the last. */
     @Param({"784,128,10,64", "784,512,512,10,128"})
     public String net;
+
+    /** Matters on CUDA devices alone: {@code -p net=64,64,64,10,256 -p fusion=ON,OFF} compares both ways. */
+    @Param({"AUTO"})
+    public Fusion fusion;
 
     private Memory memory;
     private final List<AutoCloseable> resources = new ArrayList<>();
@@ -87,7 +92,8 @@ public class StepBenchmark {
             ParameterLayout.of(model.tape(), ParameterGroups.none()), Clip.byGlobalNorm(1)));
         TrainingStep step = new TrainingStep(model.parameters(), model.states(),
             memory.zeros(Math.toIntExact(model.parameters().elements())), memory.random(batch, inputs),
-            memory.ints(labels), memory.ints(numbers), state, Losses.softmaxCrossEntropy(), update, Set.of());
+            memory.ints(labels), memory.ints(numbers), state, Losses.softmaxCrossEntropy(), update, Set.of(),
+            fusion);
         program = keep(new TrainingProgram(model.tape(), keep(new ProgramMemory(memory.device(), batch)), batch, step));
     }
 

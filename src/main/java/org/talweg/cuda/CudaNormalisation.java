@@ -26,8 +26,7 @@ final class CudaNormalisation implements NormalisationOps {
     @Override
     public void layerNorm(Tensor x, Tensor weight, Tensor bias, float epsilon, Tensor mean, Tensor inverseDeviation,
                           Tensor output) {
-        NormShape shape = NormShape.of(x, new Tensor[] {output}, new Tensor[] {mean, inverseDeviation},
-            new Tensor[] {weight, bias});
+        NormShape shape = NormShape.of(x).like(output).ofRows(mean, inverseDeviation).ofColumns(weight, bias);
         CudaElementwise.expectFloats("layer norm", x, weight, bias, mean, inverseDeviation, output);
         CudaRows.launch(device, FAMILY, "layer_norm", shape.rows(), shape.columns(), device.arguments().tensor(x)
             .tensor(weight).tensor(bias).float32(epsilon).tensor(mean).tensor(inverseDeviation).tensor(output));
@@ -36,8 +35,8 @@ final class CudaNormalisation implements NormalisationOps {
     @Override
     public void layerNormBackwardInput(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor inverseDeviation,
                                        boolean accumulate, Tensor inputGradient) {
-        NormShape shape = NormShape.of(x, new Tensor[] {gradient, inputGradient},
-            new Tensor[] {mean, inverseDeviation}, new Tensor[] {weight});
+        NormShape shape = NormShape.of(x).like(gradient).like(inputGradient).ofRows(mean, inverseDeviation)
+            .ofColumns(weight, null);
         CudaElementwise.expectFloats("layer norm gradient", gradient, x, weight, mean, inverseDeviation,
             inputGradient);
         CudaRows.launch(device, FAMILY, "layer_norm_backward_input", shape.rows(), shape.columns(),
@@ -49,8 +48,8 @@ final class CudaNormalisation implements NormalisationOps {
     public void layerNormBackwardWeights(Tensor gradient, Tensor x, Tensor mean, Tensor inverseDeviation,
                                          boolean accumulate, Tensor weightGradient, Tensor biasGradient,
                                          Tensor squarePartials) {
-        NormShape shape = NormShape.of(x, new Tensor[] {gradient}, new Tensor[] {mean, inverseDeviation},
-            new Tensor[] {weightGradient, biasGradient});
+        NormShape shape = NormShape.of(x).like(gradient).ofRows(mean, inverseDeviation)
+            .ofColumns(weightGradient, biasGradient);
         expectPartials(squarePartials, shape);
         CudaElementwise.expectFloats("layer norm gradient", gradient, x, mean, inverseDeviation, weightGradient,
             biasGradient, squarePartials);
@@ -62,8 +61,7 @@ final class CudaNormalisation implements NormalisationOps {
     @Override
     public void batchNorm(Tensor x, Tensor weight, Tensor bias, float epsilon, boolean fromBatch, Tensor mean,
                           Tensor variance, Tensor output) {
-        NormShape shape = NormShape.of(x, new Tensor[] {output}, new Tensor[0],
-            new Tensor[] {weight, bias, mean, variance});
+        NormShape shape = NormShape.of(x).like(output).ofColumns(weight, bias).ofColumns(mean, variance);
         CudaElementwise.expectFloats("batch norm", x, weight, bias, mean, variance, output);
         int rowBlocks = 1;
         if (fromBatch) {
@@ -80,8 +78,8 @@ final class CudaNormalisation implements NormalisationOps {
                                   Tensor mean, Tensor variance, boolean accumulate, Tensor weightGradient,
                                   Tensor biasGradient, Tensor squarePartials, boolean accumulateInput,
                                   Tensor inputGradient) {
-        NormShape shape = NormShape.of(x, new Tensor[] {gradient, inputGradient}, new Tensor[0],
-            new Tensor[] {weight, mean, variance, weightGradient, biasGradient});
+        NormShape shape = NormShape.of(x).like(gradient).like(inputGradient).ofColumns(weight, mean)
+            .ofColumns(variance, weightGradient).ofColumns(biasGradient, null);
         expectPartials(squarePartials, shape);
         CudaElementwise.expectFloats("batch norm gradient", gradient, x, weight, mean, variance, weightGradient,
             biasGradient, squarePartials, inputGradient);

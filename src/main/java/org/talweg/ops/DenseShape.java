@@ -12,25 +12,38 @@ import org.talweg.tensor.Tensor;
  */
 public record DenseShape(int batch, int outputs, int inputs) {
 
+    // The checks are methods of their own: without them HotSpot always inlines the rest, and a step allocates no record.
+
     /** @throws IllegalArgumentException naming the tensor, its shape and the one expected */
     public static DenseShape forward(Tensor x, BatchRows rows, Tensor weights, Tensor bias, Activation activation,
                                      Tensor preActivation, Tensor output) {
-        DenseShape shape = of(output, weights);
-        shape.checkInput(x, rows);
+        checkForward(x, rows, weights, bias, preActivation, output);
+        return of(output, weights);
+    }
+
+    private static void checkForward(Tensor x, BatchRows rows, Tensor weights, Tensor bias, Tensor preActivation,
+                                     Tensor output) {
+        checkRanks(output, weights);
+        checkInput(x, rows, output.dim(0), weights.dim(1));
         if (bias != null) {
-            Shapes.expect("bias", bias, shape.outputs);
+            Shapes.expect("bias", bias, weights.dim(0));
         }
         if (preActivation != null) {
             Shapes.expect("pre-activation", preActivation, output.shape());
         }
-        return shape;
     }
 
     /** @throws IllegalArgumentException naming the tensor, its shape and the one expected */
     public static DenseShape backwardInput(Tensor gradient, Tensor weights, Activation below, Tensor saved,
                                            Tensor inputGradient) {
-        DenseShape shape = of(gradient, weights);
-        Shapes.expect("input gradient", inputGradient, shape.batch, shape.inputs);
+        checkBackwardInput(gradient, weights, below, saved, inputGradient);
+        return of(gradient, weights);
+    }
+
+    private static void checkBackwardInput(Tensor gradient, Tensor weights, Activation below, Tensor saved,
+                                           Tensor inputGradient) {
+        checkRanks(gradient, weights);
+        Shapes.expect("input gradient", inputGradient, gradient.dim(0), weights.dim(1));
         if (below.saved() != Activation.Saved.NOTHING) {
             if (saved == null) {
                 throw new IllegalArgumentException("the derivative of " + below + " needs its saved "
@@ -38,29 +51,35 @@ public record DenseShape(int batch, int outputs, int inputs) {
             }
             Shapes.expect("saved activation", saved, inputGradient.shape());
         }
-        return shape;
     }
 
     /** @throws IllegalArgumentException naming the tensor, its shape and the one expected */
     public static DenseShape backwardWeights(Tensor x, BatchRows rows, Tensor gradient, Tensor weightGradient,
                                              Tensor biasGradient) {
-        DenseShape shape = of(gradient, weightGradient);
-        shape.checkInput(x, rows);
+        checkBackwardWeights(x, rows, gradient, weightGradient, biasGradient);
+        return of(gradient, weightGradient);
+    }
+
+    private static void checkBackwardWeights(Tensor x, BatchRows rows, Tensor gradient, Tensor weightGradient,
+                                             Tensor biasGradient) {
+        checkRanks(gradient, weightGradient);
+        checkInput(x, rows, gradient.dim(0), weightGradient.dim(1));
         if (biasGradient != null) {
-            Shapes.expect("bias gradient", biasGradient, shape.outputs);
+            Shapes.expect("bias gradient", biasGradient, weightGradient.dim(0));
         }
-        return shape;
     }
 
     private static DenseShape of(Tensor batchByOutputs, Tensor outputsByInputs) {
-        Shapes.expectRank("output or its gradient", batchByOutputs, 2);
-        Shapes.expectRank("weights or their gradient", outputsByInputs, 2);
-        DenseShape shape = new DenseShape(batchByOutputs.dim(0), outputsByInputs.dim(0), outputsByInputs.dim(1));
-        Shapes.expect("output or its gradient", batchByOutputs, shape.batch, shape.outputs);
-        return shape;
+        return new DenseShape(batchByOutputs.dim(0), outputsByInputs.dim(0), outputsByInputs.dim(1));
     }
 
-    private void checkInput(Tensor x, BatchRows rows) {
+    private static void checkRanks(Tensor batchByOutputs, Tensor outputsByInputs) {
+        Shapes.expectRank("output or its gradient", batchByOutputs, 2);
+        Shapes.expectRank("weights or their gradient", outputsByInputs, 2);
+        Shapes.expect("output or its gradient", batchByOutputs, batchByOutputs.dim(0), outputsByInputs.dim(0));
+    }
+
+    private static void checkInput(Tensor x, BatchRows rows, int batch, int inputs) {
         Shapes.expectRank("input", x, 2);
         Shapes.expect("input", x, rows == null ? batch : x.dim(0), inputs);
     }

@@ -1,35 +1,47 @@
 package org.talweg.ops;
 
-import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /**
- * The extents of a normalisation, checked once so that no backend has to.
+ * The extents of a normalisation. Its checks skip nulls, name the tensor, its shape and the one expected, and allocate
+ * nothing: they run in every training step.
  *
  * @param rows    of x
  * @param columns of x, and elements of weight and bias
  */
 public record NormShape(int rows, int columns) {
 
-    /**
-     * @param perRow    what has an element for each row; nulls are skipped
-     * @param perColumn what has an element for each column; nulls are skipped
-     * @throws IllegalArgumentException naming the tensor, its shape and the one expected
-     */
-    public static NormShape of(Tensor x, Tensor[] likeX, Tensor[] perRow, Tensor[] perColumn) {
+    /** @throws IllegalArgumentException if x is no matrix */
+    public static NormShape of(Tensor x) {
         Shapes.expectRank("normalised values", x, 2);
-        NormShape shape = new NormShape(x.dim(0), x.dim(1));
-        expect("normalised values or their gradient", likeX, x.shape());
-        expect("statistics of rows", perRow, Shape.of(shape.rows));
-        expect("weight, bias or statistics of columns", perColumn, Shape.of(shape.columns));
-        return shape;
+        return new NormShape(x.dim(0), x.dim(1));
     }
 
-    private static void expect(String what, Tensor[] tensors, Shape expected) {
-        for (Tensor tensor : tensors) {
-            if (tensor != null) {
-                Shapes.expect(what, tensor, expected);
-            }
+    /** Checks what has the shape of x. */
+    public NormShape like(Tensor tensor) {
+        if (tensor != null) {
+            Shapes.expect("normalised values or their gradient", tensor, rows, columns);
+        }
+        return this;
+    }
+
+    /** Checks what has an element for each row. */
+    public NormShape ofRows(Tensor mean, Tensor inverseDeviation) {
+        expect("statistics of rows", mean, rows);
+        expect("statistics of rows", inverseDeviation, rows);
+        return this;
+    }
+
+    /** Checks what has an element for each column. */
+    public NormShape ofColumns(Tensor first, Tensor second) {
+        expect("weight, bias or statistics of columns", first, columns);
+        expect("weight, bias or statistics of columns", second, columns);
+        return this;
+    }
+
+    private static void expect(String what, Tensor tensor, int length) {
+        if (tensor != null) {
+            Shapes.expect(what, tensor, length);
         }
     }
 

@@ -18,6 +18,7 @@ final class Clipping implements AutoCloseable {
     /** For each parameter's norm, or null. */
     private final ClipRule perParameter;
     private final ClipRule rule;
+    private final ClipRule ofNormPass;
     private final boolean fromBatch;
     /** Whether the norm pass is there for nothing but leaving frozen parameters out. */
     private final boolean onlyForFrozen;
@@ -28,6 +29,7 @@ final class Clipping implements AutoCloseable {
         this.segments = segments;
         boolean pass = needsNormPass(clip, layout);
         onlyForFrozen = !needsOwnNorm(clip);
+        ofNormPass = onlyForFrozen ? ClipRule.NONE : clip.rule();
         partials = pass ? device.allocate(DType.FLOAT32, Shape.of(segments.count()), "norm partials") : null;
         perParameter = clip.limitsNorm() && clip.perParameter() ? clip.rule() : null;
         // The norm of the log is that of all gradients, of the backward pass where it can be.
@@ -67,7 +69,7 @@ final class Clipping implements AutoCloseable {
         }
         boolean given = fromBatch || onlyForFrozen && batch.trainedOnly();
         if (partials != null && !(onlyForFrozen && given)) {
-            ops.update().gradientNorms(gradients, segments, onlyForFrozen ? ClipRule.NONE : clip.rule(), partials);
+            ops.update().gradientNorms(gradients, segments, ofNormPass, partials);
         }
         if (perParameter != null) {
             ops.update().segmentFactors(segments, perParameter, partials);

@@ -36,13 +36,20 @@ final class MuonState implements Optimizer.State {
     private final Segments matrices;
     private final Segments others;
     private final Tensor sums;
-    /** As large as the largest matrix. */
-    private final Tensor spare;
-    /** As large as the largest square of a matrix's smaller side. */
-    private final Tensor square;
-    private final Tensor fourth;
-    private final Tensor polynomial;
-    private final Tensor workspace;
+    private final List<Iteration> iterations;
+
+    /**
+     * What one matrix's iteration works on, views made once: a training step allocates nothing.
+     *
+     * @param spare      of the matrix's shape
+     * @param square     of its smaller side, as are {@code fourth} and {@code polynomial}
+     * @param tall       whether it has more rows than columns
+     * @param workspace  or null
+     * @param length     that the last step gives the direction
+     */
+    private record Iteration(Tensor direction, Tensor spare, Tensor square, Tensor fourth, Tensor polynomial, boolean tall,
+                             Tensor workspace, float length) {
+    }
 
     MuonState(Device device, Muon settings, ParameterLayout layout, Clip clip) {
         this.settings = settings;
@@ -59,12 +66,18 @@ final class MuonState implements Optimizer.State {
             sums = matrices == null ? null
                 : memory.vector(2L * matrices.count(), "sums of chunks").reshape(Shape.of(matrices.count(), 2));
             long side = list.stream().mapToLong(MuonState::side).max().orElse(0);
-            spare = memory.vector(list.stream().mapToLong(Segment::length).max().orElse(0), "Muon iteration");
-            square = memory.vector(side * side, "Muon iteration");
-            fourth = memory.vector(side * side, "Muon iteration");
-            polynomial = memory.vector(side * side, "Muon iteration");
-            workspace = memory.vector(list.stream().mapToLong(s -> workspace(device.ops(), s)).max().orElse(0),
+            Tensor spare = memory.vector(list.stream().mapToLong(Segment::length).max().orElse(0), "Muon iteration");
+            Tensor square = memory.vector(side * side, "Muon iteration");
+            Tensor fourth = memory.vector(side * side, "Muon iteration");
+            Tensor polynomial = memory.vector(side * side, "Muon iteration");
+            Tensor workspace = memory.vector(list.stream().mapToLong(s -> workspace(device.ops(), s)).max().orElse(0),
                 "Muon workspace");
+            iterations = list.stream().map(matrix -> {
+                Shape small = Shape.of((int) side(matrix), (int) side(matrix));
+                return new Iteration(buffers.get(1).view(matrix.offset(), matrix.shape()), spare.view(0, matrix.shape()),
+                    square.view(0, small), fourth.view(0, small), polynomial.view(0, small), isTall(matrix),
+                    workspace(device.ops(), matrix) == 0 ? null : workspace, length(matrix));
+            }).toList();
         } catch (RuntimeException e) {
             memory.close();
             throw e;
@@ -109,7 +122,9 @@ final class MuonState implements Optimizer.State {
             ops.update().measure(rule, parameters, gradients, buffers, matrices, state, sums);
             ops.update().settle(rule, matrices, state, sums);
             ops.update().scale(buffers.get(1), matrices);
-            matrices.list().stream().filter(s -> !s.frozen()).forEach(matrix -> orthogonalize(ops, matrix));
+            for (int i = 0; i < iterations.size(); i++) {
+                orthogonalize(ops, iterations.get(i));
+            }
             ops.update().apply(rule, parameters, buffers.get(1), buffers, matrices, state);
         }
         if (others != null) {
@@ -117,48 +132,44 @@ final class MuonState implements Optimizer.State {
         }
     }
 
-    /** Newton and Schulz's iteration on the direction, in place. */
-    private void orthogonalize(Ops ops, Segment matrix) {
+    private float length(Segment matrix) {
         int rows = matrix.shape().dim(0);
         int columns = matrix.shape().dim(1);
-        Tensor x = buffers.get(1).view(matrix.offset(), matrix.shape());
-        Tensor next = spare.view(0, matrix.shape());
+        return settings.matchRms() ? (float) (0.2 * Math.sqrt(Math.max(rows, columns)))
+            : (float) Math.sqrt(Math.max(1, (double) rows / columns));
+    }
+
+    /** Newton and Schulz's iteration on the direction, in place. */
+    private void orthogonalize(Ops ops, Iteration matrix) {
+        Tensor x = matrix.direction;
+        Tensor next = matrix.spare;
         if (settings.steps() % 2 == 1) {
             ops.data().copy(x, next);
             Tensor copy = next;
             next = x;
             x = copy;
         }
-        float shape = settings.matchRms() ? (float) (0.2 * Math.sqrt(Math.max(rows, columns)))
-            : (float) Math.sqrt(Math.max(1, (double) rows / columns));
         for (int i = 1; i <= settings.steps(); i++) {
             // The last step gives the matrix its length too.
-            float scale = i == settings.steps() ? shape : 1;
-            step(ops, matrix, x, next, scale);
+            step(ops, matrix, x, next, i == settings.steps() ? matrix.length : 1);
             Tensor done = next;
             next = x;
             x = done;
         }
     }
 
-    private void step(Ops ops, Segment matrix, Tensor x, Tensor next, float scale) {
-        int side = (int) side(matrix);
-        Shape shape = Shape.of(side, side);
-        Tensor a = square.view(0, shape);
-        Tensor aa = fourth.view(0, shape);
-        Tensor p = polynomial.view(0, shape);
-        if (isTall(matrix)) {
-            ops.dense().backwardWeights(x, null, x, false, a, null, null,
-                workspace(ops, matrix) == 0 ? null : workspace);
+    private static void step(Ops ops, Iteration matrix, Tensor x, Tensor next, float scale) {
+        if (matrix.tall) {
+            ops.dense().backwardWeights(x, null, x, false, matrix.square, null, null, matrix.workspace);
         } else {
-            ops.dense().forward(x, null, x, null, Activation.IDENTITY, null, a);
+            ops.dense().forward(x, null, x, null, Activation.IDENTITY, null, matrix.square);
         }
-        ops.dense().forward(a, null, a, null, Activation.IDENTITY, null, aa);
-        ops.update().polynomial(a, aa, scale * A, scale * B, scale * C, p);
-        if (isTall(matrix)) {
-            ops.dense().forward(x, null, p, null, Activation.IDENTITY, null, next);
+        ops.dense().forward(matrix.square, null, matrix.square, null, Activation.IDENTITY, null, matrix.fourth);
+        ops.update().polynomial(matrix.square, matrix.fourth, scale * A, scale * B, scale * C, matrix.polynomial);
+        if (matrix.tall) {
+            ops.dense().forward(x, null, matrix.polynomial, null, Activation.IDENTITY, null, next);
         } else {
-            ops.dense().backwardInput(p, x, Activation.IDENTITY, null, false, next);
+            ops.dense().backwardInput(matrix.polynomial, x, Activation.IDENTITY, null, false, next);
         }
     }
 

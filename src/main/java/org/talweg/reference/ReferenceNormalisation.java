@@ -12,8 +12,7 @@ final class ReferenceNormalisation implements NormalisationOps {
     @Override
     public void layerNorm(Tensor x, Tensor weight, Tensor bias, float epsilon, Tensor mean, Tensor inverseDeviation,
                           Tensor output) {
-        NormShape shape = NormShape.of(x, new Tensor[] {output}, new Tensor[] {mean, inverseDeviation},
-            new Tensor[] {weight, bias});
+        NormShape shape = NormShape.of(x).like(output).ofRows(mean, inverseDeviation).ofColumns(weight, bias);
         Values xs = Values.of(x);
         Values y = Values.of(output);
         int n = shape.columns();
@@ -42,8 +41,8 @@ final class ReferenceNormalisation implements NormalisationOps {
     @Override
     public void layerNormBackwardInput(Tensor gradient, Tensor x, Tensor weight, Tensor mean, Tensor inverseDeviation,
                                        boolean accumulate, Tensor inputGradient) {
-        NormShape shape = NormShape.of(x, new Tensor[] {gradient, inputGradient},
-            new Tensor[] {mean, inverseDeviation}, new Tensor[] {weight});
+        NormShape shape = NormShape.of(x).like(gradient).like(inputGradient).ofRows(mean, inverseDeviation)
+            .ofColumns(weight, null);
         Values xs = Values.of(x);
         Values dy = Values.of(gradient);
         Values dx = Values.of(inputGradient);
@@ -70,8 +69,8 @@ final class ReferenceNormalisation implements NormalisationOps {
     public void layerNormBackwardWeights(Tensor gradient, Tensor x, Tensor mean, Tensor inverseDeviation,
                                          boolean accumulate, Tensor weightGradient, Tensor biasGradient,
                                          Tensor squarePartials) {
-        NormShape shape = NormShape.of(x, new Tensor[] {gradient}, new Tensor[] {mean, inverseDeviation},
-            new Tensor[] {weightGradient, biasGradient});
+        NormShape shape = NormShape.of(x).like(gradient).ofRows(mean, inverseDeviation)
+            .ofColumns(weightGradient, biasGradient);
         Values xs = Values.of(x);
         Values dy = Values.of(gradient);
         double squares = 0;
@@ -91,8 +90,7 @@ final class ReferenceNormalisation implements NormalisationOps {
     @Override
     public void batchNorm(Tensor x, Tensor weight, Tensor bias, float epsilon, boolean fromBatch, Tensor mean,
                           Tensor variance, Tensor output) {
-        NormShape shape = NormShape.of(x, new Tensor[] {output}, new Tensor[0],
-            new Tensor[] {weight, bias, mean, variance});
+        NormShape shape = NormShape.of(x).like(output).ofColumns(weight, bias).ofColumns(mean, variance);
         if (fromBatch) {
             statistics(shape.expectSeveralRows(), Values.of(x), Values.of(mean), Values.of(variance));
         }
@@ -127,8 +125,8 @@ final class ReferenceNormalisation implements NormalisationOps {
                                   Tensor mean, Tensor variance, boolean accumulate, Tensor weightGradient,
                                   Tensor biasGradient, Tensor squarePartials, boolean accumulateInput,
                                   Tensor inputGradient) {
-        NormShape shape = NormShape.of(x, new Tensor[] {gradient, inputGradient}, new Tensor[0],
-            new Tensor[] {weight, mean, variance, weightGradient, biasGradient});
+        NormShape shape = NormShape.of(x).like(gradient).like(inputGradient).ofColumns(weight, mean)
+            .ofColumns(variance, weightGradient).ofColumns(biasGradient, null);
         Values xs = Values.of(x);
         Values dy = Values.of(gradient);
         double squares = 0;

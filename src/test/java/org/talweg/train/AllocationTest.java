@@ -90,14 +90,44 @@ class AllocationTest {
                 }
             }
         },
+        NORMS {
+            @Override
+            void expectNothing(TestDevice on) {
+                new AllocationTest().expectNothing(on, Losses.softmaxCrossEntropy(), Optimizers.adamW(), Clip.byValue(1),
+                    Sequential.builder(Shape.of(12)).dense(8, Activation.RELU).batchNorm().dropout(0.2f)
+                        .dense(8, Activation.SILU).layerNorm().residual(block -> block.rmsNorm().dense(8)).dense(CLASSES));
+            }
+        },
+        EVERY_OPTIMIZER {
+            @Override
+            void expectNothing(TestDevice on) {
+                for (Optimizer optimizer : List.of(Optimizers.momentum(), Optimizers.nesterov(),
+                    Optimizers.momentum().velocity(true), Optimizers.adagrad(), Optimizers.rmsProp(),
+                    Optimizers.rmsProp().centered(true).momentum(0.9f), Optimizers.adadelta(), Optimizers.amsgrad(),
+                    Optimizers.adamax(), Optimizers.nadam(), Optimizers.radam(), Optimizers.lion(), Optimizers.scheduleFree(),
+                    Optimizers.lamb(), Optimizers.prodigy(), Optimizers.muon())) {
+                    new AllocationTest().expectNothing(on, Losses.softmaxCrossEntropy(), optimizer, Clip.none(),
+                        Sequential.builder(Shape.of(6)).dense(7, Activation.RELU).dense(CLASSES));
+                }
+            }
+        },
+        EVERY_CLIPPING {
+            @Override
+            void expectNothing(TestDevice on) {
+                for (Clip clip : List.of(Clip.byGlobalNorm(1, 1), Clip.byParameterNorm(1), Clip.adaptive(0.01f))) {
+                    new AllocationTest().expectNothing(on, Losses.softmaxCrossEntropy(), Optimizers.sgd(), clip,
+                        Sequential.builder(Shape.of(6)).dense(7, Activation.RELU).dense(CLASSES));
+                }
+            }
+        },
         /** Large enough to be split over the cores, and for oneDNN; on the CPU alone, for it takes long on others. */
         SPLIT {
             @Override
             void expectNothing(TestDevice on) {
                 if (on.toString().equals("cpu")) {
                     new AllocationTest().expectNothing(on, Losses.softmaxCrossEntropy(), Optimizers.adam(), Clip.none(),
-                        Sequential.builder(Shape.of(600)).dense(500, Activation.RELU).dropout(0.1f)
-                            .activation(Activation.SILU).dense(CLASSES));
+                        Sequential.builder(Shape.of(600)).dense(500, Activation.RELU).dropout(0.1f).batchNorm()
+                            .activation(Activation.SILU).layerNorm().dense(CLASSES));
                 }
             }
         };
@@ -159,7 +189,7 @@ class AllocationTest {
                     bytes += chunk(device, state, program);
                 }
             }
-            assertEquals(0, bytes, "bytes in " + CHUNKS * CHUNK + " steps on " + tested);
+            assertEquals(0, bytes, "bytes in " + CHUNKS * CHUNK + " steps on " + tested + " by " + optimizer + ", " + clip);
         }
     }
 

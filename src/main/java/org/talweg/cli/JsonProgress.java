@@ -37,6 +37,7 @@ final class JsonProgress implements Progress {
         run.put("data", data.name());
         run.put("device", choice.device().name());
         run.put("reason", choice.reason());
+        run.put("precision", Progress.precision(choice.device(), model).name().toLowerCase(Locale.ROOT));
         run.put("train_rows", split.train().rows());
         run.put("val_rows", split.validation().rows());
         run.put("test_rows", split.test().rows());

@@ -7,7 +7,10 @@ import org.talweg.analysis.StationaryPoint;
 import org.talweg.data.Dataset;
 import org.talweg.data.Split;
 import org.talweg.nn.Model;
+import org.talweg.ops.DenseOps;
+import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
+import org.talweg.ops.Precision;
 import org.talweg.train.ConfusionMatrix;
 import org.talweg.train.CrossValidation;
 import org.talweg.train.Evaluation;
@@ -38,6 +41,13 @@ interface Progress extends Listener {
 
     /** Where the report is; after {@link #end}. */
     void report(Path file);
+
+    /** What the products of a model are rounded to there: {@code float32} without tensor cores, whatever was asked for. */
+    static Precision precision(Device device, Model model) {
+        Precision asked = model.description().precision();
+        DenseOps dense = device.ops().dense();
+        return dense.at(asked) == dense.at(Precision.FLOAT32) ? Precision.FLOAT32 : asked;
+    }
 
     /** Since Java 22 there is a console even where there is no terminal, and a method that tells. */
     static boolean isTerminal() {

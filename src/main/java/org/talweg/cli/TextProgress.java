@@ -17,6 +17,7 @@ import org.talweg.data.Dataset;
 import org.talweg.data.Split;
 import org.talweg.nn.Model;
 import org.talweg.ops.Devices;
+import org.talweg.ops.Precision;
 import org.talweg.train.ConfusionMatrix;
 import org.talweg.train.CrossValidation;
 import org.talweg.train.EpochMetrics;
@@ -50,6 +51,11 @@ final class TextProgress implements Progress {
     public void begin(Devices.Choice choice, Dataset data, Split split, Model model) {
         out.println("device  " + choice.device().name() + ": " + choice.device().description());
         out.println("        " + choice.reason());
+        Precision asked = model.description().precision();
+        if (Progress.precision(choice.device(), model) != asked) {
+            print("        %s has no tensor cores for %s: matrix products are in float32%n", choice.device().name(),
+                asked.name().toLowerCase(Locale.ROOT));
+        }
         print("data    %s: %,d rows of %d features, %s; %,d to train, %,d to validate, %,d to test%n", data.name(),
             data.rows(), data.columns(), data.isClassification() ? data.classes() + " classes of " + data.targetNames().get(0)
                 : String.join(" and ", data.targetNames()) + " to predict",

@@ -86,6 +86,20 @@ class CliTest {
         assertEquals(on.toString(), kernels.lastLine().get("device").asText());
     }
 
+    @Test
+    void aPrecisionThatTheDeviceDoesNotHaveIsSaid() throws IOException {
+        Run cpu = train("iris --epochs 1 --device cpu --precision bf16");
+        assertEquals(0, cpu.exitCode(), cpu.err());
+        assertTrue(cpu.out().contains("cpu has no tensor cores for bf16: matrix products are in float32"), cpu.out());
+        assertFalse(train("iris --epochs 1 --device cpu").out().contains("tensor cores"));
+        TestDevice on = TestDevice.accelerator();
+        on.device();
+        for (String device : List.of("cpu", on.toString())) {
+            Run run = train("iris --epochs 1 --json --precision bf16 --device " + device);
+            assertEquals(device.equals("cpu") ? "float32" : "bf16", JSON.readTree(run.lines().get(0)).get("precision").asText());
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"iris", "breast_cancer", "diabetes"})
     void everyBuiltInDataSetTrains(String data) throws IOException {

@@ -59,6 +59,11 @@ record RunFolder(Path path) {
         return path.resolve(TRAJECTORY);
     }
 
+    /** Where pictures of the loss around its model are looked for. */
+    Path landscape() {
+        return path.resolve("landscape");
+    }
+
     /**
      * @throws IOException if there is no run in it; says what to do
      */
@@ -105,6 +110,9 @@ record RunFolder(Path path) {
                     Files.deleteIfExists(file);
                 }
             }
+        }
+        for (String picture : RunReport.PICTURES.keySet()) {
+            Files.deleteIfExists(landscape().resolve(picture));
         }
         for (Path file : List.of(model(), trajectory(), environment(), gradients(), path.resolve(ResultFile.NAME),
             path.resolve(RunReport.NAME))) {

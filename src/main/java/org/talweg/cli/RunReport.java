@@ -29,7 +29,8 @@ final class RunReport {
     static final String NAME = "report.html";
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int EVALUATION_BATCH = 1024;
-    private static final Map<String, String> PICTURES = Map.of(
+    /** Of the landscape, by their files. */
+    static final Map<String, String> PICTURES = Map.of(
         "contour.svg", "Contours of the loss around the model", "surface.svg", "The same as a relief",
         "line.svg", "The loss along one direction");
 
@@ -62,7 +63,7 @@ final class RunReport {
             ResultFile.read(run, model), Files.exists(gradients) ? GradientLog.read(gradients) : List.of(),
             GradientHealth.of(model, loss, train),
             test.rows() == 0 ? null : Evaluator.judge(model, loss, DataLoader.of(test, EVALUATION_BATCH)),
-            test.rows() == 0 ? null : testRows, pictures(folder.resolve("landscape")), settings);
+            test.rows() == 0 ? null : testRows, pictures(run.landscape()), settings);
         Path target = folder.resolve(NAME);
         report.write(target);
         return target;

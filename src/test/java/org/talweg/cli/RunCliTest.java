@@ -215,7 +215,9 @@ class RunCliTest {
     @Test
     void aNewRunLeavesNothingOfTheOneBefore() throws IOException {
         succeeds("train iris --device cpu --hidden 8 --epochs 4 --trajectory 2 --checkpoint 1step --out " + at("a"));
+        Files.writeString(Files.createDirectories(at("a/landscape")).resolve("line.svg"), "<svg>of the first model</svg>");
         succeeds("train iris --device cpu --hidden 9 --epochs 2 --checkpoint 1step --out " + at("a"));
+        assertFalse(Files.exists(at("a/landscape/line.svg")));
         assertFalse(Files.exists(at("a/trajectory.safetensors")));
         assertEquals(2, metrics(at("a")).size());
         assertTrue(succeeds("resume " + at("a") + " --epochs 3").out().contains("going on after step 8"), "the newer run");

@@ -92,6 +92,15 @@ uint32_t row_of_lanes(const Located& located, uint32_t active, uint32_t lane, ui
   return lanes;
 }
 
+SharedAccess kind_of(const Instr& in, Access access) {
+  return {access != Access::kWrite, access != Access::kRead,
+          access == Access::kAtomic || (in.access & exec::kStrong) != 0};
+}
+
+const char* verb(SharedAccess access) {
+  return !access.writes ? "read" : access.reads ? "atomic access" : "write";
+}
+
 // Bytes that are not written, as a report says them.
 bool unwritten(Warp& warp, const Instr& in, int lane, const std::string& what) {
   warp.block->fault(warp, in, lane, exec::Status::kLaunchFailed, "uninitialised read of " + what);
@@ -120,6 +129,7 @@ void BlockChecker::begin() {
   acquired_ = 0;
   acquires_ = unreleased_ = false;
   if (shared_ != nullptr) shared_->begin();
+  remote_.reset();
   std::fill(local_written_.begin(), local_written_.end(), uint8_t{0});
 }
 
@@ -229,8 +239,11 @@ bool BlockChecker::shared(Warp& warp, const Instr& in, uint32_t active, uint32_t
   if (shared_ == nullptr) return true;
   if (access != Access::kRead && overwrites_source(warp, in, active, bytes, located)) return false;
   SharedRequest request;
-  request.access = {access != Access::kWrite, access != Access::kRead,
-                    access == Access::kAtomic || (in.access & exec::kStrong) != 0};
+  request.access = kind_of(in, access);
+  if (block_.cluster().size() > 1 && (checks_ & kRaces) != 0 && (remote_ != nullptr || request.access.strong) &&
+      met_by_others(warp, in, active, bytes, request.access, located)) {
+    return false;
+  }
   request.warp = warp.index();
   request.instruction = static_cast<uint32_t>(&in - block_.launch().program.code.data());
   request.active = active;
@@ -252,7 +265,7 @@ bool BlockChecker::shared(Warp& warp, const Instr& in, uint32_t active, uint32_t
 
 bool BlockChecker::report(Warp& warp, const Instr& in, uint32_t bytes, const SharedRequest& request,
                           const SharedFault& fault) {
-  const char* what = !request.access.writes ? "read" : request.access.reads ? "atomic access" : "write";
+  const char* what = verb(request.access);
   std::ostringstream out;
   const auto earlier = [&](const char* did) {
     const Instr& place = block_.launch().program.code[fault.earlier_instruction];
@@ -320,14 +333,88 @@ bool BlockChecker::mixed(Warp& warp, const Instr& in, uint32_t active, uint32_t 
 // In the shared memory of another block of the cluster.
 bool BlockChecker::remote(Warp& warp, const Instr& in, int lane, Block& owner, const std::byte* host, uint32_t bytes,
                           Access access) {
-  SharedShadow* theirs = owner.checker()->shared_.get();
-  if (theirs == nullptr || access == Access::kRead) return true;
+  BlockChecker& theirs = *owner.checker();
+  if (theirs.shared_ == nullptr) return true;
   Located one;
   one.shape = Shape::kUniform;
   one.host[0] = const_cast<std::byte*>(host);
-  if (overwrites_source(warp, in, 1u << lane, bytes, one)) return false;
-  theirs->written_by_others(static_cast<uint32_t>(host - owner.shared()), bytes);
+  if (access != Access::kRead && overwrites_source(warp, in, 1u << lane, bytes, one)) return false;
+  const SharedAccess kind = kind_of(in, access);
+  const uint32_t address = static_cast<uint32_t>(host - owner.shared()), rank = block_.rank();
+  const ClusterTimes& times = block_.cluster().times();
+  if (kind.strong) hand_over(host, kind);
+  const SharedFault fault = theirs.shared_->access_by_others(address, bytes, kind, times.known(rank, owner.rank()));
+  if (fault.kind == SharedFault::Kind::kNeverWritten) {
+    return unwritten(warp, in, lane, std::to_string(bytes) + " bytes at " + shared_address(address) + " of " +
+                                         owner.name(owner.index()) + " of the cluster: never written");
+  }
+  if (fault.kind != SharedFault::Kind::kNone) {
+    std::ostringstream out;
+    const bool pending = fault.kind == SharedFault::Kind::kPendingCopy;
+    out << (pending ? "" : "race between blocks of the cluster: ") << verb(kind) << " of " << bytes << " bytes at "
+        << shared_address(address) << " of " << owner.name(owner.index())
+        << (pending ? ": missing wait: a bulk copy begun at " : fault.kind == SharedFault::Kind::kAfterWrite ? ", written by " : ", read by ");
+    if (!pending) out << theirs.block_.thread_name(fault.earlier_warp, static_cast<int>(fault.earlier_lane)) << " there at ";
+    out << block_.where(block_.launch().program.code[fault.earlier_instruction])
+        << (pending ? " is still on its way" : ", with no barrier in between");
+    block_.fault(warp, in, lane, exec::Status::kLaunchFailed, out.str());
+    return false;
+  }
+  if ((checks_ & kRaces) != 0) {
+    if (theirs.remote_ == nullptr) theirs.remote_ = std::make_unique<RemoteCells>(owner.shared_bytes());
+    const RemoteTouch* met = theirs.remote_->conflict(address, bytes, kind.writes, kind.strong, [&](const RemoteTouch& touch) {
+      return touch.block == rank || touch.time <= times.known(rank, touch.block);
+    });
+    if (met != nullptr) return report_remote(warp, in, lane, kind, address, bytes, *met);
+    RemoteTouch touch;
+    touch.time = shared_->times().now();
+    touch.instruction = static_cast<uint32_t>(&in - block_.launch().program.code.data());
+    touch.block = static_cast<uint8_t>(rank);
+    touch.warp = static_cast<uint8_t>(warp.index());
+    touch.lane = static_cast<uint8_t>(lane);
+    touch.strong = kind.strong;
+    theirs.remote_->note(address, bytes, kind.writes, touch);
+  }
+  if (kind.writes) theirs.shared_->written_by_others(address, bytes);
   return true;
+}
+
+// An access to the block's own memory, which other blocks of the cluster have touched.
+bool BlockChecker::met_by_others(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, SharedAccess access,
+                                 const Located& located) {
+  const ClusterTimes& times = block_.cluster().times();
+  for (uint32_t left = active; left != 0; left &= left - 1) {
+    const int lane = __builtin_ctz(left);
+    const std::byte* host = located.shape == Shape::kSpread       ? located.host[lane]
+                            : located.shape == Shape::kContiguous ? located.host[0] + static_cast<size_t>(lane) * bytes
+                                                                  : located.host[0];
+    if (access.strong) hand_over(host, access);
+    if (remote_ == nullptr) continue;
+    const uint32_t address = static_cast<uint32_t>(host - block_.shared());
+    const RemoteTouch* met = remote_->conflict(address, bytes, access.writes, access.strong, [&](const RemoteTouch& touch) {
+      return touch.time <= times.known(block_.rank(), touch.block);
+    });
+    if (met != nullptr) return !report_remote(warp, in, lane, access, address, bytes, *met);
+  }
+  return false;
+}
+
+bool BlockChecker::report_remote(Warp& warp, const Instr& in, int lane, SharedAccess access, uint32_t address,
+                                 uint32_t bytes, const RemoteTouch& earlier) {
+  Block& other = block_.cluster().block(earlier.block);
+  std::ostringstream out;
+  out << "race between blocks of the cluster: " << verb(access) << " of " << bytes << " bytes at " << shared_address(address)
+      << ", touched by " << other.name(other.index()) << ", " << block_.thread_name(earlier.warp, earlier.lane) << " at "
+      << block_.where(block_.launch().program.code[earlier.instruction]) << ", with no barrier in between";
+  block_.fault(warp, in, lane, exec::Status::kLaunchFailed, out.str());
+  return false;
+}
+
+// Between blocks, atomics and volatile accesses to a word hand over what was done before, whatever their order.
+void BlockChecker::hand_over(const void* word, SharedAccess access) {
+  ClusterTimes& times = block_.cluster().times();
+  if (access.reads) times.acquire(word, block_.rank());
+  if (access.writes) times.release(word, block_.rank(), shared_->times().now());
 }
 
 void BlockChecker::frame_entered(const std::byte* frame, size_t bytes) {
@@ -367,6 +454,7 @@ void BlockChecker::bulk_arrives(const exec::BulkCopy& copy) {
   const uint32_t address = static_cast<uint32_t>(copy.destination - block_.shared());
   if (copy.warp->block != &block_) {
     shared_->written_by_others(address, copy.bytes);
+    copy.warp->block->checker()->object_arrives(*copy.warp, copy.mbarrier);
     return;
   }
   if (copy.reduce == nullptr) {
@@ -399,12 +487,18 @@ bool BlockChecker::overwrites_source(Warp& warp, const Instr& in, uint32_t activ
 }
 
 void BlockChecker::object_arrives(const Warp& warp, const void* object) {
-  if (shared_ != nullptr) shared_->times().release(object, warp.index());
+  if (shared_ == nullptr) return;
+  if (block_.cluster().size() > 1) block_.cluster().times().release(object, block_.rank(), shared_->times().now());
+  shared_->times().release(object, warp.index());
 }
 
 void BlockChecker::object_waited(const Warp& warp, const void* object) {
   if (shared_ == nullptr) return;
   shared_->times().acquire(object, warp.index());
+  if (block_.cluster().size() > 1) {
+    const uint32_t own = block_.cluster().times().acquire(object, block_.rank());
+    if (own != 0) shared_->times().acquire_all(own, warp.index());
+  }
   shared_->synchronised(warp.index());
 }
 

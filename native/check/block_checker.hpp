@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../exec/memory_access.hpp"
+#include "remote_cells.hpp"
 #include "shared_shadow.hpp"
 #include "switches.hpp"
 
@@ -69,6 +70,11 @@ class BlockChecker {
              const exec::Located& located);
   bool remote(exec::Warp& warp, const exec::Instr& in, int lane, exec::Block& owner, const std::byte* host, uint32_t bytes,
               exec::Access access);
+  bool met_by_others(exec::Warp& warp, const exec::Instr& in, uint32_t active, uint32_t bytes, SharedAccess access,
+                     const exec::Located& located);
+  bool report_remote(exec::Warp& warp, const exec::Instr& in, int lane, SharedAccess access, uint32_t address, uint32_t bytes,
+                     const RemoteTouch& earlier);
+  void hand_over(const void* word, SharedAccess access);
   bool overwrites_source(exec::Warp& warp, const exec::Instr& in, uint32_t active, uint32_t bytes,
                          const exec::Located& located);
   bool report(exec::Warp& warp, const exec::Instr& in, uint32_t bytes, const SharedRequest& request,
@@ -81,6 +87,7 @@ class BlockChecker {
   bool acquires_ = false;    // it does so before its next plain access
   bool unreleased_ = false;   // it has accessed global memory since it last handed over
   std::unique_ptr<SharedShadow> shared_;
+  std::unique_ptr<RemoteCells> remote_;  // once another block of the cluster has touched shared memory
   const std::byte* local_;
   std::vector<uint8_t> local_written_;  // a byte for each
 };

@@ -280,6 +280,27 @@ SharedFault SharedShadow::examine_duplicates(const SharedRequest& request, const
   return {};
 }
 
+SharedFault SharedShadow::access_by_others(uint32_t address, uint32_t bytes, SharedAccess access, uint32_t known) {
+  if (shift_ != 0 && bytes < 4) widen();
+  for (uint32_t cell = address >> shift_; cell < (address + bytes) >> shift_; cell++) {
+    const Stamp writer = writers_[cell];
+    if ((writer & kPending) != 0 && writer >= from_time(SyncTimes::kMaxTime)) {
+      return found(SharedFault::Kind::kPendingCopy, 0, cell, writer);
+    }
+    if (time_of(writer) <= times_.start()) {
+      if (access.reads && uninitialised_) return found(SharedFault::Kind::kNeverWritten, 0, cell, writer);
+    } else if (races_ && !is_foreign(writer) && !(access.strong && (writer & kPlain) == 0) && time_of(writer) > known) {
+      return found(SharedFault::Kind::kAfterWrite, 0, cell, writer);
+    }
+    for (uint32_t warp = 0; races_ && access.writes && warp < warps_; warp++) {
+      const Stamp reader = readers(warp)[cell];
+      if (time_of(reader) <= times_.start() || (access.strong && (reader & kPlain) == 0)) continue;
+      if (time_of(reader) > known) return found(SharedFault::Kind::kAfterRead, 0, cell, reader);
+    }
+  }
+  return {};
+}
+
 void SharedShadow::written_by_others(uint32_t address, uint32_t bytes) {
   if (shift_ != 0 && bytes < 4) widen();
   std::fill_n(writers_.begin() + (address >> shift_), bytes >> shift_, from_time(times_.now()));

@@ -60,6 +60,8 @@ class SharedShadow {
   void copy_begins(uint32_t warp, uint32_t lane, uint32_t instruction, uint32_t address, uint32_t bytes);
   void copy_arrives(uint32_t warp, uint32_t lane, uint32_t address, uint32_t bytes);
 
+  // An access by another block of the cluster, which knows this one's work up to `known`: what it races with here.
+  SharedFault access_by_others(uint32_t address, uint32_t bytes, SharedAccess access, uint32_t known);
   // By another block of the cluster: the bytes are written, and who wrote them is not known here.
   void written_by_others(uint32_t address, uint32_t bytes);
 

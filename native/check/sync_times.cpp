@@ -47,6 +47,11 @@ void SyncTimes::acquire(const void* object, uint32_t warp) {
   update(warp);
 }
 
+void SyncTimes::acquire_all(uint32_t time, uint32_t warp) {
+  for (uint32_t i = 0; i < warps_; i++) seen_[warp][i] = std::max(seen_[warp][i], time);
+  update(warp);
+}
+
 void SyncTimes::complete(uint32_t barrier, uint32_t arrived, uint32_t waiting) {
   Times joined = released_[barrier];
   released_[barrier].fill(start_);

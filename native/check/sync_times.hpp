@@ -29,6 +29,8 @@ class SyncTimes {
   // before it did.
   void release(const void* object, uint32_t warp);
   void acquire(const void* object, uint32_t warp);
+  // What all warps did up to this time, told by another block.
+  void acquire_all(uint32_t time, uint32_t warp);
   // `arrived`: warps that waited or have ended; `waiting`: those that go on from here.
   void complete(uint32_t barrier, uint32_t arrived, uint32_t waiting);
 

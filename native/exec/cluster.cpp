@@ -30,6 +30,7 @@ void Cluster::start(uint64_t index) {
   for (const auto& block : blocks_) block->start(index);
   std::fill(lanes_.begin(), lanes_.end(), Lanes{});
   copies_.clear();
+  times_.begin();
   barrier_in_use_ = false;
 }
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "../check/cluster_times.hpp"
 #include "block.hpp"
 #include "bulk_copies.hpp"
 
@@ -21,6 +22,7 @@ class Cluster {
   Block* owner_of(const std::byte* host) const;
 
   BulkCopies& copies() { return copies_; }
+  check::ClusterTimes& times() { return times_; }
 
   // As of a block, see there.
   bool suspected() const { return suspected_; }
@@ -54,6 +56,7 @@ class Cluster {
   std::vector<std::unique_ptr<Block>> blocks_;
   std::vector<Lanes> lanes_;  // by rank and warp
   BulkCopies copies_;
+  check::ClusterTimes times_;
   bool barrier_in_use_ = false;
   uint32_t phase_ = 0;
   char phases_[2] = {};

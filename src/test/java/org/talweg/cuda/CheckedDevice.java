@@ -11,9 +11,10 @@ import jcuda.driver.JCudaDriver;
 import org.talweg.cuda.SoftwareDriver.Check;
 import org.talweg.testing.SoftwareDevice;
 
-/** A software device under chosen checks, with raw memory that nobody clears and the kernels of {@code checks.cu}. */
+/** A software device under chosen checks, with raw memory that nobody clears and the kernels of {@code checks.cu} or another. */
 public final class CheckedDevice implements AutoCloseable {
     private final CudaDevice device;
+    private String kernels = "checks";
 
     private CheckedDevice(Set<Check> checks) {
         SoftwareDevice.require();
@@ -30,6 +31,12 @@ public final class CheckedDevice implements AutoCloseable {
         Set<Check> set = EnumSet.noneOf(Check.class);
         set.addAll(List.of(checks));
         return new CheckedDevice(set);
+    }
+
+    /** Takes the kernels of another file from now on. */
+    public CheckedDevice kernels(String file) {
+        kernels = file;
+        return this;
     }
 
     /** Device memory as cuMemAlloc gives it; whoever allocates it frees it. */
@@ -66,7 +73,7 @@ public final class CheckedDevice implements AutoCloseable {
                 values.int32((Integer) argument);
             }
         }
-        device.launch(device.kernel("checks", kernel), grid, block, values);
+        device.launch(device.kernel(kernels, kernel), grid, block, values);
         device.synchronize();
     }
 

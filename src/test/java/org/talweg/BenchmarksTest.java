@@ -1,6 +1,7 @@
 package org.talweg;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.File;
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.TearDown;
 import org.talweg.testing.SoftwareDevice;
@@ -34,10 +36,10 @@ import org.talweg.testing.SoftwareDevice;
 /** The benchmarks have a build of their own, so this compiles them and runs each once, in sizes that take no time. */
 class BenchmarksTest {
     private static final Path SOURCES = Path.of("benchmarks", "src", "main", "java");
-    private static final Map<String, String> SMALL = Map.of("DenseBenchmark.shape", "5,3,7",
-        "ActivationBenchmark.shape", "5,7", "ActivationBenchmark.activation", "GELU", "NormalisationBenchmark.shape", "5,7",
-        "LossBenchmark.shape", "5,7", "DataBenchmark.shape", "5,8", "UpdateBenchmark.parameters", "1000",
-        "UpdateBenchmark.optimizer", "adam", "StepBenchmark.net", "12,8,4,6");
+    private static final Map<String, String> SMALL = Map.of("DenseBenchmark.shape", "5x3x7",
+        "ActivationBenchmark.shape", "5x7", "ActivationBenchmark.activation", "GELU", "NormalisationBenchmark.shape", "5x7",
+        "LossBenchmark.shape", "5x7", "DataBenchmark.shape", "5x8", "UpdateBenchmark.parameters", "1000",
+        "UpdateBenchmark.optimizer", "adam", "StepBenchmark.net", "12-8-4/6");
 
     @TempDir
     private static Path classes;
@@ -72,6 +74,8 @@ class BenchmarksTest {
             for (String name : SMALL.keySet().stream().map(key -> key.substring(0, key.indexOf('.'))).distinct().toList()) {
                 Object suite = loader.loadClass("org.talweg.benchmarks." + name).getConstructor().newInstance();
                 for (Field field : suite.getClass().getFields()) {
+                    assertFalse(String.join("", field.getAnnotation(Param.class).value()).contains(","),
+                        field + ": -p on JMH's command line ends a value at a comma");
                     field.set(suite, field.getName().equals("device") ? device : SMALL.get(name + "." + field.getName()));
                 }
                 call(suite, Setup.class);

@@ -11,7 +11,7 @@ import org.talweg.tensor.Tensor;
 /** Activations on their own, and softmax. Each call waits for its result. */
 public class ActivationBenchmark extends OpsSuite {
     /** rows, columns */
-    @Param({"128,512"})
+    @Param({"128x512"})
     public String shape;
 
     /** cheap, an exponential, an error function */

@@ -10,7 +10,7 @@ import org.talweg.tensor.Tensor;
 /** Moving data, random numbers and dropout. Each call waits for its result. */
 public class DataBenchmark extends OpsSuite {
     /** rows of the batch, columns */
-    @Param({"128,784"})
+    @Param({"128x784"})
     public String shape;
 
     private Tensor source;

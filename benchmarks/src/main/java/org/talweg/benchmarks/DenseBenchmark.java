@@ -11,7 +11,7 @@ import org.talweg.tensor.Tensor;
 /** The three products of a dense layer. Each call waits for its result. */
 public class DenseBenchmark extends OpsSuite {
     /** batch, outputs, inputs */
-    @Param({"64,128,784", "128,512,512", "512,2048,2048"})
+    @Param({"64x128x784", "128x512x512", "512x2048x2048"})
     public String shape;
 
     private Tensor x;

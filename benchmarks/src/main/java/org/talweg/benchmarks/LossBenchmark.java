@@ -12,7 +12,7 @@ import org.talweg.tensor.Tensor;
 /** Losses with their gradients. Each call waits for its result. */
 public class LossBenchmark extends OpsSuite {
     /** rows, classes or columns */
-    @Param({"64,10", "512,1000"})
+    @Param({"64x10", "512x1000"})
     public String shape;
 
     private LossBatch classes;

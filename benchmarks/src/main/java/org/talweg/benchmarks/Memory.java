@@ -50,9 +50,9 @@ final class Memory implements AutoCloseable {
         return tensor;
     }
 
-    /** The numbers of a parameter such as {@code 64,128,784}. */
+    /** The numbers of a parameter such as {@code 64x128x784} or {@code 784-128-10/64}; JMH ends a value at a comma. */
     static int[] numbers(String parameter) {
-        return Arrays.stream(parameter.split(",")).mapToInt(Integer::parseInt).toArray();
+        return Arrays.stream(parameter.split("[-x/]")).mapToInt(Integer::parseInt).toArray();
     }
 
     @Override

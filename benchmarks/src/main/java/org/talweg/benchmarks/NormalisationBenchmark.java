@@ -9,7 +9,7 @@ import org.talweg.tensor.Tensor;
 /** Layer, RMS and batch normalisation. Each call waits for its result. */
 public class NormalisationBenchmark extends OpsSuite {
     /** rows, columns */
-    @Param({"128,512"})
+    @Param({"128x512"})
     public String shape;
 
     private Tensor x;

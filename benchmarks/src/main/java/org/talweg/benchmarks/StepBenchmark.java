@@ -51,10 +51,10 @@ public class StepBenchmark {
     public String device;
 
     /** Widths from input to classes; the batch is the last. */
-    @Param({"784,128,10,64", "784,512,512,10,128"})
+    @Param({"784-128-10/64", "784-512-512-10/128"})
     public String net;
 
-    /** Matters on CUDA devices alone: {@code -p net=64,64,64,10,256 -p fusion=ON,OFF} compares both ways. */
+    /** Matters on CUDA devices alone: {@code -p net=64-64-64-10/256 -p fusion=ON,OFF} compares both ways. */
     @Param({"AUTO"})
     public Fusion fusion;
 

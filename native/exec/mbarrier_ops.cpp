@@ -106,7 +106,10 @@ const Instr* on_barrier(Warp& warp, const Instr& in) {
 void emit_on_barrier(Decoder& d, Handler handler, size_t address_operand, Slot dst, Slot b) {
   const Operand& address = d.operand(address_operand);
   if (address.kind != Operand::Kind::kAddress) d.fail("'mbarrier' needs an address in brackets");
-  const AddressKind kind = take_address_kind(d, address);
+  AddressKind kind = take_address_kind(d, address);
+  const Operand& of = address.parts.at(0);
+  const bool narrow = of.kind == Operand::Kind::kRegister && d.register_bytes(of) == 4;
+  if (kind == AddressKind::kGeneric && narrow) kind = AddressKind::kShared32;  // as ptxas takes it
   uint64_t offset = 0;
   const Slot base = address_slot(d, address, kind, offset);
   Instr& instr = d.emit(handler, dst, base, b);

@@ -16,6 +16,10 @@ HandleTable<CUgraph, Graph>& graphs = *new HandleTable<CUgraph, Graph>;
 HandleTable<CUgraphNode, Node>& graph_nodes = *new HandleTable<CUgraphNode, Node>;
 HandleTable<CUgraphExec, GraphExec>& graph_execs = *new HandleTable<CUgraphExec, GraphExec>;
 HandleTable<CUmemoryPool, MemoryPool>& memory_pools = *new HandleTable<CUmemoryPool, MemoryPool>;
+HandleTable<CUarray, Array>& arrays = *new HandleTable<CUarray, Array>;
+HandleTable<CUmipmappedArray, MipmappedArray>& mipmapped_arrays = *new HandleTable<CUmipmappedArray, MipmappedArray>;
+HandleTable<CUtexObject, TextureObject>& texture_objects = *new HandleTable<CUtexObject, TextureObject>;
+HandleTable<CUsurfObject, SurfaceObject>& surface_objects = *new HandleTable<CUsurfObject, SurfaceObject>;
 
 namespace {
 
@@ -70,6 +74,10 @@ void destroy(const std::shared_ptr<Context>& context) {
   events.remove_if(is_mine);
   streams.remove_if(is_mine);
   memory_pools.remove_if(is_mine);
+  arrays.remove_if(is_mine);
+  mipmapped_arrays.remove_if(is_mine);
+  texture_objects.remove_if(is_mine);
+  surface_objects.remove_if(is_mine);
   drop_links(*context);
   context->captures.clear();
   for (const auto& other : contexts.all()) DeviceMemory::unlink(context->memory, other->memory);

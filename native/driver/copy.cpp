@@ -45,6 +45,19 @@ CUresult copy_box(const Shape* shape, CUstream stream_handle, Waits waits) {
   });
 }
 
+// One end in an array.
+CUresult copy_row(CUarray array, size_t offset, uint64_t other, Side other_side, bool to_array, size_t bytes,
+                  CUstream stream_handle, Waits waits) {
+  return with_stream(stream_handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
+    Place row;
+    const CUresult result = read_row(context, array, offset, bytes, row);
+    if (result != CUDA_SUCCESS) return result;
+    const Place place{other_side, other, bytes, bytes};
+    return to_array ? submit_copy(context, stream, row, place, {bytes, 1, 1}, waits)
+                    : submit_copy(context, stream, place, row, {bytes, 1, 1}, waits);
+  });
+}
+
 // The contexts only say whose memory it is; it must be theirs.
 bool is_memory_of(CUcontext handle, uint64_t address, uint64_t bytes) {
   const auto context = contexts.find(handle);
@@ -94,6 +107,39 @@ TALWEG_EXPORT CUresult cuMemcpy(CUdeviceptr to, CUdeviceptr from, size_t bytes) 
 
 TALWEG_EXPORT CUresult cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
   return copy_anywhere(to, from, bytes, stream, Waits::kNever);
+}
+
+TALWEG_EXPORT CUresult cuMemcpyHtoA_v2(CUarray to, size_t offset, const void* from, size_t bytes) {
+  return copy_row(to, offset, address_of(from), Side::kHost, true, bytes, nullptr, Waits::kAlways);
+}
+
+TALWEG_EXPORT CUresult cuMemcpyHtoAAsync_v2(CUarray to, size_t offset, const void* from, size_t bytes, CUstream stream) {
+  return copy_row(to, offset, address_of(from), Side::kHost, true, bytes, stream, Waits::kNever);
+}
+
+TALWEG_EXPORT CUresult cuMemcpyAtoH_v2(void* to, CUarray from, size_t offset, size_t bytes) {
+  return copy_row(from, offset, address_of(to), Side::kHost, false, bytes, nullptr, Waits::kAlways);
+}
+
+TALWEG_EXPORT CUresult cuMemcpyAtoHAsync_v2(void* to, CUarray from, size_t offset, size_t bytes, CUstream stream) {
+  return copy_row(from, offset, address_of(to), Side::kHost, false, bytes, stream, Waits::kNever);
+}
+
+TALWEG_EXPORT CUresult cuMemcpyDtoA_v2(CUarray to, size_t offset, CUdeviceptr from, size_t bytes) {
+  return copy_row(to, offset, from, Side::kDevice, true, bytes, nullptr, Waits::kNever);
+}
+
+TALWEG_EXPORT CUresult cuMemcpyAtoD_v2(CUdeviceptr to, CUarray from, size_t offset, size_t bytes) {
+  return copy_row(from, offset, to, Side::kDevice, false, bytes, nullptr, Waits::kNever);
+}
+
+TALWEG_EXPORT CUresult cuMemcpyAtoA_v2(CUarray to, size_t to_offset, CUarray from, size_t from_offset, size_t bytes) {
+  return with_stream(nullptr, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
+    Place to_row, from_row;
+    CUresult result = read_row(context, to, to_offset, bytes, to_row);
+    if (result == CUDA_SUCCESS) result = read_row(context, from, from_offset, bytes, from_row);
+    return result == CUDA_SUCCESS ? submit_copy(context, stream, to_row, from_row, {bytes, 1, 1}, Waits::kNever) : result;
+  });
 }
 
 TALWEG_EXPORT CUresult cuMemcpyPeer(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context,

@@ -31,6 +31,9 @@ using CUgraphNode = struct CUgraphNode_st*;
 using CUlinkState = struct CUlinkState_st*;
 using CUmemoryPool = struct CUmemPoolHandle_st*;
 using CUarray = struct CUarray_st*;
+using CUmipmappedArray = struct CUmipmappedArray_st*;
+using CUtexObject = unsigned long long;
+using CUsurfObject = unsigned long long;
 
 using CUhostFn = void (*)(void* data);
 using CUstreamCallback = void (*)(CUstream stream, CUresult status, void* data);
@@ -77,6 +80,66 @@ struct CUcopyEnd3D {
 struct CUDA_MEMCPY3D {
   CUcopyEnd3D from, to;
   size_t width_bytes, height, depth;
+};
+
+struct CUDA_ARRAY_DESCRIPTOR {
+  size_t width, height;
+  int format;
+  unsigned channels;
+};
+struct CUDA_ARRAY3D_DESCRIPTOR {
+  size_t width, height, depth;
+  int format;
+  unsigned channels;
+  unsigned flags;
+};
+enum ArrayFlag : unsigned { kArrayLayered = 1, kArraySurface = 2, kArrayCubemap = 4, kArrayTextureGather = 8 };
+enum ArrayFormat : int {
+  kFormatU8 = 1, kFormatU16 = 2, kFormatU32 = 3, kFormatS8 = 8, kFormatS16 = 9, kFormatS32 = 10, kFormatHalf = 16, kFormatFloat = 32,
+};
+
+struct CUDA_RESOURCE_DESC {
+  int type;
+  union {
+    CUarray array;
+    CUmipmappedArray mipmapped;
+    struct {
+      CUdeviceptr device;
+      int format;
+      unsigned channels;
+      size_t bytes;
+    } linear;
+    struct {
+      CUdeviceptr device;
+      int format;
+      unsigned channels;
+      size_t width, height, pitch;
+    } pitched;
+    int reserved[32];
+  } of;
+  unsigned flags;
+};
+enum ResourceType : int { kResourceArray = 0, kResourceMipmapped = 1, kResourceLinear = 2, kResourcePitched = 3 };
+
+struct CUDA_TEXTURE_DESC {
+  int address[3];
+  int filter;
+  unsigned flags;
+  unsigned anisotropy;
+  int level_filter;
+  float level_bias, least_level, greatest_level;
+  float border[4];
+  int reserved[12];
+};
+enum TextureFlag : unsigned {
+  kReadAsInteger = 1, kNormalizedCoordinates = 2, kSrgb = 0x10, kNoTrilinearOptimization = 0x20, kSeamlessCubemap = 0x40,
+};
+
+struct CUDA_RESOURCE_VIEW_DESC {
+  int format;
+  size_t width, height, depth;
+  unsigned first_level, last_level, first_layer, last_layer;
+  unsigned reserved[16];
 };
 
 struct CUDA_MEMSET_NODE_PARAMS {

@@ -32,7 +32,16 @@ int attribute(int number, CUdevice device) {
     case 15: return 1;                        // copies overlap kernels
     case 16: return kMultiprocessors;
     case 19: return 1;                        // can map host memory
-    case 30: return kTextureAlignment;        // of surfaces
+    case 21: case 22: case 23: case 70: case 71: return static_cast<int>(kMostPitchedElements);  // of textures of 1 and 2 dimensions
+    case 24: case 25: case 26: case 58: case 59: case 60: return 16384;  // of textures and surfaces of 3 dimensions
+    case 27: case 28: case 42: case 45: case 46: case 52: case 53: case 73: case 74: case 77: return 32768;  // in layers, cubes, levels
+    case 29: case 43: case 62: case 65: return 2048;  // layers
+    case 30: return kTextureAlignment;                // of surfaces
+    case 51: return kPitchAlignment;
+    case 54: case 68: return 2046;                                     // layers of cubes
+    case 55: case 56: case 57: case 61: case 63: case 64: case 66: case 67: return 32768;  // of surfaces
+    case 69: return static_cast<int>(kMostLinearElements);
+    case 72: return 2097120;  // bytes of a pitch
     case 31: return 1;                        // concurrent kernels
     case 33: return device;                   // PCI bus, one for each
     case 36: return kClockKilohertz;          // of the memory

@@ -1,6 +1,7 @@
 // What the devices claim to be. Shared by the attribute queries, the launch checks and the occupancy calculation.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace talweg::driver {
@@ -20,6 +21,9 @@ constexpr int kConstantBytes = 64 * 1024;
 constexpr int kMaxPitch = 2147483647;
 constexpr int kClockKilohertz = 1000000;
 constexpr int kTextureAlignment = 512;
+constexpr int kPitchAlignment = 32;                             // of textures
+constexpr size_t kMostLinearElements = size_t{1} << 28;         // of a texture in plain memory
+constexpr size_t kMostPitchedElements = 131072;                 // of its rows, and rows
 constexpr int kSharedPerBlock = 48 * 1024;
 
 // What differs between chips; CUDA C++ Programming Guide, technical specifications per compute capability.

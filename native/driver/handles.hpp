@@ -21,7 +21,7 @@ template <class Handle, class Object>
 class HandleTable {
  public:
   Handle add(std::shared_ptr<Object> object) {
-    const Handle handle = reinterpret_cast<Handle>(next_handle());
+    const Handle handle = (Handle)next_handle();  // a pointer, or a number
     object->handle = handle;
     std::lock_guard lock(mutex_);
     objects_.emplace(handle, std::move(object));

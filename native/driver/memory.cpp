@@ -6,7 +6,7 @@ using namespace talweg::driver;
 
 namespace {
 
-constexpr uint64_t kPitchAlignment = 512;
+constexpr uint64_t kRowAlignment = 512;
 
 CUresult allocate(CUdeviceptr* pointer, uint64_t bytes, const char* kind) {
   return with_context_uncaptured([&](Context& context) -> CUresult {
@@ -39,7 +39,7 @@ TALWEG_EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr* pointer, size_t* pitch, s
                                           unsigned element_bytes) {
   const bool known_size = element_bytes == 4 || element_bytes == 8 || element_bytes == 16;
   if (pitch == nullptr || !known_size || width_bytes == 0 || width_bytes > kMaxPitch) return CUDA_ERROR_INVALID_VALUE;
-  const uint64_t row = (width_bytes + kPitchAlignment - 1) / kPitchAlignment * kPitchAlignment;
+  const uint64_t row = (width_bytes + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
   uint64_t bytes;
   if (__builtin_mul_overflow(row, uint64_t{height}, &bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
   const CUresult result = allocate(pointer, bytes, "cuMemAllocPitch");

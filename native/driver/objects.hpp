@@ -97,6 +97,42 @@ struct MemoryPool {
   Context* context = nullptr;
 };
 
+struct Array {
+  CUarray handle = nullptr;
+  Context* context = nullptr;
+  CUDA_ARRAY3D_DESCRIPTOR descriptor{};
+  Image image;  // of one level
+  uint64_t base = 0;
+  bool is_level = false;  // of a mipmapped array, whose memory it is
+};
+
+struct MipmappedArray {
+  CUmipmappedArray handle = nullptr;
+  Context* context = nullptr;
+  CUDA_ARRAY3D_DESCRIPTOR descriptor{};
+  Image image;
+  uint64_t base = 0;
+  std::vector<CUarray> levels;
+};
+
+// What texture and surface objects were made from; kernels find what they are in DeviceMemory::textures().
+struct TextureObject {
+  CUtexObject handle = 0;
+  Context* context = nullptr;
+  CUDA_RESOURCE_DESC resource{};
+  CUDA_TEXTURE_DESC texture{};
+  CUDA_RESOURCE_VIEW_DESC view{};
+  bool has_view = false;
+};
+struct SurfaceObject {
+  CUsurfObject handle = 0;
+  Context* context = nullptr;
+  CUDA_RESOURCE_DESC resource{};
+};
+
+// False if this device knows no such elements of an array.
+bool format_of(int format, unsigned channels, Format& read);
+
 struct Context {
   CUcontext handle = nullptr;
   CUdevice device = 0;
@@ -137,6 +173,10 @@ extern HandleTable<CUgraph, Graph>& graphs;
 extern HandleTable<CUgraphNode, Node>& graph_nodes;
 extern HandleTable<CUgraphExec, GraphExec>& graph_execs;
 extern HandleTable<CUmemoryPool, MemoryPool>& memory_pools;
+extern HandleTable<CUarray, Array>& arrays;
+extern HandleTable<CUmipmappedArray, MipmappedArray>& mipmapped_arrays;
+extern HandleTable<CUtexObject, TextureObject>& texture_objects;
+extern HandleTable<CUsurfObject, SurfaceObject>& surface_objects;
 
 // Null unless the handle stands for an object of this context.
 template <class Table, class Handle>

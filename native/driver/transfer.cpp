@@ -34,7 +34,6 @@ void fill_row(uint64_t address, uint32_t value, uint64_t count) {
 }
 
 CUresult check_end(unsigned type, uint64_t pitch, uint64_t x, uint64_t width) {
-  if (type == kMemoryArray) return CUDA_ERROR_NOT_SUPPORTED;
   if (type != kMemoryHost && type != kMemoryDevice && type != kMemoryUnified) return CUDA_ERROR_INVALID_VALUE;
   uint64_t end;
   if (__builtin_add_overflow(x, width, &end)) return CUDA_ERROR_INVALID_VALUE;
@@ -51,7 +50,25 @@ Place place(const Context& context, const End& end, uint64_t pitch, uint64_t off
   return {side, base + offset, pitch, slice};
 }
 
+// A box of an array; arrays lie in rows without gaps.
+CUresult read_array(const Context& context, CUarray handle, uint64_t x, uint64_t y, uint64_t z, const Box& box, Place& place_read) {
+  const auto array = find_in(context, arrays, handle);
+  if (array == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  const Level& level = array->image.levels[0];
+  const auto within = [](uint64_t from, uint64_t count, uint64_t size) { return from <= size && count <= size - from; };
+  if (!within(x, box.width, level.pitch) || !within(y, box.height, level.height) || !within(z, box.depth, level.planes)) {
+    set_report("the copy touches bytes " + std::to_string(x) + " to " + std::to_string(x + box.width) + " of rows from " +
+               std::to_string(y) + " and planes from " + std::to_string(z) + ", outside an array of " +
+               std::to_string(level.planes) + " planes of " + std::to_string(level.height) + " rows of " +
+               std::to_string(level.pitch) + " bytes");
+    return CUDA_ERROR_INVALID_VALUE;
+  }
+  place_read = {Side::kDevice, level.address + z * level.slice + y * level.pitch + x, level.pitch, level.slice};
+  return CUDA_SUCCESS;
+}
+
 CUresult read_end(const Context& context, const CUcopyEnd2D& end, const Box& box, Place& place_read) {
+  if (end.memory_type == kMemoryArray) return read_array(context, end.array, end.x_bytes, end.y, 0, box, place_read);
   const CUresult result = check_end(end.memory_type, end.pitch, end.x_bytes, box.width);
   if (result != CUDA_SUCCESS) return result;
   const uint64_t pitch = end.pitch != 0 ? end.pitch : end.x_bytes + box.width;
@@ -60,6 +77,9 @@ CUresult read_end(const Context& context, const CUcopyEnd2D& end, const Box& box
 }
 
 CUresult read_end(const Context& context, const CUcopyEnd3D& end, const Box& box, Place& place_read) {
+  if (end.memory_type == kMemoryArray) {
+    return end.level != 0 ? CUDA_ERROR_INVALID_VALUE : read_array(context, end.array, end.x_bytes, end.y, end.z, box, place_read);
+  }
   const CUresult result = check_end(end.memory_type, end.pitch, end.x_bytes, box.width);
   if (result != CUDA_SUCCESS) return result;
   if (end.level != 0) return CUDA_ERROR_INVALID_VALUE;
@@ -168,6 +188,10 @@ CUresult read_copy(const CUDA_MEMCPY3D* copy, Context& context, Place& to, Place
   if (copy == nullptr) return CUDA_ERROR_INVALID_VALUE;
   box = {copy->width_bytes, copy->height, copy->depth};
   return read_ends(*copy, context, to, from, box);
+}
+
+CUresult read_row(const Context& context, CUarray array, uint64_t offset, uint64_t bytes, Place& place) {
+  return read_array(context, array, offset, 0, 0, {bytes, 1, 1}, place);
 }
 
 CUresult read_fill(const CUDA_MEMSET_NODE_PARAMS* fill, std::shared_ptr<const Fill>& operation) {

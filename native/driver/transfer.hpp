@@ -64,6 +64,8 @@ Side side_of(const Context& context, uint64_t address);
 // Translate the structures of the API; what is wrong with them is the result.
 CUresult read_copy(const CUDA_MEMCPY2D* copy, Context& context, Place& to, Place& from, Box& box);
 CUresult read_copy(const CUDA_MEMCPY3D* copy, Context& context, Place& to, Place& from, Box& box);
+// Bytes of the first row of an array.
+CUresult read_row(const Context& context, CUarray array, uint64_t offset, uint64_t bytes, Place& place);
 CUresult read_fill(const CUDA_MEMSET_NODE_PARAMS* fill, std::shared_ptr<const Fill>& operation);
 
 template <class Work>

@@ -20,7 +20,8 @@ struct Tables {
   Tables() {
     for (const OpcodeTable* table : {&kMoveOpcodes, &kConvertOpcodes, &kCompareOpcodes, &kMemoryOpcodes, &kAtomicOpcodes,
                                      &kControlOpcodes, &kBarrierOpcodes, &kSyncOpcodes, &kLogicOpcodes, &kMatrixOpcodes,
-                                     &kAsyncOpcodes, &kVideoOpcodes, &kClusterOpcodes, &kMbarrierOpcodes}) {
+                                     &kAsyncOpcodes, &kVideoOpcodes, &kClusterOpcodes, &kMbarrierOpcodes,
+                                     &kTextureOpcodes, &kSurfaceOpcodes}) {
       for (const Opcode& opcode : *table) any[opcode.name] = opcode.decode;
     }
     for (const OpcodeTable* table : {&kFloatOpcodes, &kApproximateOpcodes}) {
@@ -141,6 +142,10 @@ void Decoder::decode(const Instruction& instruction) {
   }
   const std::string_view op = instruction.opcode;
   if (has(".b128") && op != "mov" && op != "ld" && op != "st" && op != "atom") fail("'" + std::string(op) + "' knows no .b128");
+  const bool of_image = op == "tex" || op == "tld4" || op == "suld" || op == "sust";
+  for (const Operand& one : instruction.operands) {
+    if (one.kind == Operand::Kind::kAddress && one.parts.size() > 1 && !of_image) fail("'" + std::string(op) + "' takes no coordinates");
+  }
   const size_t first = program_.code.size();
   decoder(*this);
   program_.classes.resize(program_.code.size(), count::Class::kNone);

@@ -31,7 +31,7 @@ std::vector<std::string_view> opcode_names();  // of all tables, sorted
 
 extern const OpcodeTable kFloatOpcodes, kIntegerOpcodes, kLogicOpcodes, kMoveOpcodes, kConvertOpcodes, kCompareOpcodes,
     kMemoryOpcodes, kAtomicOpcodes, kControlOpcodes, kBarrierOpcodes, kSyncOpcodes, kApproximateOpcodes, kMatrixOpcodes,
-    kAsyncOpcodes, kVideoOpcodes, kClusterOpcodes, kMbarrierOpcodes;
+    kAsyncOpcodes, kVideoOpcodes, kClusterOpcodes, kMbarrierOpcodes, kTextureOpcodes, kSurfaceOpcodes;
 
 // Where variables lie: filled by ptx::Module before functions are decoded.
 struct Addresses {

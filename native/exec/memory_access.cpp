@@ -306,6 +306,22 @@ void locate(Warp& warp, const Instr& in, AddressKind kind, uint32_t active, uint
   if (warp.watched) watch(warp, in, region, active, bytes, access, located);
 }
 
+bool locate_elements(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access, Located& located) {
+  located.shape = Shape::kSpread;
+  for (uint32_t left = active; left != 0; left &= left - 1) {
+    const int lane = __builtin_ctz(left);
+    const uint64_t address = reinterpret_cast<uint64_t>(located.host[lane]);
+    const Remembered* remembered = remember(*warp.block, in, address);
+    if (remembered != nullptr && bytes <= remembered->end - address) continue;
+    report(warp, in, lane, address, bytes, access, Status::kIllegalAddress, "",
+           warp.block->launch().memory.describe(address, bytes));
+    return false;
+  }
+  if (warp.suspected && access == Access::kRead) listen(warp, active, located);
+  if (warp.watched) watch(warp, in, Region::kGlobal, active, bytes, access, located);
+  return located.shape != Shape::kFault;
+}
+
 void listen(Warp& warp, uint32_t active, const Located& located) {
   Block& block = *warp.block;
   const DeviceMemory& memory = block.launch().memory;

@@ -33,6 +33,9 @@ void locate_shared(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes,
 void locate(Warp& warp, const Instr& in, AddressKind kind, uint32_t active, uint32_t bytes, Access access,
             Located& located);
 
+// Of elements that textures and surfaces know by themselves: host[lane] of all active lanes. False if it was reported.
+bool locate_elements(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access, Located& located);
+
 // Of a launch that is suspected to stand still: notes a read of memory that others than its blocks may write.
 void listen(Warp& warp, uint32_t active, const Located& located);
 

@@ -80,6 +80,7 @@ struct SourcePlace {
   int ptx_line = 0;
 };
 
+struct ImageAccess;    // of tex, suld and their kin: see image_ops.hpp
 struct MatrixProduct;  // of mma and wmma.mma: see matrix_ops.hpp
 
 // Where each lane's element of a wmma fragment lies in memory: (major * stride + minor) * bits / 8 + offset.
@@ -130,6 +131,7 @@ struct Program {
   std::vector<std::vector<int32_t>> branch_tables;  // of brx.idx: distances
   std::vector<std::shared_ptr<const MatrixProduct>> matrix_products;
   std::vector<std::shared_ptr<const ElementPlaces>> element_places;
+  std::vector<std::shared_ptr<const ImageAccess>> image_accesses;
   AlignedBuffer constants;
   uint32_t frame_bytes = 0;      // registers of the largest function
   uint32_t remembered_allocations = 0;

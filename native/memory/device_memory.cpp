@@ -188,6 +188,7 @@ void DeviceMemory::release_all() {
     if (pins_ > 0) retired_.push_back(std::move(block));
   }
   blocks_.clear();
+  textures_.clear();
   freed_.clear();
   live_ = 0;
   used_ = used_host_ = 0;
@@ -337,7 +338,7 @@ std::string DeviceMemory::leaks() const {
     if (allocation.freed || std::strcmp(allocation.kind, kModuleGlobal) == 0) continue;
     lines += name(allocation) + " at " + hex(base) + "\n";
   }
-  return lines;
+  return lines + textures_.leaks();
 }
 
 uint64_t DeviceMemory::used() const {

@@ -14,6 +14,7 @@
 
 #include "../check/block_meetings.hpp"
 #include "../check/written_bytes.hpp"
+#include "texture.hpp"
 
 namespace talweg {
 
@@ -98,7 +99,9 @@ class DeviceMemory {
   void mark_written(uint64_t address, uint64_t bytes);
   void copy_written(uint64_t to, uint64_t from, uint64_t bytes);
 
-  // One line for each live allocation that somebody has to free.
+  TextureObjects& textures() { return textures_; }
+
+  // One line for each live allocation and texture object that somebody has to free.
   std::string leaks() const;
 
   uint64_t capacity() const { return capacity_; }
@@ -130,6 +133,7 @@ class DeviceMemory {
   Blocks blocks_;                // live and freed, by base
   std::deque<uint64_t> freed_;  // bases, oldest first
   std::vector<Link> links_;
+  TextureObjects textures_;
   int pins_ = 0;
   std::vector<std::unique_ptr<Block>> retired_;  // no longer registered, but pinned
 };

@@ -65,7 +65,7 @@ struct Operand {
     kVector,    // {a, b}: parts
     kList,      // (a, b): parts
     kPair,      // a|b: parts
-    kAddress,   // [base + offset]: parts[0] is a register, variable or integer
+    kAddress,   // [base + offset]: parts[0] is a register, variable or integer; [object, {coordinates}]: parts[1] too
   };
   Kind kind = Kind::kSink;
   bool negated = false;  // !%p
@@ -91,7 +91,7 @@ struct Instruction {
 // Where in the CUDA source an instruction comes from, and where that was inlined.
 struct Location {
   int file = 0, line = 0;
-  int caller_file = 0, caller_line = 0;  // 0: not inlined
+  int caller_file = 0, caller_line = 0;  // outermost; 0: not inlined
 };
 
 struct Function {

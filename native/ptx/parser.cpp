@@ -465,6 +465,14 @@ class Parser {
     }
     // Line 0 marks code of no particular line: the last one that has a line says more.
     if (location.line == 0) return;
+    // The place of the call may itself be inlined, as its latest .loc says: the outermost caller is the user's line.
+    const auto outer = callers_.find({location.caller_file, location.caller_line});
+    const auto caller = outer != callers_.end() && outer->second.second != 0
+                            ? outer->second
+                            : std::pair{location.caller_file, location.caller_line};
+    callers_[{location.file, location.line}] = caller;
+    location.caller_file = caller.first;
+    location.caller_line = caller.second;
     location_ = static_cast<int>(result_.locations.size());
     result_.locations.push_back(location);
   }
@@ -473,6 +481,7 @@ class Parser {
   Translation result_;
   std::map<std::string_view, const Variable*> globals_;
   int location_ = -1;
+  std::map<std::pair<int, int>, std::pair<int, int>> callers_;  // of inlined places, by file and line
 };
 
 }  // namespace

@@ -63,6 +63,7 @@ class OperandParser {
     operand.offset = base.offset;
     base.offset = 0;
     operand.parts.push_back(std::move(base));
+    if (cursor_.accept(',')) operand.parts.push_back(simple());
     cursor_.expect(']');
     return operand;
   }

@@ -29,8 +29,6 @@ import java.lang.reflect.Field;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import jcuda.Pointer;
-import jcuda.driver.CUDA_ARRAY_DESCRIPTOR;
-import jcuda.driver.CUarray;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
@@ -114,7 +112,6 @@ class DriverApiTest extends DriverFixture {
 
     @Test
     void whatIsNotImplementedSaysSo() {
-        expect(CUDA_ERROR_NOT_SUPPORTED, cuArrayCreate(new CUarray(), new CUDA_ARRAY_DESCRIPTOR()));
         expect(CUDA_ERROR_NOT_SUPPORTED, cuTexRefCreate(new CUtexref()));
         expect(CUDA_ERROR_NOT_SUPPORTED, cuIpcGetMemHandle(new CUipcMemHandle(), memory(1)));
         expect(CUDA_ERROR_NO_BINARY_FOR_GPU, cuModuleLoadFatBinary(new CUmodule(), new byte[64]));

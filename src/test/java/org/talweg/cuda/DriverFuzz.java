@@ -16,11 +16,16 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import jcuda.NativePointerObject;
 import jcuda.Pointer;
+import jcuda.driver.CUDA_ARRAY3D_DESCRIPTOR;
 import jcuda.driver.CUDA_HOST_NODE_PARAMS;
 import jcuda.driver.CUDA_KERNEL_NODE_PARAMS;
 import jcuda.driver.CUDA_MEMCPY2D;
 import jcuda.driver.CUDA_MEMCPY3D;
 import jcuda.driver.CUDA_MEMSET_NODE_PARAMS;
+import jcuda.driver.CUDA_RESOURCE_DESC;
+import jcuda.driver.CUDA_RESOURCE_VIEW_DESC;
+import jcuda.driver.CUDA_TEXTURE_DESC;
+import jcuda.driver.CUarray;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUevent;
@@ -30,10 +35,13 @@ import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUgraphNode;
 import jcuda.driver.CUhostFn;
 import jcuda.driver.CUlinkState;
+import jcuda.driver.CUmipmappedArray;
 import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstreamCallback;
+import jcuda.driver.CUsurfObject;
+import jcuda.driver.CUtexObject;
 import jcuda.driver.JITOptions;
 
 /**
@@ -92,6 +100,10 @@ final class DriverFuzz {
     private static final Handles<CUgraphNode> NODES = new Handles<>(CUgraphNode::new);
     private static final Handles<CUgraphExec> EXECUTABLES = new Handles<>(CUgraphExec::new);
     private static final Handles<CUlinkState> LINKS = new Handles<>(CUlinkState::new);
+    private static final Handles<CUarray> ARRAYS = new Handles<>(CUarray::new);
+    private static final Handles<CUmipmappedArray> MIPMAPPED = new Handles<>(CUmipmappedArray::new);
+    private static final Handles<CUtexObject> TEXTURES = new Handles<>(CUtexObject::new);
+    private static final Handles<CUsurfObject> SURFACES = new Handles<>(CUsurfObject::new);
     private static final Handles<DeviceAddress> MEMORY = new Handles<>(DeviceAddress::new);
 
     private final Random random;
@@ -104,6 +116,7 @@ final class DriverFuzz {
         this.ptx = ptx;
         addContextCalls();
         addMemoryCalls();
+        addArrayCalls();
         addStreamCalls();
         addModuleCalls();
         addGraphCalls();
@@ -256,14 +269,83 @@ final class DriverFuzz {
         call(() -> cuMemPrefetchAsync(memory(), wildBytes(), device(), stream()));
     }
 
+    private void addArrayCalls() {
+        call(() -> cuArray3DCreate(ARRAYS.fresh(random), shape()));
+        call(() -> cuArray3DCreate(ARRAYS.fresh(random), shape()));
+        call(() -> cuMipmappedArrayCreate(MIPMAPPED.fresh(random), shape(), small()));
+        call(() -> cuMipmappedArrayGetLevel(ARRAYS.fresh(random), MIPMAPPED.pick(random), small()));
+        call(() -> cuArrayDestroy(ARRAYS.pick(random)));
+        call(() -> cuMipmappedArrayDestroy(MIPMAPPED.pick(random)));
+        call(() -> cuArray3DGetDescriptor(new CUDA_ARRAY3D_DESCRIPTOR(), ARRAYS.pick(random)));
+        call(() -> cuMemcpyHtoA(ARRAYS.pick(random), wildBytes(), host(), bytes()));
+        call(() -> cuMemcpyAtoH(host(), ARRAYS.pick(random), wildBytes(), bytes()));
+        call(() -> cuMemcpyAtoA(ARRAYS.pick(random), wildBytes(), ARRAYS.pick(random), bytes(), wildBytes()));
+        call(() -> cuMemcpyAtoD(memory(), ARRAYS.pick(random), wildBytes(), wildBytes()));
+        call(() -> cuMemcpyDtoA(ARRAYS.pick(random), bytes(), memory(), wildBytes()));
+        call(() -> cuTexObjectCreate(TEXTURES.fresh(random), resource(), sampler(), view()));
+        call(() -> cuTexObjectCreate(TEXTURES.fresh(random), resource(), sampler(), null));
+        call(() -> cuTexObjectDestroy(TEXTURES.pick(random)));
+        call(() -> cuTexObjectGetResourceDesc(new CUDA_RESOURCE_DESC(), TEXTURES.pick(random)));
+        call(() -> cuSurfObjectCreate(SURFACES.fresh(random), resource()));
+        call(() -> cuSurfObjectDestroy(SURFACES.pick(random)));
+    }
+
+    private CUDA_ARRAY3D_DESCRIPTOR shape() {
+        CUDA_ARRAY3D_DESCRIPTOR shape = new CUDA_ARRAY3D_DESCRIPTOR();
+        shape.Width = random.nextInt(10) == 0 ? wildBytes() : 1 + random.nextInt(64);
+        shape.Height = random.nextInt(10) == 0 ? wildBytes() : random.nextInt(16);
+        shape.Depth = random.nextInt(10) == 0 ? wildBytes() : random.nextInt(3) * 6;
+        shape.Format = 1 << random.nextInt(6);
+        shape.NumChannels = 1 << random.nextInt(4);
+        shape.Flags = random.nextInt(16);
+        return shape;
+    }
+
+    private CUDA_RESOURCE_DESC resource() {
+        CUDA_RESOURCE_DESC resource = new CUDA_RESOURCE_DESC();
+        resource.resType = random.nextInt(5);
+        resource.array_hArray = ARRAYS.pick(random);
+        resource.mipmap_hMipmappedArray = MIPMAPPED.pick(random);
+        resource.linear_devPtr = memory();
+        resource.linear_format = 1 << random.nextInt(6);
+        resource.linear_numChannels = 1 << random.nextInt(3);
+        resource.linear_sizeInBytes = wildBytes();
+        resource.pitch2D_devPtr = resource.linear_devPtr;
+        resource.pitch2D_format = resource.linear_format;
+        resource.pitch2D_numChannels = resource.linear_numChannels;
+        resource.pitch2D_width = wildBytes();
+        resource.pitch2D_height = wildBytes();
+        resource.pitch2D_pitchInBytes = 32 * wildBytes();
+        return resource;
+    }
+
+    private CUDA_TEXTURE_DESC sampler() {
+        CUDA_TEXTURE_DESC sampler = new CUDA_TEXTURE_DESC();
+        sampler.addressMode = new int[] {small(), random.nextInt(4), random.nextInt(4)};
+        sampler.filterMode = random.nextInt(3);
+        sampler.flags = random.nextInt(128);
+        sampler.mipmapLevelBias = Float.intBitsToFloat(random.nextInt());
+        return sampler;
+    }
+
+    private CUDA_RESOURCE_VIEW_DESC view() {
+        CUDA_RESOURCE_VIEW_DESC view = new CUDA_RESOURCE_VIEW_DESC();
+        view.format = random.nextInt(40) - 1;
+        view.lastMipmapLevel = small();
+        view.lastLayer = random.nextInt(20);
+        return view;
+    }
+
     private CUDA_MEMCPY2D rectangle() {
         CUDA_MEMCPY2D copy = new CUDA_MEMCPY2D();
         copy.srcMemoryType = 2 + random.nextInt(2);
+        copy.srcArray = ARRAYS.pick(random);
+        copy.dstArray = ARRAYS.pick(random);
         copy.srcDevice = memory();
         copy.srcPitch = wildBytes();
         copy.srcXInBytes = small();
         copy.srcY = small();
-        copy.dstMemoryType = 2;
+        copy.dstMemoryType = 2 + random.nextInt(2);
         copy.dstDevice = memory();
         copy.dstPitch = wildBytes();
         copy.WidthInBytes = wildBytes();

@@ -51,6 +51,14 @@ class LoaderFuzzTest {
         A: mov.u32 %r1, %clock; B: mov.u32 %r2, %lanemask_lt; C: trap; .loc 1 7 3 .pragma "nounroll";
         { .param .b64 f; .param .b64 a; .param .b32 r; st.param.b64 [f], %w0; st.param.b64 [a], %w1; call (r), vprintf, (f, a); }
         nanosleep.u32 20; membar.gl; fence.acq_rel.gpu; exit; ret;
+        """,
+        """
+        .reg .b64 %t; .reg .b32 %r<8>; .reg .f32 %f<8>; .reg .pred %p; .reg .b16 %h<4>;
+        tex.2d.v4.f32.f32 {%f0, %f1, %f2, %f3}|%p, [%t, {%f0, %f1}]; tex.1d.v4.s32.s32 {%r0, %r1, %r2, %r3}, [%t, {%r0}];
+        tex.level.a2d.v4.u32.f32 {%r0, %r1, %r2, %r3}, [%t, {%r0, %f1, %f2, %f2}], %f4; tex.cube.v4.f32.f32 {%f0, _, %f2, %f3}, [%t, {%f0, %f1, %f2, %f3}];
+        tex.grad.3d.v4.f32.f32 {%f0, %f1, %f2, %f3}, [%t, {%f0, %f1, %f2, %f2}], {%f0, %f1, %f2, %f2}, {%f3, %f4, %f5, %f5};
+        tld4.g.2d.v4.f32.f32 {%f0, %f1, %f2, %f3}, [%t, {%f0, %f1}]; suld.b.2d.v2.b32.clamp {%r0, %r1}, [%t, {%r0, %r1}];
+        suld.b.3d.b64.zero {%t}, [%t, {%r0, %r1, %r2, %r2}]; sust.b.a1d.v4.b16.trap [%t, {%r3, %r1}], {%h0, %h1, %h2, %h3};
         """);
 
     static final String DECLARATIONS = """

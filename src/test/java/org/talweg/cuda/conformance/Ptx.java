@@ -223,7 +223,8 @@ final class Ptx {
         check(cuModuleUnload(module));
     }
 
-    private static void open() {
+    /** Makes the context current that all of these kernels run in. */
+    static void open() {
         SoftwareDevice.require();
         if (context == null) {
             context = new CUcontext();

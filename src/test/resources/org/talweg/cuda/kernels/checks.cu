@@ -294,3 +294,11 @@ extern "C" __global__ void words_of_a_row_by_blocks(int4* rows, int* out) {
   out[256 + blockIdx.x * blockDim.x + threadIdx.x] = read.x;
   if (threadIdx.x % gridDim.x == blockIdx.x) out[threadIdx.x] = blockIdx.x;
 }
+
+extern "C" __global__ void fetch_elements(cudaTextureObject_t in, float* out, int count) {
+  if (threadIdx.x < count) out[threadIdx.x] = tex1Dfetch<float>(in, threadIdx.x);
+}
+
+extern "C" __global__ void blocks_write_a_surface(cudaSurfaceObject_t out, int apart) {
+  surf1Dwrite(static_cast<int>(blockIdx.x), out, 4 * (threadIdx.x + apart * blockIdx.x * blockDim.x));
+}

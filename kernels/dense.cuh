@@ -279,7 +279,7 @@ __device__ __forceinline__ void backward(int input_blocks, const float* x, const
 
 // Their kernel. NAME is that of the tilings in the kernel's name.
 #define TALWEG_BACKWARD(NAME, W, X)                                                                                   \
-  extern "C" __global__ __launch_bounds__(W::kThreads, W::kBackwardBlocks) void dense_backward_##NAME(                \
+  extern "C" __global__ __launch_bounds__(W::kThreads, W::kBlocks) void dense_backward_##NAME(                        \
       int input_blocks, const float* x, const int* order, const int* cursor, const float* gradient,                   \
       const float* weights, int below, float p, float q, const float* saved, int accumulate_input,                    \
       float* input_gradient, int accumulate_weights, float* weight_gradient, float* bias_gradient,                    \

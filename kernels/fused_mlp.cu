@@ -45,10 +45,10 @@ constexpr int kInputPitch = kInputColumns + 4;
 // Starts to copy four neighbours, of which `valid` are there; zeros for the others.
 __device__ __forceinline__ void copy4(float* to, const float* from, int valid, bool vectors) {
   if (vectors) {
-    copy_async16(to, from, valid >= 4 ? 16 : valid * 4);
+    copy_async16(shared_address(to), from, valid >= 4 ? 16 : valid * 4);
   } else {
 #pragma unroll
-    for (int i = 0; i < 4; i++) copy_async4(to + i, i < valid ? from + i : from, i < valid ? 4 : 0);
+    for (int i = 0; i < 4; i++) copy_async4(shared_address(to + i), i < valid ? from + i : from, i < valid ? 4 : 0);
   }
 }
 

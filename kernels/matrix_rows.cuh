@@ -16,9 +16,8 @@ struct Rows {
   const int* order;
   int width;
 
-  __device__ __forceinline__ const float* row(int r) const {
-    return base + static_cast<int64>(order ? order[r] : r) * width;
-  }
+  __device__ __forceinline__ int64 offset(int r) const { return static_cast<int64>(order ? order[r] : r) * width; }
+  __device__ __forceinline__ const float* row(int r) const { return base + offset(r); }
   __device__ __forceinline__ bool vectors() const { return is_aligned16(base) && width % 4 == 0; }
 };
 

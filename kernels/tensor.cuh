@@ -7,16 +7,19 @@ __device__ __forceinline__ uint32 shared_address(const void* pointer) {
   return static_cast<uint32>(__cvta_generic_to_shared(pointer));
 }
 
-// "cp.async": 16 bytes from global to shared memory past the registers, zero behind the first `bytes` of them.
-__device__ __forceinline__ void copy_async16(void* shared, const void* global, int bytes) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(shared)), "l"(global), "r"(bytes)
-               : "memory");
+// "cp.async": 16 bytes from global to shared memory past the registers.
+__device__ __forceinline__ void copy_async16(uint32 shared, const void* global) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;\n" ::"r"(shared), "l"(global) : "memory");
+}
+
+// Zero behind the first `bytes` of them.
+__device__ __forceinline__ void copy_async16(uint32 shared, const void* global, int bytes) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared), "l"(global), "r"(bytes) : "memory");
 }
 
 // 4 bytes, or zeros where `bytes` is 0.
-__device__ __forceinline__ void copy_async4(void* shared, const void* global, int bytes) {
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;\n" ::"r"(shared_address(shared)), "l"(global), "r"(bytes)
-               : "memory");
+__device__ __forceinline__ void copy_async4(uint32 shared, const void* global, int bytes) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;\n" ::"r"(shared), "l"(global), "r"(bytes) : "memory");
 }
 
 // "cp.async.commit_group": what this thread has started since the last one is a group.

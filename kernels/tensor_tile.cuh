@@ -50,10 +50,10 @@ struct AsyncSide {
       int valid = row < (ALONG_K ? end : k_end) ? (ALONG_K ? k_end : end) - column : 0;
       const float* from = valid > 0 ? rows.row(row) + column : rows.base;
       if (vectors) {
-        copy_async16(to, from, valid >= 4 ? 16 : valid > 0 ? valid * 4 : 0);
+        copy_async16(shared_address(to), from, valid >= 4 ? 16 : valid > 0 ? valid * 4 : 0);
       } else {
 #pragma unroll
-        for (int i = 0; i < 4; i++) copy_async4(to + i, i < valid ? from + i : rows.base, i < valid ? 4 : 0);
+        for (int i = 0; i < 4; i++) copy_async4(shared_address(to + i), i < valid ? from + i : rows.base, i < valid ? 4 : 0);
       }
     }
   }
@@ -68,7 +68,6 @@ struct TensorTiling {
   static constexpr int kThreads = WARPS_DOWN * WARPS_ACROSS * kWarp;
   static constexpr int kTeams = 1;
   static constexpr int kBlocks = 1;  // that a multiprocessor holds at least
-  static constexpr int kBackwardBlocks = 1;
   static constexpr int kWarpRows = TILE / WARPS_DOWN;
   static constexpr int kWarpColumns = TILE / WARPS_ACROSS;
   static constexpr int kDown = kWarpRows / 16;

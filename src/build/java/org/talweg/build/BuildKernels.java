@@ -42,8 +42,9 @@ public final class BuildKernels {
         List.of("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120");
     private static final String PTX = "compute_";
     private static final int OLDEST = 75;
-    /** How a source says that it can only be compiled for newer chips than the oldest. */
-    private static final Pattern NEEDS = Pattern.compile("Needs compute capability (\\d+)\\.(\\d+)");
+    /** How a source says that it can only be compiled for newer chips than the oldest, and that newer ones have another. */
+    private static final Pattern NEEDS = Pattern.compile("Needs\\W+compute\\W+capability (\\d+)\\.(\\d+)");
+    private static final Pattern UP_TO = Pattern.compile("Up\\W+to\\W+compute\\W+capability (\\d+)\\.(\\d+)");
     /** No contraction: what is to be fused is written as fmaf, so that the reference can compute the same bits. */
     private static final List<String> OPTIONS =
         List.of("--std=c++17", "-lineinfo", "--fmad=false", "--ptxas-options=-v");
@@ -124,20 +125,30 @@ public final class BuildKernels {
             workers.shutdownNow();
         }
         for (Path source : sources) {
+            removeForeign(source);
             writeRecord(source);
         }
         System.out.println("[talweg] compiled the kernels of " + sources.stream().map(source -> source.getFileName().toString())
-            .collect(Collectors.joining(", ")) + " for " + String.join(", ", ARCHITECTURES) + " and as PTX");
+            .collect(Collectors.joining(", ")) + " for what they serve of " + String.join(", ", ARCHITECTURES) + " and as PTX");
     }
 
-    /** The cubins' that the source can be compiled for, and the PTX of the oldest of them. */
+    /** The cubins' that the source serves, and the PTX of the oldest of them. */
     private static List<String> architectures(Path source) throws IOException {
-        Matcher needs = NEEDS.matcher(Files.readString(source));
-        int oldest = needs.find() ? Integer.parseInt(needs.group(1) + needs.group(2)) : OLDEST;
+        String text = Files.readString(source);
+        int oldest = capability(NEEDS, text, OLDEST);
+        int newest = capability(UP_TO, text, Integer.MAX_VALUE);
         List<String> architectures = new ArrayList<>(ARCHITECTURES);
-        architectures.removeIf(name -> Integer.parseInt(name.substring("sm_".length())) < oldest);
+        architectures.removeIf(name -> {
+            int version = Integer.parseInt(name.substring("sm_".length()));
+            return version < oldest || version > newest;
+        });
         architectures.add(PTX + oldest);
         return architectures;
+    }
+
+    private static int capability(Pattern bound, String text, int otherwise) {
+        Matcher found = bound.matcher(text);
+        return found.find() ? Integer.parseInt(found.group(1) + found.group(2)) : otherwise;
     }
 
     private void compile(Path source, String architecture) {
@@ -234,6 +245,17 @@ public final class BuildKernels {
     private Path image(String source, String architecture) {
         String family = source.substring(0, source.length() - ".cu".length());
         return output.resolve(family + (architecture.startsWith(PTX) ? ".ptx" : "." + architecture + ".cubin"));
+    }
+
+    /** Images for architectures that the source no longer serves. */
+    private void removeForeign(Path source) throws IOException {
+        String name = source.getFileName().toString();
+        List<String> own = architectures(source);
+        for (String architecture : ARCHITECTURES) {
+            if (!own.contains(architecture)) {
+                Files.deleteIfExists(image(name, architecture));
+            }
+        }
     }
 
     private boolean complete(Path source) throws IOException {

@@ -11,12 +11,15 @@ import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /**
- * Launches {@code kernels/dense.cu}, or {@code dense_tensor.cu} for a precision of the tensor cores: one launch a call,
- * for {@link #backward} where {@link #groups} says so, and else two side by side. Which tiling, and how many ways the batch is split, depends on the
- * shape and the number of multiprocessors alone, so the same shape on the same kind of device always sums in the same
- * order.
+ * Launches {@code kernels/dense_async.cu}, on older chips {@code dense.cu}, or {@code dense_tensor.cu} for a precision of
+ * the tensor cores: one launch a call, for {@link #backward} where {@link #groups} says so, and else two side by side.
+ * Which tiling, and how many ways the batch is split, depends on the shape and the number of multiprocessors alone, so
+ * the same shape on the same kind of device always sums in the same order.
  */
 final class CudaDense implements DenseOps {
+    /** The first compute capability with asynchronous copies. */
+    private static final int ASYNCHRONOUS_COPIES = 80;
+
     /**
      * The kernels of one precision.
      *
@@ -25,8 +28,9 @@ final class CudaDense implements DenseOps {
      * @param mixed   whether a block may have smaller tiles of the input product beside larger ones of the weights'
      */
     private record Kernels(String family, String prefix, int[] tiles, boolean mixed) {
-        static Kernels of(Precision precision) {
-            return precision == Precision.FLOAT32 ? new Kernels("dense", "", new int[] {128, 64, 32}, true)
+        static Kernels of(Precision precision, int computeCapability) {
+            String float32 = computeCapability < ASYNCHRONOUS_COPIES ? "dense" : "dense_async";
+            return precision == Precision.FLOAT32 ? new Kernels(float32, "", new int[] {128, 64, 32}, true)
                 : new Kernels("dense_tensor", precision.name().toLowerCase(Locale.ROOT) + "_", new int[] {128, 64}, false);
         }
 
@@ -55,7 +59,7 @@ final class CudaDense implements DenseOps {
     CudaDense(CudaDevice device, Precision precision, CudaProducts products) {
         this.device = device;
         this.products = products;
-        kernels = Kernels.of(precision);
+        kernels = Kernels.of(precision, device.computeCapability());
         forward = new CudaKernel[kernels.tiles.length];
         backward = new CudaKernel[kernels.tiles.length][kernels.tiles.length];
     }

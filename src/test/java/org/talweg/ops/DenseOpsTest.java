@@ -7,8 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -18,6 +20,7 @@ import org.talweg.tensor.Tensor;
 import org.talweg.testing.Contract;
 import org.talweg.testing.Contract.Bound;
 import org.talweg.testing.Draw;
+import org.talweg.testing.OnEveryChip;
 import org.talweg.testing.OnEveryDevice;
 import org.talweg.testing.Sandbox;
 import org.talweg.testing.Sandbox.Operation;
@@ -190,7 +193,7 @@ class DenseOpsTest {
         }
     }
 
-    @OnEveryDevice
+    @OnEveryChip
     void wholeNumbersAreExact(TestDevice on) {
         Draw draw = new Draw(11);
         for (int[] shape : draw.shapes(3, SAMPLES, MAX_PRODUCTS)) {
@@ -233,7 +236,7 @@ class DenseOpsTest {
             .map(precision -> Arguments.of(on, precision)));
     }
 
-    @OnEveryDevice
+    @OnEveryChip
     void realsAreWithinTheRoundingBound(TestDevice on) {
         Draw draw = new Draw(12);
         for (int[] shape : draw.shapes(3, SAMPLES, MAX_PRODUCTS)) {
@@ -292,7 +295,7 @@ class DenseOpsTest {
     }
 
     /** One launch or two: the same bits of every result, in every shape and precision. */
-    @OnEveryDevice
+    @OnEveryChip
     void bothBackwardProductsTogetherAreWhatTheyAreAlone(TestDevice on) {
         Draw draw = new Draw(18);
         for (int[] shape : draw.shapes(3, 12, MAX_PRODUCTS)) {
@@ -308,9 +311,27 @@ class DenseOpsTest {
     @CsvSource({"40, 512, 500", "40, 300, 400", "30, 192, 192", "150, 192, 192", "300, 384, 384", "300, 20, 400",
         "600, 20, 150", "600, 100, 300"})
     void productsOfDifferentTilesTogether(int batch, int outputs, int inputs) {
-        TestDevice on = TestDevice.accelerator();
         Layer layer = new Layer(new Draw(19), new int[] {batch, outputs, inputs}, ALL, false);
-        expectSameBitsTogether(on, layer, Precision.FLOAT32, Precision.BF16);
+        expectSameBitsTogether(TestDevice.accelerator(), layer, Precision.FLOAT32, Precision.BF16);
+        if (TestDevice.accelerator().isSoftware()) {
+            expectSameBitsTogether(TestDevice.olderChip(), layer, Precision.FLOAT32);
+        }
+    }
+
+    /** However tiles get into shared memory, sums run in the order of k: every tiling, whole quads or not, rows in order or not. */
+    @ParameterizedTest
+    @CsvSource({"70, 10, 67", "33, 12, 40", "257, 130, 200", "300, 384, 384", "40, 512, 500", "390, 390, 130",
+        "384, 384, 61"})
+    void productsHaveTheBitsOfAnOlderChip(int batch, int outputs, int inputs) {
+        Assumptions.assumeTrue(TestDevice.accelerator().isSoftware(), "a GPU is no older chip");
+        for (int seed = 20; seed < 23; seed++) {
+            Layer layer = new Layer(new Draw(seed), new int[] {batch, outputs, inputs}, ALL, false);
+            for (Operation operation : List.of(layer.forward(layer.activation), layer.backward(layer.activation, true))) {
+                Map<String, int[]> older = Sandbox.run(TestDevice.olderChip().device(), operation);
+                Map<String, int[]> newer = Sandbox.run(TestDevice.accelerator().device(), operation);
+                older.forEach((name, bits) -> assertArrayEquals(bits, newer.get(name), layer + ": " + name));
+            }
+        }
     }
 
     private static void expectSameBitsTogether(TestDevice on, Layer layer, Precision... precisions) {
@@ -323,7 +344,7 @@ class DenseOpsTest {
         }
     }
 
-    @OnEveryDevice
+    @OnEveryChip
     void nonFiniteValuesComeOutWhereTheOracleHasThem(TestDevice on) {
         Draw draw = new Draw(13);
         for (int[] shape : draw.shapes(3, 8, 200_000)) {
@@ -368,7 +389,7 @@ class DenseOpsTest {
         }
     }
 
-    @OnEveryDevice
+    @OnEveryChip
     void bitsDoNotDependOnTheSchedule(TestDevice on) {
         Draw draw = new Draw(14);
         for (int[] shape : new int[][] {{64, 33, 100}, {257, 17, 31}, {3, 129, 127}}) {

@@ -6,7 +6,9 @@ import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Assumptions;
 import org.talweg.cuda.SoftwareDriver;
 import org.talweg.cuda.SoftwareDriver.Check;
+import org.talweg.ops.Device;
 import org.talweg.ops.DeviceException;
+import org.talweg.ops.Devices;
 
 /**
  * The one place that decides what a test does where the software device was not built, that switches all its checks on,
@@ -45,6 +47,17 @@ public final class SoftwareDevice {
         } finally {
             settings = before;
             settings.apply();
+        }
+    }
+
+    /** A device that was opened as a chip of this compute capability, and takes itself for one. */
+    public static Device open(int major, int minor) {
+        require();
+        SoftwareDriver.capability(major, minor);
+        try {
+            return Devices.open("software");
+        } finally {
+            SoftwareDriver.anyCapability();
         }
     }
 

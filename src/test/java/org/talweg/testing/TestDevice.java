@@ -3,6 +3,7 @@ package org.talweg.testing;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
 import org.talweg.reference.ReferenceDevices;
@@ -15,6 +16,7 @@ import org.talweg.reference.ReferenceDevices;
  * asked for and is missing always fails.
  */
 public final class TestDevice {
+    private static final String OLDER_CHIP = "software 7.5";
     private static final Map<String, TestDevice> KNOWN = new LinkedHashMap<>();
     private static final Device REFERENCE = ReferenceDevices.float32();
 
@@ -41,6 +43,17 @@ public final class TestDevice {
         return named(asked);
     }
 
+    /** {@link #all}, and the software device as a chip of compute capability 7.5, for which some kernels are others. */
+    public static List<TestDevice> allChips() {
+        return accelerator().isSoftware()
+            ? Stream.concat(all().stream(), Stream.of(olderChip())).toList() : all();
+    }
+
+    /** The software device as a chip of compute capability 7.5. */
+    public static TestDevice olderChip() {
+        return named(OLDER_CHIP);
+    }
+
     public static TestDevice named(String name) {
         return KNOWN.computeIfAbsent(name, TestDevice::new);
     }
@@ -53,7 +66,7 @@ public final class TestDevice {
 
     /** Whether this is the software device, whose schedule can be shuffled. */
     public boolean isSoftware() {
-        return name.equals("software");
+        return name.startsWith("software");
     }
 
     /** Opens the device, or skips or fails the calling test. */
@@ -62,7 +75,7 @@ public final class TestDevice {
             if (isSoftware()) {
                 SoftwareDevice.require();
             }
-            device = Devices.open(name);
+            device = name.equals(OLDER_CHIP) ? SoftwareDevice.open(7, 5) : Devices.open(name);
         }
         device.adopt();
         return device;

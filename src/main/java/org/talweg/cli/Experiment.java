@@ -132,13 +132,20 @@ final class Experiment {
     private Precision precision;
 
     @Option(names = "--products", paramLabel = "NAME", defaultValue = "talweg",
-        description = "Whose matrix products a GPU runs, e.g. cublas: talweg, or cublas where that library is installed.")
+        description = "Whose matrix products a GPU runs, e.g. auto: talweg, cublas where that library is installed, or auto, what is "
+            + "measured to be faster.")
     private MatrixProducts products;
 
     @Option(names = "--fused", paramLabel = "WHEN", defaultValue = "auto",
         description = "Forward, loss and backward in one kernel, on a GPU, for layers of at most 128 units: auto where that is "
             + "predicted to be faster, on or off.")
     private Fusion fusion;
+
+    @Option(names = "--autotune", paramLabel = "ON|OFF", showDefaultValue = Visibility.NEVER,
+        description = "Whether a GPU measures which tiles suit its products, once for each shape: on or off (default: on).")
+    private Autotune autotune;
+
+    private enum Autotune { ON, OFF }
 
     @Option(names = "--seed", paramLabel = "N", defaultValue = "42",
         description = "Decides split, initial parameters and order of the rows, e.g. 7.")
@@ -265,6 +272,9 @@ final class Experiment {
         Devices.Choice choice = Devices.choose(device);
         try {
             choice.device().products(products);
+            if (autotune != null) {
+                choice.device().autotune(autotune == Autotune.ON);
+            }
         } catch (DeviceException e) {
             choice.device().close();
             throw e;

@@ -30,6 +30,10 @@ final class CublasDense implements DenseOps {
         this.products = products;
     }
 
+    Precision precision() {
+        return precision;
+    }
+
     @Override
     public DenseOps at(Precision other) {
         return products.at(other);

@@ -5,7 +5,9 @@ import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABI
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -41,6 +43,8 @@ import org.talweg.tensor.Tensor;
  */
 public final class CudaDevice implements Device {
     private static final Logger LOG = LoggerFactory.getLogger(CudaDevice.class);
+    private static final int WARM_UPS = 3;
+    private static final int MEASUREMENTS = 15;
     /** Whose context is current in each thread, so that two devices can be used in turn. */
     private static final ThreadLocal<CudaDevice> CURRENT = new ThreadLocal<>();
 
@@ -56,6 +60,7 @@ public final class CudaDevice implements Device {
     private final KernelImages images;
     private final LaunchArguments arguments;
     private final HostTransfer transfer;
+    private final ProductTuner tuner;
     private final Ops ops;
     private final int multiprocessors;
     /** Where launches go: {@link #stream}, or a branch beside it. */
@@ -87,6 +92,7 @@ public final class CudaDevice implements Device {
             multiprocessors = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
             arguments = new LaunchArguments();
             transfer = new HostTransfer(stream);
+            tuner = new ProductTuner(this, SoftwareDriver.isLoaded() ? null : this::median);
             ops = operations.apply(this);
         } catch (RuntimeException e) {
             CURRENT.remove();
@@ -122,8 +128,32 @@ public final class CudaDevice implements Device {
         checkNotRecording("change the matrix products");
         if (wanted == MatrixProducts.CUBLAS) {
             openCublas();
+        } else if (wanted == MatrixProducts.AUTO) {
+            openCublasIfItHelps();
         }
         products = wanted;
+    }
+
+    private void openCublasIfItHelps() {
+        if (!tuner.canMeasure()) {
+            LOG.info("{}: times on a device in software mean nothing; the products are talweg's own", name);
+            return;
+        }
+        try {
+            openCublas();
+        } catch (DeviceException e) {
+            LOG.info("{}: the products are talweg's own, for {}", name, e.getMessage());
+        }
+    }
+
+    @Override
+    public void autotune(boolean on) {
+        checkNotRecording("change the choice of tiles");
+        if (on && !tuner.canMeasure()) {
+            throw new DeviceException("times on device " + name + ", which is software, mean nothing; leave tuning off, or"
+                + " open cuda");
+        }
+        tuner.on(on);
     }
 
     @Override
@@ -339,6 +369,46 @@ public final class CudaDevice implements Device {
             branch = new CudaBranch(stream);
         }
         return branch;
+    }
+
+    ProductTuner tuner() {
+        return tuner;
+    }
+
+    boolean isRecording() {
+        return recording;
+    }
+
+    boolean hasCublas() {
+        return cublas != null;
+    }
+
+    /** What times of a family of kernels depend on. */
+    Map<String, String> identity(String family) {
+        byte[] chip = new byte[256];
+        int[] driver = new int[1];
+        Cuda.check(JCudaDriver.cuDeviceGetName(chip, chip.length, ordinal), "cuDeviceGetName");
+        Cuda.check(JCudaDriver.cuDriverGetVersion(driver), "cuDriverGetVersion");
+        String version = CudaDevice.class.getPackage().getImplementationVersion();
+        Map<String, String> identity = new LinkedHashMap<>();
+        identity.put("gpu", GpuProbe.text(chip));
+        identity.put("driver", String.valueOf(driver[0]));
+        identity.put("talweg", version == null ? "development build" : version);
+        identity.put("kernels", images.digest(family));
+        return identity;
+    }
+
+    /** Of a few runs, after some to warm up. */
+    private double median(String what, Runnable launches) {
+        double[] times = new double[MEASUREMENTS];
+        for (int i = -WARM_UPS; i < MEASUREMENTS; i++) {
+            double time = microseconds(launches);
+            if (i >= 0) {
+                times[i] = time;
+            }
+        }
+        Arrays.sort(times);
+        return times[MEASUREMENTS / 2];
     }
 
     /** As {@link #products(MatrixProducts)} set it. */

@@ -14,6 +14,8 @@ final class CudaProducts {
     private final Map<Precision, CudaDense> own = new EnumMap<>(Precision.class);
     private final Map<Precision, CublasDense> library = new EnumMap<>(Precision.class);
 
+    private final Map<Precision, AutoDense> auto = new EnumMap<>(Precision.class);
+
     CudaProducts(CudaDevice device) {
         this.device = device;
     }
@@ -23,7 +25,13 @@ final class CudaProducts {
         return switch (device.products()) {
             case TALWEG -> own(precision);
             case CUBLAS -> library(precision);
+            case AUTO -> device.hasCublas() && tuner().canMeasure() ? auto.computeIfAbsent(precision, other ->
+                new AutoDense(device, this, own(other), library(other))) : own(precision);
         };
+    }
+
+    ProductTuner tuner() {
+        return device.tuner();
     }
 
     /** In float32 where there are no tensor cores for anything else. */

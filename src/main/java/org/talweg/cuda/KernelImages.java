@@ -27,6 +27,7 @@ final class KernelImages {
     private final int computeCapability;
     private final Map<String, CUmodule> modules = new HashMap<>();
     private final TreeSet<String> taken = new TreeSet<>();
+    private final Map<String, String> digests = new HashMap<>();
 
     KernelImages(int computeCapability) {
         this.computeCapability = computeCapability;
@@ -39,6 +40,11 @@ final class KernelImages {
     /** Which images the loaded families came from: {@code sm_90}, {@code PTX}. */
     String taken() {
         return taken.isEmpty() ? "none loaded yet" : String.join(", ", taken);
+    }
+
+    /** SHA-256 of the image that a family was loaded from. */
+    String digest(String family) {
+        return digests.get(family);
     }
 
     CudaKernel kernel(String family, String name) {
@@ -85,6 +91,7 @@ final class KernelImages {
         int result = JCudaDriver.cuModuleLoadDataJIT(module, terminated(image), options);
         if (result == CUresult.CUDA_SUCCESS) {
             taken.add(what);
+            digests.put(family, TuningCache.digest(image));
             return module;
         }
         if (!blamesImage(result)) {

@@ -61,6 +61,13 @@ public interface DenseOps {
     }
 
     /**
+     * Decides what the products of this shape are computed by, which on a GPU may take measuring: to be called outside a
+     * recording. Otherwise their first use decides, without measuring if that is in a recording.
+     */
+    default void plan(DenseShape shape) {
+    }
+
+    /**
      * Whether {@link #forward} and {@link #backwardWeights} read this shape's batch through {@link BatchRows}; if not, it
      * must be gathered first.
      */

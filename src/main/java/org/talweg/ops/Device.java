@@ -42,6 +42,19 @@ public interface Device extends AutoCloseable {
     }
 
     /**
+     * Whether programs that are planned from now on have their kernels' tiles chosen by measurement, where a shape was not
+     * met before: on for a GPU unless switched off. What was measured is kept on the machine, so that runs repeat their
+     * bits there; on another machine sums may be grouped otherwise. When off, tiles follow from shape and chip.
+     *
+     * @throws DeviceException if it is to be on and nothing can be measured here
+     */
+    default void autotune(boolean on) {
+        if (on) {
+            throw new DeviceException("device " + name() + " has no tiles to choose; leave tuning off, or open cuda");
+        }
+    }
+
+    /**
      * Allocates zero-filled memory.
      *
      * @param purpose what for, in a word or two: it names the buffer in leak reports and out-of-memory errors

@@ -43,6 +43,7 @@ final class DenseNode extends Node {
         Tensor z = pass.hasBackward() ? preActivation(pass, output) : null;
         Tensor a = pass.value(output);
         DenseOps dense = pass.ops().dense().at(precision);
+        dense.plan(shape(pass.batch()));
         pass.emit(ops -> dense.forward(x, rows, w, b, activation, z, a));
     }
 

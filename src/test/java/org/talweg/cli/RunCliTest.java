@@ -105,6 +105,7 @@ class RunCliTest {
         "source: iris;residual: perhaps | :2:1: 'residual' is 'perhaps'; it must be true or false",
         "source: iris;precision: float8 | :2:1: 'precision' is 'float8'; it must be one of [float32, ",
         "source: iris;products: mkl | :2:1: 'products' is 'mkl'; it must be one of [talweg, ",
+        "source: iris;autotune: sometimes | :2:1: 'autotune' is 'sometimes'; it must be one of [on, off]",
         "source: iris;optimizer: {name: adam} | :2:12: 'optimizer' has no value that an option could have",
         "source: iris;lr: | :2:",
         "source: iris; epochs: [3 | :",
@@ -129,6 +130,7 @@ class RunCliTest {
             {"resume " + at("empty"), "holds no run.yaml"}, {"train --config " + at("nothing.yaml"), "no such file"},
             {"train iris --device cpu --checkpoint often --out " + at("x"), "write how often, as 30s"},
             {"train iris --device cpu --products cublas --out " + at("x"), "cuBLAS runs on nothing else; open cuda"},
+            {"train iris --device cpu --autotune on --out " + at("x"), "device cpu has no tiles to choose"},
             {"train iris --quiet --json", "mutually exclusive"}}) {
             Run run = talweg(wrong[0]);
             assertEquals(2, run.exitCode(), wrong[0]);

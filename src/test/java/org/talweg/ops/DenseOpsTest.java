@@ -304,12 +304,12 @@ class DenseOpsTest {
     }
 
     /**
-     * Batch, outputs and inputs for which the software device takes tiles of 128 and 64, 128 and 32, 64 and 32, of one size,
-     * the weights' for both, and two launches; some split the batch.
+     * Batch, outputs and inputs for which the software device takes tiles of 128 and 64, 128 and 32, 64 and 32, 64, 32, the
+     * weights' for both, and two launches; some split the batch.
      */
     @ParameterizedTest
-    @CsvSource({"40, 512, 500", "40, 300, 400", "30, 192, 192", "150, 192, 192", "300, 384, 384", "300, 20, 400",
-        "600, 20, 150", "600, 100, 300"})
+    @CsvSource({"100, 256, 500", "40, 256, 500", "40, 100, 384", "100, 100, 384", "300, 100, 384", "300, 20, 400",
+        "600, 20, 150", "150, 100, 300", "600, 100, 100"})
     void productsOfDifferentTilesTogether(int batch, int outputs, int inputs) {
         Layer layer = new Layer(new Draw(19), new int[] {batch, outputs, inputs}, ALL, false);
         expectSameBitsTogether(TestDevice.accelerator(), layer, Precision.FLOAT32, Precision.BF16);

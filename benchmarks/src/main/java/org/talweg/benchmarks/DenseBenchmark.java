@@ -1,11 +1,15 @@
 package org.talweg.benchmarks;
 
+import java.util.Locale;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.talweg.ops.Activation;
+import org.talweg.ops.DenseOps;
 import org.talweg.ops.DenseShape;
+import org.talweg.ops.MatrixProducts;
+import org.talweg.ops.Precision;
 import org.talweg.tensor.Tensor;
 
 /** The three products of a dense layer. Each call waits for its result. */
@@ -14,6 +18,11 @@ public class DenseBenchmark extends OpsSuite {
     @Param({"64x128x784", "128x512x512", "512x2048x2048"})
     public String shape;
 
+    /** Whose, on a GPU: also cublas and auto. */
+    @Param({"talweg"})
+    public String products;
+
+    private DenseOps dense;
     private Tensor x;
     private Tensor weights;
     private Tensor bias;
@@ -29,7 +38,10 @@ public class DenseBenchmark extends OpsSuite {
     public void open() {
         memory = new Memory(device);
         int[] n = Memory.numbers(shape);
-        DenseShape dense = new DenseShape(n[0], n[1], n[2]);
+        DenseShape layer = new DenseShape(n[0], n[1], n[2]);
+        memory.device().products(MatrixProducts.valueOf(products.toUpperCase(Locale.ROOT)));
+        dense = memory.ops().dense().at(Precision.FLOAT32);
+        dense.plan(layer);
         x = memory.random(n[0], n[2]);
         weights = memory.random(n[1], n[2]);
         bias = memory.random(n[1]);
@@ -38,25 +50,25 @@ public class DenseBenchmark extends OpsSuite {
         inputGradient = memory.zeros(n[0], n[2]);
         weightGradient = memory.zeros(n[1], n[2]);
         biasGradient = memory.zeros(n[1]);
-        squarePartials = memory.zeros(memory.ops().dense().squarePartials(dense));
-        workspace = memory.zeros(Math.max(1, Math.toIntExact(memory.ops().dense().workspace(dense))));
+        squarePartials = memory.zeros(dense.squarePartials(layer));
+        workspace = memory.zeros(Math.max(1, Math.toIntExact(dense.workspace(layer))));
     }
 
     @Benchmark
     public void forward() {
-        memory.ops().dense().forward(x, null, weights, bias, Activation.RELU, null, output);
+        dense.forward(x, null, weights, bias, Activation.RELU, null, output);
         memory.device().synchronize();
     }
 
     @Benchmark
     public void backwardInput() {
-        memory.ops().dense().backwardInput(gradient, weights, Activation.RELU, x, false, inputGradient);
+        dense.backwardInput(gradient, weights, Activation.RELU, x, false, inputGradient);
         memory.device().synchronize();
     }
 
     @Benchmark
     public void backwardWeights() {
-        memory.ops().dense().backwardWeights(x, null, gradient, false, weightGradient, biasGradient, squarePartials,
+        dense.backwardWeights(x, null, gradient, false, weightGradient, biasGradient, squarePartials,
             workspace);
         memory.device().synchronize();
     }

@@ -3,6 +3,7 @@ package org.talweg.benchmarks;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -23,6 +24,7 @@ import org.talweg.nn.Model;
 import org.talweg.nn.Sequential;
 import org.talweg.ops.Activation;
 import org.talweg.ops.Fusion;
+import org.talweg.ops.MatrixProducts;
 import org.talweg.ops.StepState;
 import org.talweg.optim.Clip;
 import org.talweg.optim.Optimizer;
@@ -58,6 +60,10 @@ public class StepBenchmark {
     @Param({"AUTO"})
     public Fusion fusion;
 
+    /** Whose matrix products, on a GPU: also cublas and auto. */
+    @Param({"talweg"})
+    public String products;
+
     private Memory memory;
     private final List<AutoCloseable> resources = new ArrayList<>();
     private StepState state;
@@ -72,6 +78,7 @@ public class StepBenchmark {
         int inputs = widths[0];
         int classes = widths[widths.length - 2];
         memory = new Memory(device);
+        memory.device().products(MatrixProducts.valueOf(products.toUpperCase(Locale.ROOT)));
         Sequential.Builder builder = Sequential.builder(Shape.of(inputs)).seed(1);
         for (int i = 1; i < widths.length - 2; i++) {
             builder.dense(widths[i], Activation.RELU);

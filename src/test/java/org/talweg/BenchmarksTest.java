@@ -76,7 +76,11 @@ class BenchmarksTest {
                 for (Field field : suite.getClass().getFields()) {
                     assertFalse(String.join("", field.getAnnotation(Param.class).value()).contains(","),
                         field + ": -p on JMH's command line ends a value at a comma");
-                    field.set(suite, field.getName().equals("device") ? device : SMALL.get(name + "." + field.getName()));
+                    field.set(suite, switch (field.getName()) {
+                        case "device" -> device;
+                        case "products" -> device.equals("cpu") ? "auto" : "cublas";
+                        default -> SMALL.get(name + "." + field.getName());
+                    });
                 }
                 call(suite, Setup.class);
                 found.addAll(call(suite, Benchmark.class));

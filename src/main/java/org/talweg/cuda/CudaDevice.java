@@ -128,21 +128,21 @@ public final class CudaDevice implements Device {
         checkNotRecording("change the matrix products");
         if (wanted == MatrixProducts.CUBLAS) {
             openCublas();
-        } else if (wanted == MatrixProducts.AUTO) {
-            openCublasIfItHelps();
         }
-        products = wanted;
+        products = wanted == MatrixProducts.AUTO && !canCompare() ? MatrixProducts.TALWEG : wanted;
     }
 
-    private void openCublasIfItHelps() {
+    private boolean canCompare() {
         if (!tuner.canMeasure()) {
             LOG.info("{}: times on a device in software mean nothing; the products are talweg's own", name);
-            return;
+            return false;
         }
         try {
             openCublas();
+            return true;
         } catch (DeviceException e) {
             LOG.info("{}: the products are talweg's own, for {}", name, e.getMessage());
+            return false;
         }
     }
 
@@ -379,10 +379,6 @@ public final class CudaDevice implements Device {
         return recording;
     }
 
-    boolean hasCublas() {
-        return cublas != null;
-    }
-
     /** What times of a family of kernels depend on. */
     Map<String, String> identity(String family) {
         byte[] chip = new byte[256];
@@ -411,7 +407,7 @@ public final class CudaDevice implements Device {
         return times[MEASUREMENTS / 2];
     }
 
-    /** As {@link #products(MatrixProducts)} set it. */
+    /** As {@link #products(MatrixProducts)} set it; our own where there is nothing to choose from. */
     MatrixProducts products() {
         return products;
     }

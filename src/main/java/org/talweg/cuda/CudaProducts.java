@@ -25,8 +25,8 @@ final class CudaProducts {
         return switch (device.products()) {
             case TALWEG -> own(precision);
             case CUBLAS -> library(precision);
-            case AUTO -> device.hasCublas() && tuner().canMeasure() ? auto.computeIfAbsent(precision, other ->
-                new AutoDense(device, this, own(other), library(other))) : own(precision);
+            case AUTO -> auto.computeIfAbsent(precision, other ->
+                new AutoDense(device, this, own(other), library(other)));
         };
     }
 

@@ -265,7 +265,7 @@ class MatrixProductsTest {
         List<String> lines = run(WithoutCublas.class);
         String refused = "refused: cuBLAS does not load; install it (CUDA toolkit 12, or apt-get install libcublas-12-6 from"
             + " NVIDIA's packages), or let the products be talweg's";
-        assertEquals(List.of("INFO software: asked for by name", "INFO software: the products are talweg's own, for " + refused.substring(9), "CudaDense",
+        assertEquals(List.of("INFO software: the products are talweg's own, for " + refused.substring(9), "CudaDense",
             refused, refused), lines);
     }
 

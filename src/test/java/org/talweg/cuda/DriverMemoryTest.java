@@ -5,8 +5,8 @@ import static jcuda.driver.CUresult.CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;
 import static jcuda.driver.CUresult.CUDA_ERROR_ILLEGAL_ADDRESS;
 import static jcuda.driver.CUresult.CUDA_ERROR_INVALID_CONTEXT;
 import static jcuda.driver.CUresult.CUDA_ERROR_INVALID_DEVICE;
+import static jcuda.driver.CUresult.CUDA_ERROR_INVALID_HANDLE;
 import static jcuda.driver.CUresult.CUDA_ERROR_INVALID_VALUE;
-import static jcuda.driver.CUresult.CUDA_ERROR_NOT_SUPPORTED;
 import static jcuda.driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY;
 import static jcuda.driver.CUresult.CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED;
 import static jcuda.driver.CUresult.CUDA_ERROR_PEER_ACCESS_NOT_ENABLED;
@@ -92,9 +92,9 @@ class DriverMemoryTest extends DriverFixture {
         expect(CUDA_ERROR_INVALID_VALUE, cuMemcpy2D(rectangle(dense, 12, pitched, pitch[0], 12, 4)));
         expect(CUDA_ERROR_INVALID_VALUE, cuMemcpy2D(rectangle(dense, 8, pitched, pitch[0], 12, 3)));
         ok(cuMemcpy2D(rectangle(dense, 12, pitched, pitch[0], 0, 4)));
-        CUDA_MEMCPY2D array = rectangle(dense, 12, pitched, pitch[0], 12, 3);
-        array.srcMemoryType = CUmemorytype.CU_MEMORYTYPE_ARRAY;
-        expect(CUDA_ERROR_NOT_SUPPORTED, cuMemcpy2D(array));
+        CUDA_MEMCPY2D noArray = rectangle(dense, 12, pitched, pitch[0], 12, 3);
+        noArray.srcMemoryType = CUmemorytype.CU_MEMORYTYPE_ARRAY;
+        expect(CUDA_ERROR_INVALID_HANDLE, cuMemcpy2D(noArray));
         expect(CUDA_ERROR_INVALID_VALUE, cuMemAllocPitch(new DeviceAddress(), pitch, 12, 3, 3));
         ok(cuMemFree(pitched));
     }

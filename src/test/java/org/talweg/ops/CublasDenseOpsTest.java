@@ -11,12 +11,19 @@ import org.talweg.testing.TestDevice;
 class CublasDenseOpsTest extends DenseOpsTest {
     @BeforeEach
     void byCublas() {
-        TestDevice.accelerator().device().products(MatrixProducts.CUBLAS);
+        onEveryChip(MatrixProducts.CUBLAS);
     }
 
     @AfterEach
     void byTalweg() {
-        TestDevice.accelerator().device().products(MatrixProducts.TALWEG);
+        onEveryChip(MatrixProducts.TALWEG);
+    }
+
+    private static void onEveryChip(MatrixProducts products) {
+        TestDevice.accelerator().device().products(products);
+        if (TestDevice.accelerator().isSoftware()) {
+            TestDevice.olderChip().device().products(products);
+        }
     }
 
     @Override

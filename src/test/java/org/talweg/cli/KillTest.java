@@ -42,7 +42,7 @@ class KillTest {
 
     private static Process start(String command) throws IOException {
         List<String> line = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx256m", "-cp",
+            "--enable-native-access=ALL-UNNAMED", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx256m", "-cp",
             System.getProperty("java.class.path"), "org.talweg.cli.Main"));
         line.addAll(Arrays.asList(command.split(" ")));
         return new ProcessBuilder(line).redirectErrorStream(true).start();

@@ -105,8 +105,9 @@ class LoaderFuzzTest {
                 case 4 -> tokens.add(at, INSTEAD[random.nextInt(INSTEAD.length)]);
                 case 5 -> {
                     String old = tokens.get(at);
-                    int flip = random.nextInt(old.length());
-                    tokens.set(at, old.substring(0, flip) + (char) (1 + random.nextInt(127)) + old.substring(flip + 1));
+                    int flip = random.nextInt(Math.max(1, old.length()));
+                    tokens.set(at, old.substring(0, flip) + (char) (1 + random.nextInt(127))
+                        + old.substring(Math.min(flip + 1, old.length())));
                 }
                 default -> {
                     int to = Math.min(tokens.size(), at + 1 + random.nextInt(40));

@@ -70,14 +70,6 @@ class Registers final : public StoredValues {
   mutable uint32_t row_[BlockMeetings::kRow / 4];
 };
 
-const std::byte* host_of(const Located& located, uint32_t lane, uint32_t bytes) {
-  switch (located.shape) {
-    case Shape::kSpread: return located.host[lane];
-    case Shape::kContiguous: return located.host[0] + static_cast<size_t>(lane) * bytes;
-    default: return located.host[0];
-  }
-}
-
 // The lanes from `lane` on that touch one whole row between them, side by side; 0 if they do not.
 uint32_t row_of_lanes(const Located& located, uint32_t active, uint32_t lane, uint32_t bytes, uint64_t offset) {
   const uint32_t count = BlockMeetings::kRow / bytes;
@@ -205,7 +197,7 @@ bool BlockChecker::meetings(Warp& warp, const Instr& in, uint32_t active, uint32
   uint32_t left = located.shape == Shape::kUniform && access == Access::kRead ? active & -active : active;
   while (left != 0) {
     const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
-    const uint64_t address = reinterpret_cast<uint64_t>(host_of(located, lane, bytes));
+    const uint64_t address = reinterpret_cast<uint64_t>(located.of(lane, bytes));
     const exec::Remembered* memory = exec::remember(block_, in, address);
     left &= left - 1;
     if (memory == nullptr || memory->meetings == nullptr) continue;
@@ -385,9 +377,7 @@ bool BlockChecker::met_by_others(Warp& warp, const Instr& in, uint32_t active, u
   const ClusterTimes& times = block_.cluster().times();
   for (uint32_t left = active; left != 0; left &= left - 1) {
     const int lane = __builtin_ctz(left);
-    const std::byte* host = located.shape == Shape::kSpread       ? located.host[lane]
-                            : located.shape == Shape::kContiguous ? located.host[0] + static_cast<size_t>(lane) * bytes
-                                                                  : located.host[0];
+    const std::byte* host = located.of(lane, bytes);
     if (access.strong) hand_over(host, access);
     if (remote_ == nullptr) continue;
     const uint32_t address = static_cast<uint32_t>(host - block_.shared());
@@ -470,9 +460,7 @@ bool BlockChecker::overwrites_source(Warp& warp, const Instr& in, uint32_t activ
   if ((checks_ & kRaces) == 0 || copies.empty()) return false;
   for (uint32_t left = active; left != 0; left &= left - 1) {
     const int lane = __builtin_ctz(left);
-    const std::byte* host = located.shape == Shape::kSpread       ? located.host[lane]
-                            : located.shape == Shape::kContiguous ? located.host[0] + static_cast<size_t>(lane) * bytes
-                                                                  : located.host[0];
+    const std::byte* host = located.of(lane, bytes);
     const exec::BulkCopy* copy = copies.reading(host, bytes);
     if (copy == nullptr) continue;
     block_.fault(warp, in, lane, exec::Status::kLaunchFailed,

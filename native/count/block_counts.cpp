@@ -33,9 +33,7 @@ void BlockCounts::access(const Instr& in, exec::Region region, uint32_t active, 
   bool local = false;
   for (uint32_t left = active; left != 0; left &= left - 1) {
     const int lane = __builtin_ctz(left);
-    const std::byte* host = located.shape == exec::Shape::kSpread       ? located.host[lane]
-                            : located.shape == exec::Shape::kContiguous ? located.host[0] + static_cast<size_t>(lane) * bytes
-                                                                        : located.host[0];
+    const std::byte* host = located.of(lane, bytes);
     const uint64_t shared_offset = static_cast<uint64_t>(host - block_.shared());
     if (region == exec::Region::kShared || (region == exec::Region::kOther && shared_offset < block_.shared_bytes())) {
       in_shared[lane] = shared_offset;

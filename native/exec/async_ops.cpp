@@ -10,12 +10,6 @@
 namespace talweg::exec {
 namespace {
 
-std::byte* host_of(const Located& located, int lane, uint32_t bytes) {
-  return located.shape == Shape::kSpread       ? located.host[lane]
-         : located.shape == Shape::kContiguous ? located.host[0] + static_cast<size_t>(lane) * bytes
-                                               : located.host[0];
-}
-
 // The source of a copy of `size` bytes, flags. b: how many bytes are read, c: a predicate that says none; imm: offset.
 // Where the whole is read it is checked as any load is, else lane by lane.
 const Instr* check_source(Warp& warp, const Instr& in) {
@@ -62,10 +56,10 @@ const Instr* begin_copy(Warp& warp, const Instr& in) {
   const uint64_t offset = (&in + 1)->imm;
   if (warp.suspected) warp.block->changed();
   for_each_lane(active, [&](int i) {
-    warp.copies.begin(i, host_of(located, i, in.flags), reinterpret_cast<const std::byte*>(source[i] + offset),
+    warp.copies.begin(i, located.of(i, in.flags), reinterpret_cast<const std::byte*>(source[i] + offset),
                       (ignored >> i & 1) != 0 ? 0 : bytes[i], in.flags);
     check::BlockChecker* checker = warp.block->checker();
-    if (checker != nullptr) checker->copy_begins(warp, in, i, host_of(located, i, in.flags), in.flags);
+    if (checker != nullptr) checker->copy_begins(warp, in, i, located.of(i, in.flags), in.flags);
   });
   return &in + 2;
 }

@@ -117,9 +117,7 @@ const Instr* atomic(Warp& warp, const Instr& in) {
   std::memcpy(b, slot<W>(warp, in.b), sizeof b);
   std::memcpy(c, slot<W>(warp, in.c), sizeof c);
   for_each_lane(active, [&](int i) {
-    std::byte* host = located.shape == Shape::kSpread       ? located.host[i]
-                      : located.shape == Shape::kContiguous ? located.host[0] + static_cast<size_t>(i) * sizeof(T)
-                                                            : located.host[0];
+    std::byte* host = located.of(i, sizeof(T));
     const T old = apply<T, kOp>(host, value_of<T>(b[i]), value_of<T>(c[i]));
     d[i] = word_of<T>(old);
     if (warp.suspected && PlainMemory<false>::load<Bits<T>>(host) != bit_cast<Bits<T>>(old)) warp.block->changed();
@@ -142,9 +140,7 @@ const Instr* atomic_128(Warp& warp, const Instr& in) {
     return Wide{slot<uint64_t>(warp, low + kSlotBytes64)[i]} << 64 | slot<uint64_t>(warp, low)[i];
   };
   for_each_lane(active, [&](int i) {
-    std::byte* host = located.shape == Shape::kSpread       ? located.host[i]
-                      : located.shape == Shape::kContiguous ? located.host[0] + static_cast<size_t>(i) * sizeof(Wide)
-                                                            : located.host[0];
+    std::byte* host = located.of(i, sizeof(Wide));
     Wide* memory = reinterpret_cast<Wide*>(host);
     const Wide b = get(in.b, i), c = get(in.c, i);
     Wide old = kCompares ? __sync_val_compare_and_swap(memory, b, c) : __sync_val_compare_and_swap(memory, b, b);

@@ -8,12 +8,6 @@
 namespace talweg::exec {
 namespace {
 
-std::byte* host_of(const Located& located, int lane, uint32_t bytes) {
-  return located.shape == Shape::kSpread       ? located.host[lane]
-         : located.shape == Shape::kContiguous ? located.host[0] + static_cast<size_t>(lane) * bytes
-                                               : located.host[0];
-}
-
 enum class On {
   kInit, kInvalidate, kArrive, kArriveDrop, kArriveExpect, kArriveDropExpect, kExpect, kComplete, kTestState, kTestParity,
   kCopiesArrive, kCopiesArriveCounted,
@@ -35,7 +29,7 @@ const Instr* on_barrier(Warp& warp, const Instr& in) {
   if (warp.suspected && !kTests) warp.block->changed();
   int overflown = -1;
   for_each_lane(active, [&](int i) {
-    std::byte* host = host_of(located, i, 8);
+    std::byte* host = located.of(i, 8);
     uint64_t* word = reinterpret_cast<uint64_t*>(host);
     if (kOperation == On::kCopiesArrive || kOperation == On::kCopiesArriveCounted) warp.copies.wait_all(1u << i);
     const auto expect = [&](Mbarrier& barrier, int64_t bytes) {
@@ -93,7 +87,7 @@ const Instr* on_barrier(Warp& warp, const Instr& in) {
   check::BlockChecker* checker = warp.block->checker();
   if (checker != nullptr) {
     for_each_lane(active, [&](int i) {
-      if ((done >> i & 1) != 0) checker->object_waited(warp, host_of(located, i, 8));
+      if ((done >> i & 1) != 0) checker->object_waited(warp, located.of(i, 8));
     });
   }
   if (kTests) {

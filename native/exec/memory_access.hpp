@@ -24,6 +24,15 @@ enum class Shape : uint8_t {
 struct Located {
   Shape shape;
   std::byte* host[32];
+
+  // Of an active lane, where each accesses so many bytes.
+  std::byte* of(uint32_t lane, size_t bytes) const {
+    switch (shape) {
+      case Shape::kSpread: return host[lane];
+      case Shape::kContiguous: return host[0] + lane * bytes;
+      default: return host[0];
+    }
+  }
 };
 
 // `bytes` is what each lane reads or writes; the address must be a multiple of `align`. Addresses come from slot

@@ -137,8 +137,7 @@ template <class M, class W, int N>
 void note_change(Warp& warp, uint32_t active, const Located& located, const Destinations<W, N>& values) {
   bool changes = false;
   for_each_lane(active, [&](int i) {
-    const size_t at = located.shape == Shape::kContiguous ? static_cast<size_t>(i) * N * sizeof(M) : 0;
-    const std::byte* host = located.host[located.shape == Shape::kSpread ? i : 0] + at;
+    const std::byte* host = located.of(i, N * sizeof(M));
     for (int n = 0; n < N; n++) {
       changes = changes || PlainMemory<false>::load<M>(host + n * sizeof(M)) != static_cast<M>(values.slots[n][i]);
     }
@@ -302,8 +301,7 @@ const Instr* move_128(Warp& warp, const Instr& in) {
     else note_change<uint64_t>(warp, active, located, halves);
   }
   for_each_lane(active, [&](int i) {
-    std::byte* host = located.shape == Shape::kContiguous ? located.host[0] + 16 * i
-                                                          : located.host[located.shape == Shape::kUniform ? 0 : i];
+    std::byte* host = located.of(i, 16);
     uint64_t value[2] = {halves.slots[0][i], halves.slots[1][i]};
     if constexpr (kLoads) PlainMemory<false>::load_row<uint64_t, 16>(value, host);
     else PlainMemory<false>::store_row<uint64_t, 16>(host, value);

@@ -16,10 +16,6 @@ import org.talweg.tensor.Tensor;
  * run side by side. Rows must come in order: {@link #readsRows} is false.
  */
 final class CublasDense implements DenseOps {
-    /** As {@code kWarp} and {@code kColumnBlock} of {@code normalisation.cu}. */
-    private static final int COLUMNS = 32;
-    private static final int COLUMN_BLOCK = 512;
-
     private final CudaDevice device;
     private final Precision precision;
     private final CudaProducts products;
@@ -94,7 +90,7 @@ final class CublasDense implements DenseOps {
         }
         if (ofBias > 0 && (biasGradient != null || squarePartials != null)) {
             // Without a bias it stores nothing, and zeros for its squares.
-            device.launch(device.kernel("normalisation", "bias_gradient"), ofBias, COLUMN_BLOCK, device.arguments()
+            device.launch(device.kernel("normalisation", "bias_gradient"), ofBias, CudaNormalisation.COLUMN_BLOCK, device.arguments()
                 .tensor(gradient).int32(accumulate ? 1 : 0).tensor(biasGradient)
                 .tensor(squarePartials == null ? null : squarePartials.view(ofWeights, Shape.of(ofBias)))
                 .int64(shape.batch()).int32(shape.outputs()));
@@ -125,7 +121,7 @@ final class CublasDense implements DenseOps {
     }
 
     private static int biasPartials(DenseShape shape) {
-        return (shape.outputs() + COLUMNS - 1) / COLUMNS;
+        return CudaElementwise.ceilDivide(shape.outputs(), CudaNormalisation.COLUMNS);
     }
 
     private void multiply(int rows, int columns, int depth, Factor left, Factor right, boolean accumulate, Tensor result) {

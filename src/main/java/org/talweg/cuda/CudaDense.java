@@ -1,6 +1,6 @@
 package org.talweg.cuda;
 
-import static org.talweg.cuda.DensePlanner.ceilDivide;
+import static org.talweg.cuda.CudaElementwise.ceilDivide;
 
 import java.util.HashMap;
 import java.util.Map;
@@ -10,7 +10,6 @@ import org.talweg.ops.DenseOps;
 import org.talweg.ops.DenseShape;
 import org.talweg.ops.Precision;
 import org.talweg.ops.Shapes;
-import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /**

@@ -43,6 +43,8 @@ import org.talweg.tensor.Tensor;
  */
 public final class CudaDevice implements Device {
     private static final Logger LOG = LoggerFactory.getLogger(CudaDevice.class);
+    /** The first compute capability with asynchronous copies. */
+    private static final int ASYNCHRONOUS_COPIES = 80;
     private static final int WARM_UPS = 3;
     private static final int MEASUREMENTS = 15;
     /** Whose context is current in each thread, so that two devices can be used in turn. */
@@ -484,6 +486,11 @@ public final class CudaDevice implements Device {
     /** Ten times the major plus the minor number: 90 for an H100. */
     int computeCapability() {
         return images.computeCapability();
+    }
+
+    /** Whether it has cp.async, PTX ISA, "Asynchronous copy". */
+    boolean copiesAsynchronously() {
+        return computeCapability() >= ASYNCHRONOUS_COPIES;
     }
 
     /** One of the {@code CU_DEVICE_ATTRIBUTE_} numbers. */

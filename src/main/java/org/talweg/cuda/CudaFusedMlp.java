@@ -1,6 +1,7 @@
 package org.talweg.cuda;
 
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
+import static org.talweg.cuda.CudaElementwise.ceilDivide;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -23,9 +24,6 @@ import org.talweg.tensor.Tensor;
  */
 final class CudaFusedMlp implements FusedMlpOps {
     private static final String FAMILY = "fused_mlp";
-    /** The first compute capability with asynchronous copies. */
-    private static final int ASYNCHRONOUS_COPIES = 80;
-
     // As in the kernels.
     private static final int MAX_LAYERS = 16;
     static final int MAX_WIDTH = 128;
@@ -49,7 +47,7 @@ final class CudaFusedMlp implements FusedMlpOps {
 
     @Override
     public String refusal(FusedMlp mlp) {
-        if (device.computeCapability() < ASYNCHRONOUS_COPIES) {
+        if (!device.copiesAsynchronously()) {
             return "it takes asynchronous copies, compute capability 8.0, and this device has "
                 + device.computeCapability() / 10 + "." + device.computeCapability() % 10;
         }
@@ -195,7 +193,7 @@ final class CudaFusedMlp implements FusedMlpOps {
 
         @Override
         public int squarePartials() {
-            return Math.toIntExact((mlp.length() + FINISH_ELEMENTS - 1) / FINISH_ELEMENTS);
+            return Math.toIntExact(ceilDivide(mlp.length(), FINISH_ELEMENTS));
         }
 
         @Override
@@ -250,9 +248,5 @@ final class CudaFusedMlp implements FusedMlpOps {
                     + " times " + mlp.length());
             }
         }
-    }
-
-    private static int ceilDivide(int a, int b) {
-        return (a + b - 1) / b;
     }
 }

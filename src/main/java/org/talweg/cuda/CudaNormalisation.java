@@ -1,18 +1,19 @@
 package org.talweg.cuda;
 
+import static org.talweg.cuda.CudaElementwise.ceilDivide;
+
 import org.talweg.ops.NormShape;
 import org.talweg.ops.NormalisationOps;
 import org.talweg.ops.Shapes;
-import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /** Launches {@code kernels/normalisation.cu}. */
 final class CudaNormalisation implements NormalisationOps {
     private static final String FAMILY = "normalisation";
     /** As {@code kWarp}, {@code kLanes} and {@code kColumnBlock} of the kernels. */
-    private static final int COLUMNS = 32;
+    static final int COLUMNS = 32;
     private static final int LANES = 16;
-    private static final int COLUMN_BLOCK = COLUMNS * LANES;
+    static final int COLUMN_BLOCK = COLUMNS * LANES;
     /** Rows that a lane of the prediction kernel should at least have. */
     private static final int ROWS_PER_LANE = 4;
     private static final int MAX_ROW_BLOCKS = 4096;
@@ -115,9 +116,5 @@ final class CudaNormalisation implements NormalisationOps {
     private void launchColumns(String kernel, NormShape shape, int rowBlocks, LaunchArguments arguments) {
         device.launch(device.kernel(FAMILY, kernel), ceilDivide(shape.columns(), COLUMNS), rowBlocks, 1, COLUMN_BLOCK,
             0, arguments.int64(shape.rows()).int32(shape.columns()));
-    }
-
-    private static int ceilDivide(int a, int b) {
-        return (a + b - 1) / b;
     }
 }

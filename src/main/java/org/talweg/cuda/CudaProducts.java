@@ -13,7 +13,6 @@ final class CudaProducts {
     private final CudaDevice device;
     private final Map<Precision, CudaDense> own = new EnumMap<>(Precision.class);
     private final Map<Precision, CublasDense> library = new EnumMap<>(Precision.class);
-
     private final Map<Precision, AutoDense> auto = new EnumMap<>(Precision.class);
 
     CudaProducts(CudaDevice device) {

@@ -5,8 +5,6 @@ import org.talweg.ops.Precision;
 
 /** The kernels of one precision's products, by the sizes of their tiles. */
 final class DenseKernels {
-    /** The first compute capability with asynchronous copies. */
-    private static final int ASYNCHRONOUS_COPIES = 80;
     private static final int[] FLOAT32_TILES = {128, 64, 32};
     private static final int[] TENSOR_TILES = {128, 64};
     private static final int SMALLEST = 32;
@@ -25,7 +23,7 @@ final class DenseKernels {
     DenseKernels(CudaDevice device, Precision precision) {
         this.device = device;
         boolean plain = precision == Precision.FLOAT32;
-        family = !plain ? "dense_tensor" : device.computeCapability() < ASYNCHRONOUS_COPIES ? "dense" : "dense_async";
+        family = !plain ? "dense_tensor" : device.copiesAsynchronously() ? "dense_async" : "dense";
         prefix = plain ? "" : precision.name().toLowerCase(Locale.ROOT) + "_";
         tiles = plain ? FLOAT32_TILES : TENSOR_TILES;
         mixed = plain;

@@ -1,5 +1,7 @@
 package org.talweg.cuda;
 
+import static org.talweg.cuda.CudaElementwise.ceilDivide;
+
 import java.util.function.IntFunction;
 import org.talweg.ops.DenseShape;
 
@@ -113,13 +115,5 @@ final class DensePlanner {
             }
         }
         return false;
-    }
-
-    static int ceilDivide(int a, int b) {
-        return (a + b - 1) / b;
-    }
-
-    private static long ceilDivide(long a, long b) {
-        return (a + b - 1) / b;
     }
 }

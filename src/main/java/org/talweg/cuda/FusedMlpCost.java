@@ -19,7 +19,6 @@ final class FusedMlpCost {
     private static final double CYCLES_A_PRODUCT = 800;
     /** Multiply-adds of a multiprocessor, a cycle. */
     private static final double SUMS_A_CYCLE = 75;
-    private static final int MIN_SHARE = 128;
     /** How many times the bytes of the layers one by one a fused step may move: time is saved, not memory worn. */
     private static final double MOST_BYTES = 1.5;
 
@@ -78,7 +77,7 @@ final class FusedMlpCost {
         for (FusedMlp.Layer layer : mlp.layers()) {
             boolean first = layer == mlp.first();
             long w = (long) layer.inputs() * layer.outputs();
-            long deepest = Math.max(Math.min(batch, MIN_SHARE), first ? 0 : layer.outputs());
+            long deepest = Math.max(Math.min(batch, DensePlanner.MIN_SHARE), first ? 0 : layer.outputs());
             cycles += (layer.inputs() + deepest) * LEAST_CYCLES_A_DEPTH + 2 * CYCLES_A_PRODUCT;
             sums += (first ? 2 : 3) * batch * w;
             launches += 2;

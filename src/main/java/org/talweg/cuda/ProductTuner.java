@@ -174,7 +174,7 @@ final class ProductTuner {
     private static int[] shares(CudaDense dense, DenseShape shape, int tile) {
         int batch = shape.batch();
         int usual = dense.planner().share(shape, tile);
-        int splits = DensePlanner.ceilDivide(batch, usual);
+        int splits = CudaElementwise.ceilDivide(batch, usual);
         boolean mayNotSplit = !dense.planner().isPossible(new DensePlan(tile, tile, tile,
             DensePlanner.share(batch, 2), 0), shape);
         return mayNotSplit ? new int[] {batch} : IntStream.of(1, splits, 2 * splits, Math.max(1, splits / 2))

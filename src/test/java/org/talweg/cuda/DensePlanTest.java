@@ -252,7 +252,7 @@ class DensePlanTest {
     }
 
     private static int splits(DensePlanner planner, DenseShape shape) {
-        return DensePlanner.ceilDivide(shape.batch(), planner.plan(shape).share());
+        return CudaElementwise.ceilDivide(shape.batch(), planner.plan(shape).share());
     }
 
     /** Every pair of tiles, together and apart, gives the same bits; shares of the batch group sums otherwise. */

@@ -138,22 +138,30 @@ record RunFolder(Path path) {
             .put("data_sha256", Fingerprint.of(experiment.data()));
         arguments.forEach(session.putArray("arguments")::add);
         ObjectNode root = JSON.createObjectNode();
-        root.putArray("sessions").addAll(sessions()).add(session);
+        root.putArray("sessions").addAll(readableSessions()).add(session);
         WholeFile.write(environment(), JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n");
     }
 
     /** What it ran on last. */
     String device() {
-        List<JsonNode> sessions = sessions();
+        List<JsonNode> sessions = readableSessions();
         return sessions.isEmpty() ? "unknown" : sessions.get(sessions.size() - 1).path("device").asText("unknown");
     }
 
-    private List<JsonNode> sessions() {
+    /** What it was begun and gone on with; none if the file is not there. */
+    List<JsonNode> sessions() throws IOException {
+        if (!Files.exists(environment())) {
+            return List.of();
+        }
+        JsonNode sessions = JSON.readTree(environment().toFile()).path("sessions");
+        return StreamSupport.stream(sessions.spliterator(), false).toList();
+    }
+
+    /** None if the file is damaged: it is for people, and no run depends on it. */
+    private List<JsonNode> readableSessions() {
         try {
-            JsonNode sessions = JSON.readTree(environment().toFile()).path("sessions");
-            return StreamSupport.stream(sessions.spliterator(), false).toList();
+            return sessions();
         } catch (IOException e) {
-            // None yet, or damaged: it is for people, and no run depends on it.
             return List.of();
         }
     }

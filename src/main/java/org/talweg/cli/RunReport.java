@@ -1,8 +1,6 @@
 package org.talweg.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.MissingNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,7 +15,6 @@ import org.talweg.analysis.GradientLog;
 import org.talweg.data.DataLoader;
 import org.talweg.data.Dataset;
 import org.talweg.nn.Model;
-import org.talweg.report.Outcome;
 import org.talweg.report.Report;
 import org.talweg.tape.Loss;
 import org.talweg.train.EpochMetrics;
@@ -27,7 +24,6 @@ import org.talweg.train.MetricsLog;
 /** {@code report.html} of a run's folder, made from what the folder holds and what its model says of the test rows. */
 final class RunReport {
     static final String NAME = "report.html";
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final int EVALUATION_BATCH = 1024;
     /** Of the landscape, by their files. */
     static final Map<String, String> PICTURES = Map.of(
@@ -52,7 +48,7 @@ final class RunReport {
         Map<String, Map<String, String>> settings = new LinkedHashMap<>();
         settings.put("Run", Config.read(run.config()).table());
         int session = 0;
-        for (JsonNode environment : sessions(run)) {
+        for (JsonNode environment : run.sessions()) {
             settings.put(session == 0 ? "Environment" : "Environment, gone on " + session, table(environment));
             session++;
         }
@@ -67,12 +63,6 @@ final class RunReport {
         Path target = folder.resolve(NAME);
         report.write(target);
         return target;
-    }
-
-    /** What the run was begun and gone on with; none if the file is not there. */
-    private static JsonNode sessions(RunFolder run) throws IOException {
-        return Files.exists(run.environment()) ? JSON.readTree(run.environment().toFile()).path("sessions")
-            : MissingNode.getInstance();
     }
 
     private static Map<String, String> table(JsonNode object) {

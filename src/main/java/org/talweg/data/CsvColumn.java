@@ -130,11 +130,17 @@ final class CsvColumn {
     record Categories(List<String> names, int[] index) {
     }
 
+    /** Of words by themselves, in their order. */
+    static Map<String, Integer> numbers(List<String> words) {
+        Map<String, Integer> numbers = new LinkedHashMap<>();
+        words.forEach(word -> numbers.put(word, numbers.size()));
+        return numbers;
+    }
+
     /** With these names in this order; the cells are known to be among them. */
     Categories categories(List<String> names) {
         Categories own = categories();
-        Map<String, Integer> places = new HashMap<>();
-        names.forEach(word -> places.put(word, places.size()));
+        Map<String, Integer> places = numbers(names);
         int[] place = own.names.stream().mapToInt(places::get).toArray();
         return new Categories(names, IntStream.of(own.index).map(index -> index < 0 ? index : place[index]).toArray());
     }

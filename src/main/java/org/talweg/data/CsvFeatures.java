@@ -4,7 +4,6 @@ import de.siegmar.fastcsv.reader.CsvRecord;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -38,7 +37,7 @@ final class CsvFeatures {
                         boolean missing) {
         this.file = file;
         this.names = names;
-        numbers = names.stream().map(name -> numbers(categories.get(name))).toList();
+        numbers = names.stream().map(categories::get).map(words -> words == null ? null : CsvColumn.numbers(words)).toList();
         this.header = header;
         this.cells = cells;
         this.missing = missing;
@@ -58,15 +57,6 @@ final class CsvFeatures {
             throw new IllegalArgumentException(file + " has no column for " + some(lost) + "; it has " + (header == null
                 ? cells + " columns and no line of names" : some(header)));
         }
-    }
-
-    private static Map<String, Integer> numbers(List<String> words) {
-        if (words == null) {
-            return null;
-        }
-        Map<String, Integer> numbers = new LinkedHashMap<>();
-        words.forEach(word -> numbers.put(word, numbers.size()));
-        return numbers;
     }
 
     private void find(int feature) {

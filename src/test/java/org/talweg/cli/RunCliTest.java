@@ -143,10 +143,15 @@ class RunCliTest {
     void lbfgsGoesOnWithItsHistory(TestDevice on) throws IOException {
         on.device();
         String options = "train iris --hidden 8 --optimizer lbfgs:history=3 --trajectory 1 --device " + on;
-        succeeds(options + " --epochs 7 --out " + at("through"));
-        succeeds(options + " --epochs 4 --out " + at("longer"));
-        Run resumed = succeeds("resume " + at("longer") + " --epochs 7");
-        assertTrue(resumed.out().contains("going on after step 4, in epoch 5"), resumed.out());
+        expectLongerLikeThrough(options, 4, 7, "going on after step 4, in epoch 5");
+    }
+
+    /** A run that is made longer, against one that had the length from the start. */
+    private void expectLongerLikeThrough(String options, int epochs, int longer, String said) throws IOException {
+        succeeds(options + " --epochs " + longer + " --out " + at("through"));
+        succeeds(options + " --epochs " + epochs + " --out " + at("longer"));
+        Run resumed = succeeds("resume " + at("longer") + " --epochs " + longer);
+        assertTrue(resumed.out().contains(said), resumed.out());
         assertSameRun(at("through"), at("longer"));
         assertArrayEquals(Files.readAllBytes(at("through/trajectory.safetensors")),
             Files.readAllBytes(at("longer/trajectory.safetensors")));
@@ -184,13 +189,7 @@ class RunCliTest {
     void aFinishedRunIsMadeLonger(TestDevice on) throws IOException {
         on.device();
         String options = "train iris --hidden 8 --schedule constant --dropout 0.1 --trajectory 3 --device " + on;
-        succeeds(options + " --epochs 6 --out " + at("through"));
-        succeeds(options + " --epochs 2 --out " + at("longer"));
-        Run resumed = succeeds("resume " + at("longer") + " --epochs 6");
-        assertTrue(resumed.out().contains("going on after step 8, in epoch 3"), resumed.out());
-        assertSameRun(at("through"), at("longer"));
-        assertArrayEquals(Files.readAllBytes(at("through/trajectory.safetensors")),
-            Files.readAllBytes(at("longer/trajectory.safetensors")));
+        expectLongerLikeThrough(options, 2, 6, "going on after step 8, in epoch 3");
         assertTrue(Files.readAllLines(at("longer/run.yaml")).contains("epochs: 6"), "the run is longer now");
         Run fewer = talweg("resume " + at("longer") + " --epochs 3");
         assertEquals("2 talweg: --epochs 3: " + at("longer") + " has 6 already; give more, or leave it out", fewer.exitCode()

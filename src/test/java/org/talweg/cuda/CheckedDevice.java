@@ -86,10 +86,12 @@ public final class CheckedDevice implements AutoCloseable {
         assertTrue(failure.getMessage().contains("kernel '" + kernel + "' at "), failure.getMessage());
     }
 
-    /** Destroys the context; all checks are on again. */
+    /** Destroys the context; all checks are on again, and the schedule and its threads are as they were. */
     @Override
     public void close() {
         device.close();
         SoftwareDevice.checkAll();
+        SoftwareDevice.restoreSettings();
+        SoftwareDriver.threads(0);
     }
 }

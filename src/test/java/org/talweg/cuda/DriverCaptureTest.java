@@ -10,10 +10,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import jcuda.Pointer;
 import jcuda.driver.CUaccessPolicyWindow;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUgraph;
@@ -90,12 +88,9 @@ class DriverCaptureTest extends DriverFixture {
 
     @Test
     void waitsForValuesAndWritesOfThemAreNodes() throws IOException {
-        Pointer pinned = new Pointer();
-        ok(cuMemHostAlloc(pinned, 16, CU_MEMHOSTALLOC_DEVICEMAP));
-        ByteBuffer words = pinned.getByteBuffer(0, 16).order(ByteOrder.nativeOrder());
-        words.putLong(0, 0).putLong(8, 0);
-        DeviceAddress flag = new DeviceAddress();
-        ok(cuMemHostGetDevicePointer(flag, pinned, 0));
+        Mapped mapped = mapped();
+        ByteBuffer words = mapped.words();
+        DeviceAddress flag = mapped.flag();
         DeviceAddress data = memory(1);
         ok(cuMemsetD32(data, 0, 1));
         CUstream stream = stream(0);
@@ -113,7 +108,7 @@ class DriverCaptureTest extends DriverFixture {
         assertEquals(77, words.getLong(8));
         assertEquals(4, word(data));
         ok(cuGraphExecDestroy(executable));
-        ok(cuMemFreeHost(pinned));
+        ok(cuMemFreeHost(mapped.pinned()));
     }
 
     @Test

@@ -65,6 +65,20 @@ abstract class DriverFixture {
         return event;
     }
 
+    /** Two 64-bit words, zero, that host and device see; the first is the device's {@code flag}. */
+    record Mapped(Pointer pinned, ByteBuffer words, DeviceAddress flag) {
+    }
+
+    static Mapped mapped() {
+        Pointer pinned = new Pointer();
+        ok(cuMemHostAlloc(pinned, 16, CU_MEMHOSTALLOC_DEVICEMAP));
+        ByteBuffer words = pinned.getByteBuffer(0, 16).order(ByteOrder.nativeOrder());
+        words.putLong(0, 0).putLong(8, 0);
+        DeviceAddress flag = new DeviceAddress();
+        ok(cuMemHostGetDevicePointer(flag, pinned, 0));
+        return new Mapped(pinned, words, flag);
+    }
+
     static DeviceAddress memory(int words) {
         DeviceAddress memory = new DeviceAddress();
         ok(cuMemAlloc(memory, words * 4L));

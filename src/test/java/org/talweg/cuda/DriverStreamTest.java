@@ -128,12 +128,9 @@ class DriverStreamTest extends DriverFixture {
 
     @Test
     void aStreamWaitsForAValueThatTheHostWrites() throws IOException {
-        Pointer pinned = new Pointer();
-        ok(cuMemHostAlloc(pinned, 16, CU_MEMHOSTALLOC_DEVICEMAP));
-        ByteBuffer words = pinned.getByteBuffer(0, 16).order(ByteOrder.nativeOrder());
-        words.putLong(0, 0).putLong(8, 0);
-        DeviceAddress flag = new DeviceAddress();
-        ok(cuMemHostGetDevicePointer(flag, pinned, 0));
+        Mapped mapped = mapped();
+        ByteBuffer words = mapped.words();
+        DeviceAddress flag = mapped.flag();
         DeviceAddress data = memory(1);
         ok(cuMemsetD32(data, 0, 1));
         CUstream stream = stream(CU_STREAM_NON_BLOCKING);
@@ -153,7 +150,7 @@ class DriverStreamTest extends DriverFixture {
         assertEquals(99, words.getInt(0));
         expect(CUDA_ERROR_INVALID_VALUE, cuStreamWaitValue32(stream, flag.withByteOffset(2), 0, 0));
         expect(CUDA_ERROR_INVALID_VALUE, cuStreamWriteValue32(stream, new DeviceAddress(64), 0, 0));
-        ok(cuMemFreeHost(pinned));
+        ok(cuMemFreeHost(mapped.pinned()));
     }
 
     @Test

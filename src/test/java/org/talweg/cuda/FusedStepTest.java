@@ -57,25 +57,6 @@ class FusedStepTest {
         device.close();
     }
 
-    /** Counts the second of two steps. */
-    private static final class SecondStep implements Listener {
-        private final List<SoftwareDriver.Counters> counters = new ArrayList<>();
-        private List<KernelProfile> launches = List.of();
-
-        @Override
-        public int stepsUntilReport() {
-            return 1;
-        }
-
-        @Override
-        public void onSteps(List<StepMetrics> steps) {
-            counters.add(SoftwareDriver.counters());
-            List<KernelProfile> counted = SoftwareDriver.profile();
-            SoftwareDriver.count(counters.size() == 1);
-            launches = counters.size() == 2 ? counted : launches;
-        }
-    }
-
     private static Model model(Device on, int inputs, int outputs, int... hidden) {
         Sequential.Builder builder = Sequential.builder(Shape.of(inputs)).seed(3);
         IntStream.of(hidden).forEach(units -> builder.dense(units, Activation.RELU));
@@ -99,10 +80,10 @@ class FusedStepTest {
     @MethodSource("networks")
     void aStepIsFourLaunchesAndActivationsNeverReachMemory(int[] hidden, int batch) {
         Dataset digits = Datasets.builtIn("digits");
-        SecondStep second = new SecondStep();
+        CountedSteps steps = new CountedSteps();
         StepFloor floor;
         try (Model model = model(device, 64, 10, hidden)) {
-            trainer(model).fusion(Fusion.ON).listeners(second).build()
+            trainer(model).fusion(Fusion.ON).listeners(steps).build()
                 .fit(DataLoader.of(digits.select(IntStream.range(0, 2 * batch).toArray()), batch), 1);
             List<Integer> widths = IntStream.concat(IntStream.concat(IntStream.of(64), IntStream.of(hidden)), IntStream.of(10))
                 .boxed().toList();
@@ -113,17 +94,17 @@ class FusedStepTest {
             SoftwareDriver.count(false);
             SoftwareDriver.profile();
         }
-        assertEquals(4, second.launches.size(), second.launches.toString());
+        assertEquals(4, steps.second().size(), steps.second().toString());
         for (int i = 0; i < 4; i++) {
-            assertTrue(floor.launches().get(i).is(second.launches.get(i).kernel()), second.launches.get(i).kernel());
+            assertTrue(floor.launches().get(i).is(steps.second().get(i).kernel()), steps.second().get(i).kernel());
         }
-        assertEquals(4, second.counters.get(1).kernelLaunches() - second.counters.get(0).kernelLaunches());
-        assertEquals(1, second.counters.get(1).graphLaunches() - second.counters.get(0).graphLaunches());
+        assertEquals(4, steps.during(1, SoftwareDriver.Counters::kernelLaunches));
+        assertEquals(1, steps.during(1, SoftwareDriver.Counters::graphLaunches));
         for (int i = 0; i < 2; i++) {
-            double ratio = (double) second.launches.get(i).bytes() / floor.launches().get(i).bytes();
-            assertTrue(ratio >= 0.99 && ratio <= 1.02, ratio + " of the floor: " + second.launches.get(i));
+            double ratio = (double) steps.second().get(i).bytes() / floor.launches().get(i).bytes();
+            assertTrue(ratio >= 0.99 && ratio <= 1.02, ratio + " of the floor: " + steps.second().get(i));
         }
-        KernelProfile step = second.launches.get(0);
+        KernelProfile step = steps.second().get(0);
         double wavefronts = (double) step.shared().wavefronts() / step.shared().idealWavefronts();
         assertTrue(wavefronts <= 1.05, wavefronts + " of the ideal wavefronts");
     }

@@ -3,12 +3,10 @@ package org.talweg.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.function.ToLongFunction;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -33,8 +31,6 @@ import org.talweg.optim.Optimizers;
 import org.talweg.tape.Loss;
 import org.talweg.tensor.Shape;
 import org.talweg.testing.SoftwareDevice;
-import org.talweg.train.Listener;
-import org.talweg.train.StepMetrics;
 import org.talweg.train.Trainer;
 
 /** A whole training step with Adam and clipping, against {@link StepFloor}, on the sizes that performance is claimed for. */
@@ -60,29 +56,6 @@ class StepFloorTest {
         SoftwareDevice.checkAll();
     }
 
-    /** Runs a group of each size, and keeps the counters at its end and the launches of the second one. */
-    private static final class Groups implements Listener {
-        final List<SoftwareDriver.Counters> counters = new ArrayList<>();
-        List<KernelProfile> step = List.of();
-
-        @Override
-        public int stepsUntilReport() {
-            return GROUPS[counters.size()];
-        }
-
-        @Override
-        public void onSteps(List<StepMetrics> steps) {
-            counters.add(SoftwareDriver.counters());
-            List<KernelProfile> counted = SoftwareDriver.profile();
-            SoftwareDriver.count(counters.size() == 1);
-            step = counters.size() == 2 ? counted : step;
-        }
-
-        private long between(int group, ToLongFunction<SoftwareDriver.Counters> count) {
-            return count.applyAsLong(counters.get(group)) - count.applyAsLong(counters.get(group - 1));
-        }
-    }
-
     /** The widest network has batches of 512 in earnest, which take the software device minutes. */
     static Stream<Arguments> networks() {
         return Stream.of(Arguments.of(List.of(128), 64), Arguments.of(List.of(512, 512), 128),
@@ -94,7 +67,7 @@ class StepFloorTest {
     void aStepMovesItsFloorInOneGraphOfFewKernels(List<Integer> hidden, int batch) {
         Loss loss = Losses.softmaxCrossEntropy();
         FusedOptimizer adam = Optimizers.adam();
-        Groups groups = new Groups();
+        CountedSteps groups = new CountedSteps(GROUPS);
         Sequential.Builder builder = Sequential.builder(Shape.of(INPUTS)).seed(1);
         hidden.forEach(units -> builder.dense(units, Activation.RELU));
         try (Model model = builder.dense(CLASSES).build(device)) {
@@ -109,27 +82,27 @@ class StepFloorTest {
         StepFloor floor = StepFloor.of(device.ops().dense(), batch, widths, Activation.RELU,
             new StepFloor.LossRows("cross_entropy", 1, loss.hasHits()), adam.rule());
 
-        assertEquals(floor.launches().size(), groups.step.size(), groups.step.toString());
-        for (int i = 0; i < groups.step.size(); i++) {
-            assertTrue(floor.launches().get(i).is(groups.step.get(i).kernel()), i + ": " + groups.step.get(i).kernel());
+        assertEquals(floor.launches().size(), groups.second().size(), groups.second().toString());
+        for (int i = 0; i < groups.second().size(); i++) {
+            assertTrue(floor.launches().get(i).is(groups.second().get(i).kernel()), i + ": " + groups.second().get(i).kernel());
         }
-        double ratio = (double) groups.step.stream().mapToLong(KernelProfile::bytes).sum()
+        double ratio = (double) groups.second().stream().mapToLong(KernelProfile::bytes).sum()
             / floor.launches().stream().mapToLong(StepFloor.Launch::bytes).sum();
         assertTrue(ratio >= 1 && ratio <= 1.05, ratio + " of the floor");
-        expectStreams(floor, groups.step);
-        assertEquals(0, groups.step.stream().mapToLong(launch -> launch.shared().conflicts()).sum(), "bank conflicts");
+        expectStreams(floor, groups.second());
+        assertEquals(0, groups.second().stream().mapToLong(launch -> launch.shared().conflicts()).sum(), "bank conflicts");
 
         int layers = hidden.size() + 1;
         for (int group = 1; group < GROUPS.length; group++) {
             long steps = GROUPS[group];
-            assertEquals(steps, groups.between(group, SoftwareDriver.Counters::graphLaunches), "graph launches");
-            assertEquals(steps * (2L * layers + 3), groups.between(group, SoftwareDriver.Counters::kernelLaunches));
+            assertEquals(steps, groups.during(group, SoftwareDriver.Counters::graphLaunches), "graph launches");
+            assertEquals(steps * (2L * layers + 3), groups.during(group, SoftwareDriver.Counters::kernelLaunches));
         }
         // A group of two steps waits and copies no more often than one of a single step.
-        assertEquals(groups.between(1, SoftwareDriver.Counters::synchronizations),
-            groups.between(2, SoftwareDriver.Counters::synchronizations), "synchronisations");
-        assertEquals(groups.between(1, SoftwareDriver.Counters::hostCopies),
-            groups.between(2, SoftwareDriver.Counters::hostCopies), "copies");
+        assertEquals(groups.during(1, SoftwareDriver.Counters::synchronizations),
+            groups.during(2, SoftwareDriver.Counters::synchronizations), "synchronisations");
+        assertEquals(groups.during(1, SoftwareDriver.Counters::hostCopies),
+            groups.during(2, SoftwareDriver.Counters::hostCopies), "copies");
     }
 
     /** The update, which is the one kernel of a step that streams much: everything once, in full sectors. */

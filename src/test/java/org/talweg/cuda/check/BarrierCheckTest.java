@@ -2,24 +2,17 @@ package org.talweg.cuda.check;
 
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.talweg.cuda.CheckedDevice;
 import org.talweg.cuda.SoftwareDriver;
-import org.talweg.testing.SoftwareDevice;
 
 /** Barriers that the lanes of a warp do not reach together. */
 class BarrierCheckTest {
     private CheckedDevice device;
     private long out;
-
-    @BeforeAll
-    static void software() {
-        SoftwareDevice.require();
-    }
 
     @BeforeEach
     void open() {
@@ -30,7 +23,6 @@ class BarrierCheckTest {
 
     @AfterEach
     void close() {
-        SoftwareDriver.scheduleSeed(0);
         device.close();
     }
 

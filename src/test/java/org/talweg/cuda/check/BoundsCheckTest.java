@@ -2,20 +2,13 @@ package org.talweg.cuda.check;
 
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.talweg.cuda.CheckedDevice;
-import org.talweg.testing.SoftwareDevice;
 
 /** Accesses outside of what is allocated, and misaligned ones. */
 class BoundsCheckTest {
     private CheckedDevice device;
-
-    @BeforeAll
-    static void software() {
-        SoftwareDevice.require();
-    }
 
     @BeforeEach
     void open() {

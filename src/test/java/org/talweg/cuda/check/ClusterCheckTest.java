@@ -2,7 +2,6 @@ package org.talweg.cuda.check;
 
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -10,18 +9,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.talweg.cuda.CheckedDevice;
 import org.talweg.cuda.SoftwareDriver;
 import org.talweg.cuda.SoftwareDriver.Check;
-import org.talweg.testing.SoftwareDevice;
 
 /** Blocks of a cluster that meet in each other's shared memory, their barrier, and bulk copies. */
 class ClusterCheckTest {
     private CheckedDevice device;
     private long in;
     private long out;
-
-    @BeforeAll
-    static void software() {
-        SoftwareDevice.require();
-    }
 
     @BeforeEach
     void open() {
@@ -37,7 +30,6 @@ class ClusterCheckTest {
 
     @AfterEach
     void close() {
-        SoftwareDriver.scheduleSeed(0);
         device.close();
     }
 

@@ -31,8 +31,6 @@ class GlobalRaceCheckTest {
 
     @AfterEach
     void close() {
-        SoftwareDriver.scheduleSeed(0);
-        SoftwareDriver.threads(0);
         device.close();
     }
 

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.talweg.cuda.CheckedDevice;
@@ -14,17 +13,11 @@ import org.talweg.cuda.KernelProfile.InstructionClass;
 import org.talweg.cuda.KernelProfile.Requests;
 import org.talweg.cuda.KernelProfile.SharedRequests;
 import org.talweg.cuda.SoftwareDriver;
-import org.talweg.testing.SoftwareDevice;
 
 /** The counters, on kernels whose counts can be told by hand. */
 class KernelProfileTest {
     private CheckedDevice device;
     private long out;
-
-    @BeforeAll
-    static void software() {
-        SoftwareDevice.require();
-    }
 
     @BeforeEach
     void open() {
@@ -38,8 +31,6 @@ class KernelProfileTest {
     @AfterEach
     void close() {
         SoftwareDriver.count(false);
-        SoftwareDriver.scheduleSeed(0);
-        SoftwareDriver.threads(0);
         device.close();
     }
 

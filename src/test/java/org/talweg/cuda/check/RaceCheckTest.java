@@ -2,7 +2,6 @@ package org.talweg.cuda.check;
 
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -10,17 +9,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.talweg.cuda.CheckedDevice;
 import org.talweg.cuda.SoftwareDriver;
 import org.talweg.cuda.SoftwareDriver.Check;
-import org.talweg.testing.SoftwareDevice;
 
 /** Threads of a block that meet in shared memory. */
 class RaceCheckTest {
     private CheckedDevice device;
     private long out;
-
-    @BeforeAll
-    static void software() {
-        SoftwareDevice.require();
-    }
 
     @BeforeEach
     void open() {
@@ -34,7 +27,6 @@ class RaceCheckTest {
 
     @AfterEach
     void close() {
-        SoftwareDriver.scheduleSeed(0);
         device.close();
     }
 

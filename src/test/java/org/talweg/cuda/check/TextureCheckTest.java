@@ -16,12 +16,10 @@ import jcuda.driver.CUresourcetype;
 import jcuda.driver.CUsurfObject;
 import jcuda.driver.CUtexObject;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.talweg.cuda.CheckedDevice;
 import org.talweg.cuda.SoftwareDriver;
-import org.talweg.testing.SoftwareDevice;
 
 /** Accesses through texture and surface objects are checked as those through addresses are. */
 class TextureCheckTest {
@@ -49,11 +47,6 @@ class TextureCheckTest {
     private final Memory memory = new Memory();
     private long in;
     private long out;
-
-    @BeforeAll
-    static void software() {
-        SoftwareDevice.require();
-    }
 
     @BeforeEach
     void open() {

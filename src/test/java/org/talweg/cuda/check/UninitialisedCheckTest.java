@@ -2,23 +2,16 @@ package org.talweg.cuda.check;
 
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.talweg.cuda.CheckedDevice;
 import org.talweg.cuda.SoftwareDriver.Check;
-import org.talweg.testing.SoftwareDevice;
 
 /** Reads of what nobody wrote, in global, shared and local memory. */
 class UninitialisedCheckTest {
     private CheckedDevice device;
     private long in;
     private long out;
-
-    @BeforeAll
-    static void software() {
-        SoftwareDevice.require();
-    }
 
     @BeforeEach
     void open() {

@@ -10,7 +10,10 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.io.IOException;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import jcuda.Pointer;
 import jcuda.driver.CUDA_HOST_NODE_PARAMS;
 import jcuda.driver.CUDA_KERNEL_NODE_PARAMS;
@@ -99,6 +102,14 @@ class DriverGraphTest extends DriverFixture {
         return node;
     }
 
+    private static List<Long> handles(CUgraphNode... nodes) {
+        return Stream.of(nodes).map(GraphListing::handle).toList();
+    }
+
+    private static GraphListing.Edge edge(CUgraphNode from, CUgraphNode to) {
+        return new GraphListing.Edge(GraphListing.handle(from), GraphListing.handle(to));
+    }
+
     @Test
     void nodesRunAfterWhatTheyDependOn() throws IOException {
         CUfunction add = function(module(), "add_to");
@@ -115,22 +126,13 @@ class DriverGraphTest extends DriverFixture {
         launch(instantiate(graph));
         assertArrayEquals(new int[] {15, 15}, words(data, 2));
 
-        long[] count = {4};
-        CUgraphNode[] roots = new CUgraphNode[4];
-        ok(cuGraphGetRootNodes(graph, roots, count));
-        assertEquals(1, count[0]);
-        assertEquals(fill, roots[0]);
-        ok(cuGraphGetEdges(graph, null, null, count));
-        assertEquals(3, count[0]);
+        assertEquals(handles(fill), GraphListing.roots(graph));
+        assertEquals(Set.of(edge(fill, empty), edge(empty, sum), edge(sum, copy)), Set.copyOf(GraphListing.edges(graph)));
         int[] type = new int[1];
         ok(cuGraphNodeGetType(sum, type));
         assertEquals(CUgraphNodeType.CU_GRAPH_NODE_TYPE_KERNEL, type[0]);
-        CUgraphNode[] neighbours = new CUgraphNode[1];
-        count[0] = 1;
-        ok(cuGraphNodeGetDependencies(copy, neighbours, count));
-        assertEquals(sum, neighbours[0]);
-        ok(cuGraphNodeGetDependentNodes(fill, neighbours, count));
-        assertEquals(empty, neighbours[0]);
+        assertEquals(handles(sum), GraphListing.dependencies(copy));
+        assertEquals(handles(empty), GraphListing.dependents(fill));
 
         ok(cuGraphRemoveDependencies(graph, new CUgraphNode[] {sum}, new CUgraphNode[] {copy}, 1));
         expect(CUDA_ERROR_INVALID_VALUE,

@@ -6,9 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.sun.jna.NativeLibrary;
-import com.sun.jna.Pointer;
-import com.sun.jna.ptr.LongByReference;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -17,6 +14,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import jcuda.driver.CUgraph;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -43,8 +41,6 @@ import org.talweg.testing.SoftwareDevice;
 class MatrixProductsTest {
     /** Of which dX should have larger tiles than dW, so that they are two launches. */
     private static final DenseShape TWO_LAUNCHES = new DenseShape(600, 100, 100);
-
-    private static final int MOST_NODES = 100;
 
     private CudaDevice device;
 
@@ -126,25 +122,15 @@ class MatrixProductsTest {
         }
     }
 
-    /**
-     * How many nodes each one waits for, and how many wait for it, sorted. Not through JCuda, which leaves it to what lies on
-     * the stack how many the driver may list (12.6).
-     */
+    /** How many nodes each one waits for, and how many wait for it, sorted. */
     private static List<String> structure(Recording recording) throws IOException {
-        NativeLibrary driver = NativeLibrary.getInstance(SoftwareDriver.library(SoftwareDriver.DRIVER).toString());
-        String graph = ((CudaRecording) recording).graph().toString();
-        Pointer handle = new Pointer(Long.decode(graph.substring(graph.indexOf("0x"), graph.indexOf(']'))));
-        LongByReference count = new LongByReference(MOST_NODES);
-        long[] nodes = new long[MOST_NODES];
-        long[] from = new long[MOST_NODES];
-        long[] to = new long[MOST_NODES];
-        Cuda.check(driver.getFunction("cuGraphGetNodes").invokeInt(new Object[] {handle, nodes, count}), "nodes");
+        CUgraph graph = ((CudaRecording) recording).graph();
         Map<Long, int[]> degrees = new HashMap<>();
-        Arrays.stream(nodes).limit(count.getValue()).forEach(node -> degrees.put(node, new int[2]));
-        count.setValue(MOST_NODES);
-        Cuda.check(driver.getFunction("cuGraphGetEdges").invokeInt(new Object[] {handle, from, to, count}), "edges");
-        Arrays.stream(to).limit(count.getValue()).forEach(node -> degrees.get(node)[0]++);
-        Arrays.stream(from).limit(count.getValue()).forEach(node -> degrees.get(node)[1]++);
+        GraphListing.nodes(graph).forEach(node -> degrees.put(node, new int[2]));
+        GraphListing.edges(graph).forEach(edge -> {
+            degrees.get(edge.to())[0]++;
+            degrees.get(edge.from())[1]++;
+        });
         return degrees.values().stream().map(degree -> degree[0] + " in, " + degree[1] + " out").sorted().toList();
     }
 

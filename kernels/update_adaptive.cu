@@ -1,5 +1,5 @@
-// Updates with a step size of its own for each element, beside Adam. They round exactly as org.talweg.ops.UpdateRule
-// writes them.
+// Updates with a step size of its own for each element, beside Adam. They round exactly as
+// org.talweg.ops.AdaptiveRule writes them.
 #include "update.cuh"
 
 // 12 bytes read and 8 written per parameter.

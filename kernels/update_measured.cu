@@ -1,5 +1,5 @@
 // Updates of two phases: the first brings moments up to date and measures, one small kernel settles what the measures
-// say, and the second moves the parameters. org.talweg.ops.UpdateRule has the formulas.
+// say, and the second moves the parameters. org.talweg.ops.MeasuredRule has the formulas.
 #include "update.cuh"
 
 struct Measure : Elementwise {

@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.talweg.ops.ClipRule;
+import org.talweg.ops.MeasuredRule;
 import org.talweg.ops.Segment;
 import org.talweg.ops.Segments;
 import org.talweg.ops.Shapes;
@@ -267,12 +268,12 @@ final class CpuUpdate implements UpdateOps {
         }
         float[] values = Heap.floats(partials);
         int start = Heap.start(partials);
-        if (rule instanceof UpdateRule.Prodigy prodigy) {
+        if (rule instanceof MeasuredRule.Prodigy prodigy) {
             double products = sum(values, start, segments.count());
             double sizes = sum(values, start + 1, segments.count());
             load(state.memory());
             Heap.floats(state.control())[Heap.start(state.control()) + StepState.CONTROL_RULE
-                + UpdateRule.Prodigy.SCALAR_EPSILON] = (float) prodigy.settle(products, sizes, memory);
+                + MeasuredRule.Prodigy.SCALAR_EPSILON] = (float) prodigy.settle(products, sizes, memory);
             store(state.memory());
             return;
         }

@@ -1,6 +1,6 @@
 package org.talweg.cpu;
 
-/** {@link org.talweg.ops.UpdateRule.Lamb}. */
+/** {@link org.talweg.ops.MeasuredRule.Lamb}. */
 final class LambLoop extends MeasuredLoop {
     @Override
     void measure(Operands x, int from, int to, float factor, float forRate, float forDecay, float[] sums, int at) {

@@ -15,7 +15,7 @@ final class MomentLoops {
         return finite / Math.max(Math.abs(finite), Float.MIN_VALUE) + 0f;
     }
 
-    /** {@link org.talweg.ops.UpdateRule.Adamax}. */
+    /** {@link org.talweg.ops.AdaptiveRule.Adamax}. */
     static final class Adamax extends UpdateLoop {
         @Override
         void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
@@ -40,7 +40,7 @@ final class MomentLoops {
         }
     }
 
-    /** {@link org.talweg.ops.UpdateRule.NAdam}. */
+    /** {@link org.talweg.ops.AdaptiveRule.NAdam}. */
     static final class NAdam extends UpdateLoop {
         @Override
         void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
@@ -73,7 +73,7 @@ final class MomentLoops {
         }
     }
 
-    /** {@link org.talweg.ops.UpdateRule.RAdam}. */
+    /** {@link org.talweg.ops.AdaptiveRule.RAdam}. */
     static final class RAdam extends UpdateLoop {
         @Override
         void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
@@ -104,7 +104,7 @@ final class MomentLoops {
         }
     }
 
-    /** {@link org.talweg.ops.UpdateRule.Lion}. */
+    /** {@link org.talweg.ops.AdaptiveRule.Lion}. */
     static final class Lion extends UpdateLoop {
         @Override
         void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
@@ -124,7 +124,7 @@ final class MomentLoops {
         }
     }
 
-    /** {@link org.talweg.ops.UpdateRule.ScheduleFree}. */
+    /** {@link org.talweg.ops.AdaptiveRule.ScheduleFree}. */
     static final class ScheduleFree extends UpdateLoop {
         @Override
         void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {

@@ -1,6 +1,6 @@
 package org.talweg.cpu;
 
-/** The elementwise phases of {@link org.talweg.ops.UpdateRule.Muon}. */
+/** The elementwise phases of {@link org.talweg.ops.MeasuredRule.Muon}. */
 final class MuonLoop extends MeasuredLoop {
     private final boolean nesterov;
 

@@ -1,8 +1,8 @@
 package org.talweg.cpu;
 
-import org.talweg.ops.UpdateRule;
+import org.talweg.ops.MeasuredRule;
 
-/** {@link UpdateRule.Prodigy}. */
+/** {@link MeasuredRule.Prodigy}. */
 final class ProdigyLoop extends MeasuredLoop {
     @Override
     void measure(Operands x, int from, int to, float factor, float forRate, float forDecay, float[] sums, int at) {
@@ -41,7 +41,7 @@ final class ProdigyLoop extends MeasuredLoop {
         float[] way = x.s[3];
         float size = k[0] * forRate;
         float decay = k[7] * forDecay;
-        float epsilon = k[UpdateRule.Prodigy.SCALAR_EPSILON];
+        float epsilon = k[MeasuredRule.Prodigy.SCALAR_EPSILON];
         for (int i = from; i < to; i++) {
             float old = p[i];
             float change = size * Math.fma(decay, old, m[i] / ((float) Math.sqrt(v[i]) + epsilon));

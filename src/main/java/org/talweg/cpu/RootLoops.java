@@ -9,7 +9,7 @@ final class RootLoops {
         return (float) Math.sqrt(x);
     }
 
-    /** {@link org.talweg.ops.UpdateRule.Adagrad}. */
+    /** {@link org.talweg.ops.AdaptiveRule.Adagrad}. */
     static final class Adagrad extends UpdateLoop {
         @Override
         void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {
@@ -30,7 +30,7 @@ final class RootLoops {
         }
     }
 
-    /** {@link org.talweg.ops.UpdateRule.RmsProp}. */
+    /** {@link org.talweg.ops.AdaptiveRule.RmsProp}. */
     static final class RmsProp extends UpdateLoop {
         private final boolean centered;
         private final boolean hasMomentum;
@@ -77,7 +77,7 @@ final class RootLoops {
         }
     }
 
-    /** {@link org.talweg.ops.UpdateRule.Adadelta}. */
+    /** {@link org.talweg.ops.AdaptiveRule.Adadelta}. */
     static final class Adadelta extends UpdateLoop {
         @Override
         void run(Operands x, int from, int to, float factor, float rate, float forRate, float forDecay) {

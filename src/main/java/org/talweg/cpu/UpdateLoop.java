@@ -3,6 +3,8 @@ package org.talweg.cpu;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import org.talweg.ops.AdaptiveRule;
+import org.talweg.ops.MeasuredRule;
 import org.talweg.ops.Segments;
 import org.talweg.ops.StepState;
 import org.talweg.ops.UpdateRule;
@@ -15,11 +17,11 @@ import org.talweg.tensor.Tensor;
 abstract class UpdateLoop implements Parallel.Body {
     /** Rules whose loop needs to know nothing of them. */
     private static final Map<Class<? extends UpdateRule>, Supplier<UpdateLoop>> LOOPS = Map.of(
-        UpdateRule.Adagrad.class, RootLoops.Adagrad::new, UpdateRule.Adadelta.class, RootLoops.Adadelta::new,
-        UpdateRule.Adamax.class, MomentLoops.Adamax::new, UpdateRule.NAdam.class, MomentLoops.NAdam::new,
-        UpdateRule.RAdam.class, MomentLoops.RAdam::new, UpdateRule.Lion.class, MomentLoops.Lion::new,
-        UpdateRule.ScheduleFree.class, MomentLoops.ScheduleFree::new, UpdateRule.Lamb.class, LambLoop::new,
-        UpdateRule.Prodigy.class, ProdigyLoop::new);
+        AdaptiveRule.Adagrad.class, RootLoops.Adagrad::new, AdaptiveRule.Adadelta.class, RootLoops.Adadelta::new,
+        AdaptiveRule.Adamax.class, MomentLoops.Adamax::new, AdaptiveRule.NAdam.class, MomentLoops.NAdam::new,
+        AdaptiveRule.RAdam.class, MomentLoops.RAdam::new, AdaptiveRule.Lion.class, MomentLoops.Lion::new,
+        AdaptiveRule.ScheduleFree.class, MomentLoops.ScheduleFree::new, MeasuredRule.Lamb.class, LambLoop::new,
+        MeasuredRule.Prodigy.class, ProdigyLoop::new);
 
     private final Operands operands = new Operands();
     float momentum;
@@ -117,10 +119,10 @@ abstract class UpdateLoop implements Parallel.Body {
         if (rule instanceof UpdateRule.Adam adam) {
             return new AdamLoop(adam.amsgrad());
         }
-        if (rule instanceof UpdateRule.RmsProp rmsProp) {
+        if (rule instanceof AdaptiveRule.RmsProp rmsProp) {
             return new RootLoops.RmsProp(rmsProp.centered(), rmsProp.hasMomentum());
         }
-        if (rule instanceof UpdateRule.Muon muon) {
+        if (rule instanceof MeasuredRule.Muon muon) {
             return new MuonLoop(muon.nesterov());
         }
         return LOOPS.get(rule.getClass()).get();

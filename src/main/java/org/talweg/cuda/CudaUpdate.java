@@ -2,6 +2,7 @@ package org.talweg.cuda;
 
 import java.util.List;
 import org.talweg.ops.ClipRule;
+import org.talweg.ops.MeasuredRule;
 import org.talweg.ops.Segments;
 import org.talweg.ops.Shapes;
 import org.talweg.ops.StepState;
@@ -98,7 +99,7 @@ final class CudaUpdate implements UpdateOps {
     public void measure(UpdateRule rule, Tensor parameters, Tensor gradients, List<Tensor> buffers, Segments segments,
                         StepState state, Tensor partials) {
         Shapes.expect("partials", partials, segments.count(), 2);
-        String nesterov = rule instanceof UpdateRule.Muon muon && muon.nesterov() ? "_nesterov" : "";
+        String nesterov = rule instanceof MeasuredRule.Muon muon && muon.nesterov() ? "_nesterov" : "";
         launch(rule, rule.kernel() + nesterov + "_measure", parameters, gradients, buffers, segments, state, partials);
     }
 
@@ -126,7 +127,7 @@ final class CudaUpdate implements UpdateOps {
     @Override
     public void settle(UpdateRule rule, Segments segments, StepState state, Tensor partials) {
         Shapes.expect("partials", partials, segments.count(), 2);
-        if (rule instanceof UpdateRule.Prodigy prodigy) {
+        if (rule instanceof MeasuredRule.Prodigy prodigy) {
             device.launch(device.kernel(MEASURED, "settle_prodigy"), 1, PREPARE_BLOCK, device.arguments()
                 .tensor(partials).int64(segments.count()).tensor(state.control()).tensor(state.memory())
                 .float64(prodigy.beta2()).float64(prodigy.epsilon()).float64(prodigy.initial())
@@ -135,11 +136,11 @@ final class CudaUpdate implements UpdateOps {
         }
         int count = segments.list().size();
         int perBlock = CudaElementwise.BLOCK / WARP;
-        boolean muon = rule instanceof UpdateRule.Muon;
+        boolean muon = rule instanceof MeasuredRule.Muon;
         device.launch(device.kernel(MEASURED, "settle_ratios"), (count + perBlock - 1) / perBlock,
             CudaElementwise.BLOCK, device.arguments().tensor(partials).tensor(segments.spans()).int32(count)
                 .tensor(state.control()).int32(muon ? 1 : 0)
-                .float64(muon ? ((UpdateRule.Muon) rule).epsilon() : 0).tensor(segments.ratios()));
+                .float64(muon ? ((MeasuredRule.Muon) rule).epsilon() : 0).tensor(segments.ratios()));
     }
 
     @Override

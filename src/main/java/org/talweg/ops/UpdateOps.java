@@ -66,8 +66,8 @@ public interface UpdateOps {
                StepState state);
 
     /**
-     * The first phase of a rule that has two ({@link UpdateRule.Lamb}, {@link UpdateRule.Prodigy},
-     * {@link UpdateRule.Muon}): brings its state up to date, and gives two sums for each chunk, in double and rounded once.
+     * The first phase of a rule that has two ({@link MeasuredRule.Lamb}, {@link MeasuredRule.Prodigy},
+     * {@link MeasuredRule.Muon}): brings its state up to date, and gives two sums for each chunk, in double and rounded once.
      * A skipped step changes nothing, and leaves the sums undefined.
      *
      * @param partials [{@link Segments#count}×2]
@@ -109,7 +109,7 @@ public interface UpdateOps {
 
     /** What {@link #settle} makes of a segment's sums: LAMB's trust ratio, Muon's inverse norm. */
     static double ratio(UpdateRule rule, double first, double second) {
-        if (rule instanceof UpdateRule.Muon muon) {
+        if (rule instanceof MeasuredRule.Muon muon) {
             return 1 / Math.max(Math.sqrt(first), muon.epsilon());
         }
         return first > 0 && second > 0 ? Math.sqrt(first) / Math.sqrt(second) : 1;

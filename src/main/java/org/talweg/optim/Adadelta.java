@@ -1,9 +1,10 @@
 package org.talweg.optim;
 
+import org.talweg.ops.AdaptiveRule;
 import org.talweg.ops.UpdateRule;
 
 /**
- * Adadelta (Zeiler 2012); formula in {@link UpdateRule.Adadelta}. Settings and defaults are those of PyTorch's
+ * Adadelta (Zeiler 2012); formula in {@link AdaptiveRule.Adadelta}. Settings and defaults are those of PyTorch's
  * {@code torch.optim.Adadelta}.
  *
  * @param learningRate the paper has none: 1
@@ -43,6 +44,6 @@ public record Adadelta(float learningRate, float rho, float epsilon, float weigh
 
     @Override
     public UpdateRule rule() {
-        return new UpdateRule.Adadelta(rho, epsilon, weightDecay);
+        return new AdaptiveRule.Adadelta(rho, epsilon, weightDecay);
     }
 }

@@ -1,9 +1,10 @@
 package org.talweg.optim;
 
+import org.talweg.ops.AdaptiveRule;
 import org.talweg.ops.UpdateRule;
 
 /**
- * Adagrad (Duchi, Hazan and Singer 2011); formula in {@link UpdateRule.Adagrad}. Settings and defaults are those of
+ * Adagrad (Duchi, Hazan and Singer 2011); formula in {@link AdaptiveRule.Adagrad}. Settings and defaults are those of
  * PyTorch's {@code torch.optim.Adagrad}; Keras begins with {@code initialValue(0.1f).epsilon(1e-7f).epsilonInside(true)}.
  *
  * @param rateDecay     the learning rate falls as 1 / (1 + (step − 1) · rateDecay)
@@ -54,6 +55,6 @@ public record Adagrad(float learningRate, float rateDecay, float weightDecay, fl
 
     @Override
     public UpdateRule rule() {
-        return new UpdateRule.Adagrad(rateDecay, weightDecay, initialValue, epsilon, epsilonInside);
+        return new AdaptiveRule.Adagrad(rateDecay, weightDecay, initialValue, epsilon, epsilonInside);
     }
 }

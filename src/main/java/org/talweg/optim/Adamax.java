@@ -1,10 +1,11 @@
 package org.talweg.optim;
 
+import org.talweg.ops.AdaptiveRule;
 import org.talweg.ops.UpdateRule;
 
 /**
  * Adamax (Kingma and Ba 2015, section 7.1), Adam with the largest gradient in place of the root of the mean square;
- * formula in {@link UpdateRule.Adamax}. Settings and defaults are those of PyTorch's {@code torch.optim.Adamax}.
+ * formula in {@link AdaptiveRule.Adamax}. Settings and defaults are those of PyTorch's {@code torch.optim.Adamax}.
  *
  * @param beta1       decay of the mean of gradients; a schedule may move it
  * @param beta2       decay of the largest gradient
@@ -45,6 +46,6 @@ public record Adamax(float learningRate, float beta1, float beta2, float epsilon
 
     @Override
     public UpdateRule rule() {
-        return new UpdateRule.Adamax(beta2, epsilon, weightDecay);
+        return new AdaptiveRule.Adamax(beta2, epsilon, weightDecay);
     }
 }

@@ -1,11 +1,12 @@
 package org.talweg.optim;
 
 import org.talweg.ops.Device;
+import org.talweg.ops.MeasuredRule;
 import org.talweg.ops.UpdateRule;
 
 /**
  * LAMB (You et al. 2020), AdamW whose step is as long as each parameter's norm says, for very large batches; formula in
- * {@link UpdateRule.Lamb}. Settings and defaults are those of optax's {@code lamb}, with the paper's weight decay.
+ * {@link MeasuredRule.Lamb}. Settings and defaults are those of optax's {@code lamb}, with the paper's weight decay.
  *
  * @param beta1       decay of the mean of gradients; a schedule may move it
  * @param beta2       decay of the mean of squared gradients
@@ -45,7 +46,7 @@ public record Lamb(float learningRate, float beta1, float beta2, float epsilon, 
     }
 
     UpdateRule rule() {
-        return new UpdateRule.Lamb(beta2, epsilon, weightDecay);
+        return new MeasuredRule.Lamb(beta2, epsilon, weightDecay);
     }
 
     @Override

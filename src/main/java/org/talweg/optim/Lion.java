@@ -1,9 +1,10 @@
 package org.talweg.optim;
 
+import org.talweg.ops.AdaptiveRule;
 import org.talweg.ops.UpdateRule;
 
 /**
- * Lion (Chen et al. 2023): each step has the size of the learning rate, and a sign; formula in {@link UpdateRule.Lion}.
+ * Lion (Chen et al. 2023): each step has the size of the learning rate, and a sign; formula in {@link AdaptiveRule.Lion}.
  * Settings and defaults are the paper's. The learning rate should be 3 to 10 times smaller than AdamW's, the weight decay
  * as much larger.
  *
@@ -39,6 +40,6 @@ public record Lion(float learningRate, float beta1, float beta2, float weightDec
 
     @Override
     public UpdateRule rule() {
-        return new UpdateRule.Lion(beta2, weightDecay);
+        return new AdaptiveRule.Lion(beta2, weightDecay);
     }
 }

@@ -1,12 +1,13 @@
 package org.talweg.optim;
 
 import org.talweg.ops.Device;
+import org.talweg.ops.MeasuredRule;
 import org.talweg.ops.UpdateRule;
 
 /**
  * Muon (Jordan et al. 2024): momentum whose matrices are made orthogonal by five steps of a Newton–Schulz iteration on the
  * device, so that every direction in a weight matrix is learned at the same pace. AdamW for parameters that are no matrices.
- * Formula in {@link UpdateRule.Muon}; settings and defaults are those of PyTorch's {@code torch.optim.Muon}, but for the
+ * Formula in {@link MeasuredRule.Muon}; settings and defaults are those of PyTorch's {@code torch.optim.Muon}, but for the
  * shape, with which one learning rate suits matrices and the rest.
  *
  * @param learningRate of the matrices
@@ -89,8 +90,8 @@ public record Muon(float learningRate, float momentum, boolean nesterov, float w
             restRate, first, second);
     }
 
-    UpdateRule.Muon rule() {
-        return new UpdateRule.Muon(epsilon, weightDecay, nesterov, biasCorrected,
+    MeasuredRule.Muon rule() {
+        return new MeasuredRule.Muon(epsilon, weightDecay, nesterov, biasCorrected,
             new UpdateRule.Adam(beta2, 1e-8f, weightDecay, true, false, 0, false), beta1, restRate);
     }
 

@@ -6,11 +6,11 @@ import java.util.function.Predicate;
 import org.talweg.ops.Activation;
 import org.talweg.ops.DenseShape;
 import org.talweg.ops.Device;
+import org.talweg.ops.MeasuredRule;
 import org.talweg.ops.Ops;
 import org.talweg.ops.Segment;
 import org.talweg.ops.Segments;
 import org.talweg.ops.StepState;
-import org.talweg.ops.UpdateRule;
 import org.talweg.tape.BatchResult;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
@@ -28,7 +28,7 @@ final class MuonState implements Optimizer.State {
     private static final float C = 2.0315f;
 
     private final Muon settings;
-    private final UpdateRule.Muon rule;
+    private final MeasuredRule.Muon rule;
     private final StateMemory memory;
     private final List<Tensor> buffers = new ArrayList<>();
     private final Clipping clipping;

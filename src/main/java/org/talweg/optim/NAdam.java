@@ -1,9 +1,10 @@
 package org.talweg.optim;
 
+import org.talweg.ops.AdaptiveRule;
 import org.talweg.ops.UpdateRule;
 
 /**
- * NAdam (Dozat 2016), Adam with Nesterov's momentum; formula in {@link UpdateRule.NAdam}. Settings and defaults are those
+ * NAdam (Dozat 2016), Adam with Nesterov's momentum; formula in {@link AdaptiveRule.NAdam}. Settings and defaults are those
  * of PyTorch's {@code torch.optim.NAdam}.
  *
  * @param beta1         decay of the mean of gradients; a schedule may move it
@@ -59,6 +60,6 @@ public record NAdam(float learningRate, float beta1, float beta2, float epsilon,
 
     @Override
     public UpdateRule rule() {
-        return new UpdateRule.NAdam(beta2, epsilon, weightDecay, decoupled, momentumDecay);
+        return new AdaptiveRule.NAdam(beta2, epsilon, weightDecay, decoupled, momentumDecay);
     }
 }

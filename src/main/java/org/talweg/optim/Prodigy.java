@@ -1,10 +1,11 @@
 package org.talweg.optim;
 
 import org.talweg.ops.Device;
+import org.talweg.ops.MeasuredRule;
 import org.talweg.ops.UpdateRule;
 
 /**
- * Prodigy (Mishchenko and Defazio 2024), Adam that finds its learning rate itself; formula in {@link UpdateRule.Prodigy}.
+ * Prodigy (Mishchenko and Defazio 2024), Adam that finds its learning rate itself; formula in {@link MeasuredRule.Prodigy}.
  * The learning rate given multiplies the one that is found: leave it at 1, and let a schedule go down from there.
  *
  * @param beta1       decay of the mean of gradients; a schedule may move it
@@ -57,7 +58,7 @@ public record Prodigy(float learningRate, float beta1, float beta2, float epsilo
     }
 
     UpdateRule rule() {
-        return new UpdateRule.Prodigy(beta2, epsilon, weightDecay, initial, coefficient);
+        return new MeasuredRule.Prodigy(beta2, epsilon, weightDecay, initial, coefficient);
     }
 
     @Override

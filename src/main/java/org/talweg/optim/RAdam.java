@@ -1,10 +1,11 @@
 package org.talweg.optim;
 
+import org.talweg.ops.AdaptiveRule;
 import org.talweg.ops.UpdateRule;
 
 /**
  * RAdam (Liu et al. 2020), Adam that takes plain momentum steps until its second moment is known well enough; formula in
- * {@link UpdateRule.RAdam}. Settings and defaults are those of PyTorch's {@code torch.optim.RAdam}.
+ * {@link AdaptiveRule.RAdam}. Settings and defaults are those of PyTorch's {@code torch.optim.RAdam}.
  *
  * @param beta1       decay of the mean of gradients; a schedule may move it
  * @param beta2       decay of the mean of squared gradients
@@ -57,6 +58,6 @@ public record RAdam(float learningRate, float beta1, float beta2, float epsilon,
 
     @Override
     public UpdateRule rule() {
-        return new UpdateRule.RAdam(beta2, epsilon, weightDecay, decoupled, correctedEpsilon);
+        return new AdaptiveRule.RAdam(beta2, epsilon, weightDecay, decoupled, correctedEpsilon);
     }
 }

@@ -1,9 +1,10 @@
 package org.talweg.optim;
 
+import org.talweg.ops.AdaptiveRule;
 import org.talweg.ops.UpdateRule;
 
 /**
- * RMSProp (Tieleman and Hinton 2012); formula in {@link UpdateRule.RmsProp}. Settings and defaults are those of PyTorch's
+ * RMSProp (Tieleman and Hinton 2012); formula in {@link AdaptiveRule.RmsProp}. Settings and defaults are those of PyTorch's
  * {@code torch.optim.RMSprop}; Keras' are {@code learningRate(1e-3f).alpha(0.9f).epsilon(1e-7f).epsilonInside(true)}.
  *
  * @param alpha         decay of the mean of squared gradients
@@ -74,7 +75,7 @@ public record RmsProp(float learningRate, float alpha, float epsilon, float weig
 
     @Override
     public UpdateRule rule() {
-        return new UpdateRule.RmsProp(alpha, epsilon, weightDecay, centered, momentum != 0, nesterov, epsilonInside,
+        return new AdaptiveRule.RmsProp(alpha, epsilon, weightDecay, centered, momentum != 0, nesterov, epsilonInside,
             biasCorrected);
     }
 }

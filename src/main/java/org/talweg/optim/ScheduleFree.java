@@ -1,11 +1,12 @@
 package org.talweg.optim;
 
+import org.talweg.ops.AdaptiveRule;
 import org.talweg.ops.Device;
 import org.talweg.ops.UpdateRule;
 
 /**
  * Schedule-free AdamW (Defazio et al. 2024): needs no schedule, because what it returns is an average of its steps;
- * formula in {@link UpdateRule.ScheduleFree}. Gradients are taken at one point and the model is evaluated at another, to
+ * formula in {@link AdaptiveRule.ScheduleFree}. Gradients are taken at one point and the model is evaluated at another, to
  * which {@link Optimizer.State#beforeEvaluation} moves it; a trainer does that. Settings and defaults are those of the
  * authors' {@code AdamWScheduleFree}. A warm-up helps; a falling schedule is not wanted.
  *
@@ -50,7 +51,7 @@ public record ScheduleFree(float learningRate, float beta1, float beta2, float e
 
     @Override
     public UpdateRule rule() {
-        return new UpdateRule.ScheduleFree(beta2, epsilon, weightDecay);
+        return new AdaptiveRule.ScheduleFree(beta2, epsilon, weightDecay);
     }
 
     @Override

@@ -1,5 +1,7 @@
 package org.talweg.reference;
 
+import org.talweg.ops.AdaptiveRule;
+import org.talweg.ops.MeasuredRule;
 import org.talweg.ops.StepState;
 import org.talweg.ops.UpdateRule;
 
@@ -45,27 +47,27 @@ final class ElementUpdate {
             sgd(sgd);
         } else if (rule instanceof UpdateRule.Adam adam) {
             adam(adam);
-        } else if (rule instanceof UpdateRule.Adagrad) {
+        } else if (rule instanceof AdaptiveRule.Adagrad) {
             adagrad();
-        } else if (rule instanceof UpdateRule.RmsProp rmsProp) {
+        } else if (rule instanceof AdaptiveRule.RmsProp rmsProp) {
             rmsProp(rmsProp);
-        } else if (rule instanceof UpdateRule.Adadelta) {
+        } else if (rule instanceof AdaptiveRule.Adadelta) {
             adadelta();
-        } else if (rule instanceof UpdateRule.Adamax) {
+        } else if (rule instanceof AdaptiveRule.Adamax) {
             adamax();
-        } else if (rule instanceof UpdateRule.NAdam) {
+        } else if (rule instanceof AdaptiveRule.NAdam) {
             nadam();
-        } else if (rule instanceof UpdateRule.RAdam) {
+        } else if (rule instanceof AdaptiveRule.RAdam) {
             radam();
-        } else if (rule instanceof UpdateRule.Lion) {
+        } else if (rule instanceof AdaptiveRule.Lion) {
             lion();
-        } else if (rule instanceof UpdateRule.ScheduleFree) {
+        } else if (rule instanceof AdaptiveRule.ScheduleFree) {
             scheduleFree();
-        } else if (rule instanceof UpdateRule.Lamb) {
+        } else if (rule instanceof MeasuredRule.Lamb) {
             p = Math.fma(-(scaled(rate) * ratio), lambDirection(), p);
-        } else if (rule instanceof UpdateRule.Prodigy) {
+        } else if (rule instanceof MeasuredRule.Prodigy) {
             prodigy();
-        } else if (rule instanceof UpdateRule.Muon) {
+        } else if (rule instanceof MeasuredRule.Muon) {
             decay(k[13]);
             p = Math.fma(-scaled(rate), g, p);
         } else {
@@ -130,7 +132,7 @@ final class ElementUpdate {
         p = Math.fma(-scaled(k[0]), g / (k[3] != 0 ? root(s[0] + k[2]) : root(s[0]) + k[2]), p);
     }
 
-    private void rmsProp(UpdateRule.RmsProp rule) {
+    private void rmsProp(AdaptiveRule.RmsProp rule) {
         penalize(k[3]);
         s[0] = Math.fma(k[0], s[0], k[1] * g * g);
         float w = k[6] * s[0];
@@ -195,20 +197,20 @@ final class ElementUpdate {
 
     /** The first phase, for rules of two. */
     void measure(UpdateRule rule) {
-        if (rule instanceof UpdateRule.Lamb) {
+        if (rule instanceof MeasuredRule.Lamb) {
             s[0] = Math.fma(momentum, s[0], k[2] * g);
             s[1] = Math.fma(k[3], s[1], k[4] * g * g);
             float u = lambDirection();
             sum0 += (double) p * p;
             sum1 += (double) u * u;
-        } else if (rule instanceof UpdateRule.Prodigy) {
+        } else if (rule instanceof MeasuredRule.Prodigy) {
             float h = k[1] * g;
             s[0] = Math.fma(momentum, s[0], k[2] * h);
             s[1] = Math.fma(k[3], s[1], k[4] * h * h);
             s[2] = Math.fma(k[5], s[2], scaled(k[6]) * h);
             sum0 += (double) g * s[3];
             sum1 += Math.abs(s[2]);
-        } else if (rule instanceof UpdateRule.Muon muon) {
+        } else if (rule instanceof MeasuredRule.Muon muon) {
             s[0] = Math.fma(momentum, s[0], (1 - momentum) * g);
             s[1] = muon.nesterov() ? Math.fma(k[11], s[0], k[12] * g) : s[0];
             sum0 += (double) s[1] * s[1];
@@ -223,7 +225,7 @@ final class ElementUpdate {
 
     private void prodigy() {
         float x = scaled(k[0])
-            * Math.fma(k[7] * decayMultiplier, p, s[0] / (root(s[1]) + k[UpdateRule.Prodigy.SCALAR_EPSILON]));
+            * Math.fma(k[7] * decayMultiplier, p, s[0] / (root(s[1]) + k[MeasuredRule.Prodigy.SCALAR_EPSILON]));
         p = p - x;
         s[3] = s[3] + x;
     }

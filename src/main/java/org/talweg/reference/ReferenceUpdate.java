@@ -2,6 +2,7 @@ package org.talweg.reference;
 
 import java.util.List;
 import org.talweg.ops.ClipRule;
+import org.talweg.ops.MeasuredRule;
 import org.talweg.ops.Segment;
 import org.talweg.ops.Segments;
 import org.talweg.ops.Shapes;
@@ -279,13 +280,13 @@ final class ReferenceUpdate implements UpdateOps {
             }
             all[0] += sums[0];
             all[1] += sums[1];
-            if (!segment.frozen() && !(rule instanceof UpdateRule.Prodigy)) {
+            if (!segment.frozen() && !(rule instanceof MeasuredRule.Prodigy)) {
                 Values.of(segments.ratios()).set(j, UpdateOps.ratio(rule, sums[0], sums[1]));
             }
         }
-        if (rule instanceof UpdateRule.Prodigy prodigy) {
+        if (rule instanceof MeasuredRule.Prodigy prodigy) {
             double[] memory = load(state.memory());
-            control.set(StepState.CONTROL_RULE + UpdateRule.Prodigy.SCALAR_EPSILON,
+            control.set(StepState.CONTROL_RULE + MeasuredRule.Prodigy.SCALAR_EPSILON,
                 prodigy.settle(all[0], all[1], memory));
             store(memory, state.memory());
         }

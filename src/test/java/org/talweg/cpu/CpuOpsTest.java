@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.talweg.ops.Activation;
+import org.talweg.ops.AdaptiveRule;
 import org.talweg.ops.ClipRule;
 import org.talweg.ops.Device;
 import org.talweg.ops.DenseShape;
@@ -120,7 +121,7 @@ class CpuOpsTest {
     @Test
     void bitsDoNotDependOnWhereTensorsStart() {
         for (UpdateRule rule : List.of(new UpdateRule.Adam(0.999f, 1e-8f, 0.01f, true, false, 0, false),
-            new UpdateRule.Sgd(true, 0, true, false, 0.1f), new UpdateRule.Lion(0.99f, 0.1f))) {
+            new UpdateRule.Sgd(true, 0, true, false, 0.1f), new AdaptiveRule.Lion(0.99f, 0.1f))) {
             assertArrayEquals(updated(rule, 0, 0, 0), updated(rule, 3, 0, 7), rule.toString());
         }
     }

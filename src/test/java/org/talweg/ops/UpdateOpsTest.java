@@ -10,6 +10,8 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.talweg.ops.AdaptiveRule;
+import org.talweg.ops.MeasuredRule;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 import org.talweg.testing.Contract;
@@ -34,25 +36,25 @@ class UpdateOpsTest {
         new UpdateRule.Adam(0.999f, 1e-8f, 0.01f, true, false, 0, false), new UpdateRule.Adam(0.9f, 1e-6f, 0.1f, true, true, 0, false),
         new UpdateRule.Adam(0.999f, 1e-8f, 0.1f, false, false, 1e-4f, false),
         new UpdateRule.Adam(0.9f, 1e-8f, 0, false, true, 1e-4f, true), new UpdateRule.Adam(0.9f, 1e-8f, 0.1f, true, true, 0, true),
-        new UpdateRule.Adagrad(0.1f, 0.01f, 0.1f, 1e-10f, false), new UpdateRule.Adagrad(0, 0, 0, 1e-7f, true),
-        new UpdateRule.RmsProp(0.99f, 1e-8f, 0, false, false, false, false, false),
-        new UpdateRule.RmsProp(0.9f, 1e-3f, 0.1f, false, true, false, true, false),
-        new UpdateRule.RmsProp(0.9f, 1e-6f, 0, true, false, false, false, false),
-        new UpdateRule.RmsProp(0.9f, 1e-4f, 0.01f, true, true, true, true, false),
-        new UpdateRule.RmsProp(0.9f, 1e-8f, 0.1f, false, false, false, true, true),
-        new UpdateRule.RmsProp(0.9f, 1e-6f, 0, true, true, false, false, true),
-        new UpdateRule.Adadelta(0.9f, 1e-6f, 0), new UpdateRule.Adadelta(0.95f, 1e-6f, 0.1f),
-        new UpdateRule.Adamax(0.999f, 1e-8f, 0), new UpdateRule.Adamax(0.95f, 1e-3f, 0.1f),
-        new UpdateRule.NAdam(0.999f, 1e-8f, 0.1f, false, 0.004f), new UpdateRule.NAdam(0.9f, 1e-3f, 0.1f, true, 0.01f),
-        new UpdateRule.NAdam(0.999f, 1e-8f, 0, false, INFINITY), new UpdateRule.RAdam(0.9f, 1e-3f, 0, false, true),
-        new UpdateRule.RAdam(0.999f, 1e-8f, 0, false, false), new UpdateRule.RAdam(0.9f, 1e-3f, 0.1f, true, false),
-        new UpdateRule.Lion(0.99f, 0), new UpdateRule.Lion(0.9f, 0.1f),
-        new UpdateRule.ScheduleFree(0.999f, 1e-8f, 0), new UpdateRule.ScheduleFree(0.9f, 1e-3f, 0.1f));
-    private static final List<UpdateRule> TWO_PHASES = List.of(new UpdateRule.Lamb(0.999f, 1e-6f, 0.01f),
-        new UpdateRule.Lamb(0.9f, 1e-3f, 0), new UpdateRule.Prodigy(0.999f, 1e-8f, 0, 1e-6f, 1),
-        new UpdateRule.Prodigy(0.9f, 1e-3f, 0.1f, 1e-2f, 0.5f),
-        new UpdateRule.Muon(1e-7f, 0.1f, true, false, new UpdateRule.Adam(0.999f, 1e-8f, 0.1f, true, false, 0, false), 0.9f, 0.5f),
-        new UpdateRule.Muon(1e-7f, 0, false, true, new UpdateRule.Adam(0.9f, 1e-8f, 0, true, false, 0, false), 0.8f, 1));
+        new AdaptiveRule.Adagrad(0.1f, 0.01f, 0.1f, 1e-10f, false), new AdaptiveRule.Adagrad(0, 0, 0, 1e-7f, true),
+        new AdaptiveRule.RmsProp(0.99f, 1e-8f, 0, false, false, false, false, false),
+        new AdaptiveRule.RmsProp(0.9f, 1e-3f, 0.1f, false, true, false, true, false),
+        new AdaptiveRule.RmsProp(0.9f, 1e-6f, 0, true, false, false, false, false),
+        new AdaptiveRule.RmsProp(0.9f, 1e-4f, 0.01f, true, true, true, true, false),
+        new AdaptiveRule.RmsProp(0.9f, 1e-8f, 0.1f, false, false, false, true, true),
+        new AdaptiveRule.RmsProp(0.9f, 1e-6f, 0, true, true, false, false, true),
+        new AdaptiveRule.Adadelta(0.9f, 1e-6f, 0), new AdaptiveRule.Adadelta(0.95f, 1e-6f, 0.1f),
+        new AdaptiveRule.Adamax(0.999f, 1e-8f, 0), new AdaptiveRule.Adamax(0.95f, 1e-3f, 0.1f),
+        new AdaptiveRule.NAdam(0.999f, 1e-8f, 0.1f, false, 0.004f), new AdaptiveRule.NAdam(0.9f, 1e-3f, 0.1f, true, 0.01f),
+        new AdaptiveRule.NAdam(0.999f, 1e-8f, 0, false, INFINITY), new AdaptiveRule.RAdam(0.9f, 1e-3f, 0, false, true),
+        new AdaptiveRule.RAdam(0.999f, 1e-8f, 0, false, false), new AdaptiveRule.RAdam(0.9f, 1e-3f, 0.1f, true, false),
+        new AdaptiveRule.Lion(0.99f, 0), new AdaptiveRule.Lion(0.9f, 0.1f),
+        new AdaptiveRule.ScheduleFree(0.999f, 1e-8f, 0), new AdaptiveRule.ScheduleFree(0.9f, 1e-3f, 0.1f));
+    private static final List<UpdateRule> TWO_PHASES = List.of(new MeasuredRule.Lamb(0.999f, 1e-6f, 0.01f),
+        new MeasuredRule.Lamb(0.9f, 1e-3f, 0), new MeasuredRule.Prodigy(0.999f, 1e-8f, 0, 1e-6f, 1),
+        new MeasuredRule.Prodigy(0.9f, 1e-3f, 0.1f, 1e-2f, 0.5f),
+        new MeasuredRule.Muon(1e-7f, 0.1f, true, false, new UpdateRule.Adam(0.999f, 1e-8f, 0.1f, true, false, 0, false), 0.9f, 0.5f),
+        new MeasuredRule.Muon(1e-7f, 0, false, true, new UpdateRule.Adam(0.9f, 1e-8f, 0, true, false, 0, false), 0.8f, 1));
     private static final UpdateRule SGD = RULES.get(0);
     private static final UpdateRule ADAM = new UpdateRule.Adam(0.999f, 1e-8f, 0.01f, true, false, 0, false);
 
@@ -272,7 +274,7 @@ class UpdateOpsTest {
                     memory.input(new float[] {i == 2 ? Float.NaN : i}, 1));
                 ops.update().measure(rule, written.get("p"), g, buffers, segments, state, written.get("partials"));
                 ops.update().settle(rule, segments, state, written.get("partials"));
-                if (rule instanceof UpdateRule.Muon) {
+                if (rule instanceof MeasuredRule.Muon) {
                     ops.update().scale(buffers.get(1), segments);
                     g = buffers.get(1);
                 }

@@ -41,6 +41,14 @@ final class CudaBuffer implements Buffer {
         return memory.address();
     }
 
+    DeviceAddress memory() {
+        return memory;
+    }
+
+    long ticket() {
+        return ticket;
+    }
+
     CudaDevice device() {
         return device;
     }
@@ -48,7 +56,7 @@ final class CudaBuffer implements Buffer {
     @Override
     public void close() {
         if (!closed) {
-            device.release(this, memory, ticket);
+            device.release(this);
             closed = true;
         }
     }

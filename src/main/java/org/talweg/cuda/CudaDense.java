@@ -31,7 +31,7 @@ final class CudaDense implements DenseOps {
         this.precision = precision;
         this.products = products;
         kernels = new DenseKernels(device, precision);
-        planner = new DensePlanner(kernels, device.multiprocessors());
+        planner = new DensePlanner(kernels, device.chip().multiprocessors());
     }
 
     Precision precision() {

@@ -1,11 +1,6 @@
 package org.talweg.cuda;
 
-import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
-import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
-import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
-
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,7 +8,6 @@ import java.util.Map;
 import java.util.function.Function;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
-import jcuda.driver.CUdevice;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUresult;
@@ -25,7 +19,6 @@ import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.talweg.ops.AllocationLedger;
 import org.talweg.ops.Device;
 import org.talweg.ops.DeviceException;
 import org.talweg.ops.DeviceMemoryException;
@@ -43,19 +36,15 @@ import org.talweg.tensor.Tensor;
  */
 public final class CudaDevice implements Device {
     private static final Logger LOG = LoggerFactory.getLogger(CudaDevice.class);
-    /** The first compute capability with asynchronous copies. */
-    private static final int ASYNCHRONOUS_COPIES = 80;
-    private static final int WARM_UPS = 3;
-    private static final int MEASUREMENTS = 15;
+    private static final String TRANSFER = "copy to or from the host";
     /** Whose context is current in each thread, so that two devices can be used in turn. */
     private static final ThreadLocal<CudaDevice> CURRENT = new ThreadLocal<>();
 
     private final String name;
-    private final CUdevice ordinal = new CUdevice();
+    private final Chip chip;
     private final CUcontext context = new CUcontext();
     private final CUstream stream = new CUstream();
-    private final AllocationLedger ledger = new AllocationLedger();
-    private final List<CudaBuffer> buffers = new ArrayList<>();
+    private final CudaMemory memory = new CudaMemory(this, stream);
     private final List<CudaRecording> recordings = new ArrayList<>();
     private final List<CudaFeed> feeds = new ArrayList<>();
     private final Map<String, CudaKernel> kernels = new HashMap<>();
@@ -64,7 +53,6 @@ public final class CudaDevice implements Device {
     private final HostTransfer transfer;
     private final ProductTuner tuner;
     private final Ops ops;
-    private final int multiprocessors;
     /** Where launches go: {@link #stream}, or a branch beside it. */
     private CUstream current = stream;
     private CudaBranch branch;
@@ -84,17 +72,15 @@ public final class CudaDevice implements Device {
     CudaDevice(String name, int index, Function<CudaDevice, Ops> operations) {
         this.name = name;
         Cuda.check(JCudaDriver.cuInit(0), "cuInit");
-        Cuda.check(JCudaDriver.cuDeviceGet(ordinal, index), "cuDeviceGet of device " + index);
-        Cuda.check(JCudaDriver.cuCtxCreate(context, 0, ordinal), "cuCtxCreate on device " + index);
+        chip = new Chip(index);
+        Cuda.check(JCudaDriver.cuCtxCreate(context, 0, chip.ordinal()), "cuCtxCreate on device " + index);
         try {
             CURRENT.set(this);
             Cuda.check(JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate");
-            images = new KernelImages(attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) * 10
-                + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR));
-            multiprocessors = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+            images = new KernelImages(chip.computeCapability());
             arguments = new LaunchArguments();
             transfer = new HostTransfer(stream);
-            tuner = new ProductTuner(this, SoftwareDriver.isLoaded() ? null : this::median);
+            tuner = new ProductTuner(this, !SoftwareDriver.isLoaded());
             ops = operations.apply(this);
         } catch (RuntimeException e) {
             CURRENT.remove();
@@ -111,13 +97,7 @@ public final class CudaDevice implements Device {
     @Override
     public String description() {
         check();
-        byte[] chip = new byte[256];
-        long[] bytes = new long[1];
-        Cuda.check(JCudaDriver.cuDeviceGetName(chip, chip.length, ordinal), "cuDeviceGetName");
-        Cuda.check(JCudaDriver.cuDeviceTotalMem(bytes, ordinal), "cuDeviceTotalMem");
-        return String.format("%s, compute capability %d.%d, %d multiprocessors, %.1f GiB; kernels: %s",
-            GpuProbe.text(chip), computeCapability() / 10, computeCapability() % 10, multiprocessors,
-            bytes[0] / (double) (1L << 30), images.taken());
+        return chip.describe() + "; kernels: " + images.taken();
     }
 
     @Override
@@ -161,49 +141,31 @@ public final class CudaDevice implements Device {
     @Override
     public Buffer allocate(DType dtype, long length, String purpose) {
         checkNotRecording("allocate");
-        if (length < 0) {
-            throw new IllegalArgumentException(purpose + ": " + length + " elements");
-        }
-        long bytes = Math.max(Math.multiplyExact(length, dtype.bytes()), 1);
-        DeviceAddress memory = new DeviceAddress();
-        int result = JCudaDriver.cuMemAlloc(memory, bytes);
-        if (result == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
-            throw outOfMemory(bytes, purpose);
-        }
-        Cuda.check(result, "cuMemAlloc of " + bytes + " bytes for " + purpose);
-        result = JCudaDriver.cuMemsetD8Async(memory, (byte) 0, bytes, stream);
-        if (result != CUresult.CUDA_SUCCESS) {
-            CudaException failure = Cuda.failure(result, "clearing " + bytes + " bytes for " + purpose);
-            JCudaDriver.cuMemFree(memory);
-            throw failure;
-        }
-        CudaBuffer buffer = new CudaBuffer(this, memory, dtype, length, ledger.enter(purpose, bytes));
-        buffers.add(buffer);
-        return buffer;
+        return memory.allocate(dtype, length, purpose);
     }
 
     @Override
     public void upload(float[] source, Tensor destination) {
-        checkTransfer(destination, DType.FLOAT32, source.length);
-        transfer.upload(source, address(destination), Math.toIntExact(destination.elements()));
+        checkNotRecording(TRANSFER);
+        transfer.upload(source, destination);
     }
 
     @Override
     public void upload(int[] source, Tensor destination) {
-        checkTransfer(destination, DType.INT32, source.length);
-        transfer.upload(source, address(destination), Math.toIntExact(destination.elements()));
+        checkNotRecording(TRANSFER);
+        transfer.upload(source, destination);
     }
 
     @Override
     public void download(Tensor source, float[] destination) {
-        checkTransfer(source, DType.FLOAT32, destination.length);
-        transfer.download(address(source), destination, Math.toIntExact(source.elements()));
+        checkNotRecording(TRANSFER);
+        transfer.download(source, destination);
     }
 
     @Override
     public void download(Tensor source, int[] destination) {
-        checkTransfer(source, DType.INT32, destination.length);
-        transfer.download(address(source), destination, Math.toIntExact(source.elements()));
+        checkNotRecording(TRANSFER);
+        transfer.download(source, destination);
     }
 
     @Override
@@ -296,12 +258,12 @@ public final class CudaDevice implements Device {
 
     @Override
     public long bytesAllocated() {
-        return ledger.bytes();
+        return memory.ledger().bytes();
     }
 
     @Override
     public List<String> liveAllocations() {
-        return ledger.lines();
+        return memory.ledger().lines();
     }
 
     @Override
@@ -314,7 +276,7 @@ public final class CudaDevice implements Device {
         JCudaDriver.cuStreamSynchronize(stream);
         List.copyOf(feeds).forEach(CudaFeed::close);
         List.copyOf(recordings).forEach(CudaRecording::close);
-        List.copyOf(buffers).forEach(CudaBuffer::close);
+        memory.close();
         closed = true;
         images.close();
         transfer.close();
@@ -373,6 +335,10 @@ public final class CudaDevice implements Device {
         return branch;
     }
 
+    Chip chip() {
+        return chip;
+    }
+
     ProductTuner tuner() {
         return tuner;
     }
@@ -383,30 +349,13 @@ public final class CudaDevice implements Device {
 
     /** What times of a family of kernels depend on. */
     Map<String, String> identity(String family) {
-        byte[] chip = new byte[256];
-        int[] driver = new int[1];
-        Cuda.check(JCudaDriver.cuDeviceGetName(chip, chip.length, ordinal), "cuDeviceGetName");
-        Cuda.check(JCudaDriver.cuDriverGetVersion(driver), "cuDriverGetVersion");
         String version = CudaDevice.class.getPackage().getImplementationVersion();
         Map<String, String> identity = new LinkedHashMap<>();
-        identity.put("gpu", GpuProbe.text(chip));
-        identity.put("driver", String.valueOf(driver[0]));
+        identity.put("gpu", chip.name());
+        identity.put("driver", String.valueOf(Chip.driver()));
         identity.put("talweg", version == null ? "development build" : version);
         identity.put("kernels", images.digest(family));
         return identity;
-    }
-
-    /** Of a few runs, after some to warm up. */
-    private double median(String what, Runnable launches) {
-        double[] times = new double[MEASUREMENTS];
-        for (int i = -WARM_UPS; i < MEASUREMENTS; i++) {
-            double time = microseconds(launches);
-            if (i >= 0) {
-                times[i] = time;
-            }
-        }
-        Arrays.sort(times);
-        return times[MEASUREMENTS / 2];
     }
 
     /** As {@link #products(MatrixProducts)} set it; our own where there is nothing to choose from. */
@@ -479,27 +428,6 @@ public final class CudaDevice implements Device {
             .getSimpleName() + ") was given to a CUDA operation; allocate it on the same device");
     }
 
-    int multiprocessors() {
-        return multiprocessors;
-    }
-
-    /** Ten times the major plus the minor number: 90 for an H100. */
-    int computeCapability() {
-        return images.computeCapability();
-    }
-
-    /** Whether it has cp.async, PTX ISA, "Asynchronous copy". */
-    boolean copiesAsynchronously() {
-        return computeCapability() >= ASYNCHRONOUS_COPIES;
-    }
-
-    /** One of the {@code CU_DEVICE_ATTRIBUTE_} numbers. */
-    int attribute(int attribute) {
-        int[] value = new int[1];
-        Cuda.check(JCudaDriver.cuDeviceGetAttribute(value, attribute, ordinal), "cuDeviceGetAttribute " + attribute);
-        return value[0];
-    }
-
     void replay(CUgraphExec executable) {
         checkNotRecording("replay");
         Cuda.check(JCudaDriver.cuGraphLaunch(executable, stream), "cuGraphLaunch");
@@ -518,12 +446,10 @@ public final class CudaDevice implements Device {
     }
 
     /** Frees without a check: after a fatal error the driver refuses, and closing must still go through. */
-    void release(CudaBuffer buffer, DeviceAddress memory, long ticket) {
+    void release(CudaBuffer buffer) {
         if (!closed) {
             checkNotRecording("free");
-            JCudaDriver.cuMemFree(memory);
-            buffers.remove(buffer);
-            ledger.settle(ticket);
+            memory.release(buffer);
         }
     }
 
@@ -553,26 +479,7 @@ public final class CudaDevice implements Device {
         }
     }
 
-    private void checkTransfer(Tensor tensor, DType type, int arrayLength) {
-        checkNotRecording("copy to or from the host");
-        if (tensor.dtype() != type) {
-            throw new IllegalArgumentException("a Java array of " + type + " for a tensor of " + tensor.dtype());
-        }
-        if (arrayLength < tensor.elements()) {
-            throw new IllegalArgumentException("an array of " + arrayLength + " elements for a tensor "
-                + tensor.shape() + " of " + tensor.elements());
-        }
-    }
-
     private static long bytes(Tensor tensor) {
         return tensor.elements() * tensor.dtype().bytes();
-    }
-
-    private DeviceMemoryException outOfMemory(long bytes, String purpose) {
-        long[] free = new long[1];
-        long[] total = new long[1];
-        JCudaDriver.cuMemGetInfo(free, total);
-        return new DeviceMemoryException("not enough memory on " + name + " for " + purpose + ": " + bytes + " bytes wanted, " + free[0] + " of " + total[0] + " free, " + ledger.bytes()
-            + " held by this device; close what is no longer used, or make the batch smaller");
     }
 }

@@ -47,9 +47,9 @@ final class CudaFusedMlp implements FusedMlpOps {
 
     @Override
     public String refusal(FusedMlp mlp) {
-        if (!device.copiesAsynchronously()) {
+        if (!device.chip().copiesAsynchronously()) {
             return "it takes asynchronous copies, compute capability 8.0, and this device has "
-                + device.computeCapability() / 10 + "." + device.computeCapability() % 10;
+                + device.chip().computeCapability() / 10 + "." + device.chip().computeCapability() % 10;
         }
         if (device.products() != MatrixProducts.TALWEG) {
             return "the matrix products of " + device.name() + " are " + device.products() + "'s";
@@ -71,7 +71,7 @@ final class CudaFusedMlp implements FusedMlpOps {
     }
 
     private int sharedBytes() {
-        return device.attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN) - STATIC_SHARED_BYTES;
+        return device.chip().attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN) - STATIC_SHARED_BYTES;
     }
 
     @Override
@@ -80,7 +80,7 @@ final class CudaFusedMlp implements FusedMlpOps {
         if (refusal != null) {
             throw new IllegalArgumentException(refusal);
         }
-        FusedMlpCost cost = new FusedMlpCost(mlp, batch, device.multiprocessors());
+        FusedMlpCost cost = new FusedMlpCost(mlp, batch, device.chip().multiprocessors());
         CudaPlan best = null;
         for (int rows : SLABS) {
             Slab slab = new Slab(mlp, rows);
@@ -170,7 +170,7 @@ final class CudaFusedMlp implements FusedMlpOps {
             this.batch = batch;
             this.slab = slab;
             int slabs = ceilDivide(batch, slab.rows);
-            slabsEach = ceilDivide(slabs, Math.min(slabs, device.multiprocessors()));
+            slabsEach = ceilDivide(slabs, Math.min(slabs, device.chip().multiprocessors()));
             blocks = ceilDivide(slabs, slabsEach);
             nanoseconds = cost.fused(slab.rows, slab.warps(), slabsEach, blocks);
             faster = cost.isFaster(slab.rows, slab.warps(), slabsEach, blocks);

@@ -35,7 +35,7 @@ final class CudaProducts {
 
     /** In float32 where there are no tensor cores for anything else. */
     CudaDense own(Precision precision) {
-        Precision possible = device.computeCapability() < TENSOR_CORES ? Precision.FLOAT32 : precision;
+        Precision possible = device.chip().computeCapability() < TENSOR_CORES ? Precision.FLOAT32 : precision;
         return own.computeIfAbsent(possible, other -> new CudaDense(device, other, this));
     }
 

@@ -23,7 +23,7 @@ final class DenseKernels {
     DenseKernels(CudaDevice device, Precision precision) {
         this.device = device;
         boolean plain = precision == Precision.FLOAT32;
-        family = !plain ? "dense_tensor" : device.copiesAsynchronously() ? "dense_async" : "dense";
+        family = !plain ? "dense_tensor" : device.chip().copiesAsynchronously() ? "dense_async" : "dense";
         prefix = plain ? "" : precision.name().toLowerCase(Locale.ROOT) + "_";
         tiles = plain ? FLOAT32_TILES : TENSOR_TILES;
         mixed = plain;

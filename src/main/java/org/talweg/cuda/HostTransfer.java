@@ -6,6 +6,8 @@ import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
+import org.talweg.tensor.DType;
+import org.talweg.tensor.Tensor;
 
 /**
  * Copies between Java arrays and the device through pinned memory, piece by piece. An upload returns once the values
@@ -27,7 +29,9 @@ final class HostTransfer {
         Cuda.check(JCudaDriver.cuEventCreate(uploaded, CUevent_flags.CU_EVENT_DISABLE_TIMING), "cuEventCreate");
     }
 
-    void upload(float[] source, long address, int elements) {
+    void upload(float[] source, Tensor destination) {
+        int elements = check(destination, DType.FLOAT32, source.length);
+        long address = CudaDevice.address(destination);
         for (int start = 0; start < elements; start += PIECE) {
             int piece = Math.min(PIECE, elements - start);
             waitForLastUpload();
@@ -36,7 +40,9 @@ final class HostTransfer {
         }
     }
 
-    void upload(int[] source, long address, int elements) {
+    void upload(int[] source, Tensor destination) {
+        int elements = check(destination, DType.INT32, source.length);
+        long address = CudaDevice.address(destination);
         for (int start = 0; start < elements; start += PIECE) {
             int piece = Math.min(PIECE, elements - start);
             waitForLastUpload();
@@ -45,7 +51,9 @@ final class HostTransfer {
         }
     }
 
-    void download(long address, float[] destination, int elements) {
+    void download(Tensor source, float[] destination) {
+        int elements = check(source, DType.FLOAT32, destination.length);
+        long address = CudaDevice.address(source);
         for (int start = 0; start < elements; start += PIECE) {
             int piece = Math.min(PIECE, elements - start);
             fetch(address + (long) start * Float.BYTES, (long) piece * Float.BYTES);
@@ -53,7 +61,9 @@ final class HostTransfer {
         }
     }
 
-    void download(long address, int[] destination, int elements) {
+    void download(Tensor source, int[] destination) {
+        int elements = check(source, DType.INT32, destination.length);
+        long address = CudaDevice.address(source);
         for (int start = 0; start < elements; start += PIECE) {
             int piece = Math.min(PIECE, elements - start);
             fetch(address + (long) start * Integer.BYTES, (long) piece * Integer.BYTES);
@@ -64,6 +74,18 @@ final class HostTransfer {
     void close() {
         JCudaDriver.cuEventDestroy(uploaded);
         memory.close();
+    }
+
+    /** How many elements are copied. */
+    private static int check(Tensor tensor, DType type, int arrayLength) {
+        if (tensor.dtype() != type) {
+            throw new IllegalArgumentException("a Java array of " + type + " for a tensor of " + tensor.dtype());
+        }
+        if (arrayLength < tensor.elements()) {
+            throw new IllegalArgumentException("an array of " + arrayLength + " elements for a tensor "
+                + tensor.shape() + " of " + tensor.elements());
+        }
+        return Math.toIntExact(tensor.elements());
     }
 
     private void waitForLastUpload() {

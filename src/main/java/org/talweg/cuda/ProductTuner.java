@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
@@ -23,6 +24,8 @@ import org.talweg.ops.Precision;
 final class ProductTuner {
     private static final Logger LOG = LoggerFactory.getLogger(ProductTuner.class);
     private static final double MARGIN = 0.97;
+    private static final int WARM_UPS = 3;
+    private static final int MEASUREMENTS = 15;
 
     /** How long launches take; a test has its own. */
     @FunctionalInterface
@@ -38,16 +41,17 @@ final class ProductTuner {
 
     private final CudaDevice device;
     private final Map<String, TuningCache> caches = new HashMap<>();
+    /** Null where times mean nothing: then nothing is measured. */
     private Stopwatch stopwatch;
     private Path folder = TuningCache.folder();
     private boolean on;
     private boolean readOnlySaid;
 
-    /** @param stopwatch or null where times mean nothing: then nothing is measured */
-    ProductTuner(CudaDevice device, Stopwatch stopwatch) {
+    /** @param measures false where times mean nothing */
+    ProductTuner(CudaDevice device, boolean measures) {
         this.device = device;
-        this.stopwatch = stopwatch;
-        on = stopwatch != null;
+        stopwatch = measures ? this::median : null;
+        on = measures;
     }
 
     /** Whether tiles are measured from now on. */
@@ -205,6 +209,19 @@ final class ProductTuner {
         double time = stopwatch.microseconds(what, launches);
         times.put(what, time);
         return time;
+    }
+
+    /** Of a few runs, after some to warm up. */
+    private double median(String what, Runnable launches) {
+        double[] times = new double[MEASUREMENTS];
+        for (int i = -WARM_UPS; i < MEASUREMENTS; i++) {
+            double time = device.microseconds(launches);
+            if (i >= 0) {
+                times[i] = time;
+            }
+        }
+        Arrays.sort(times);
+        return times[MEASUREMENTS / 2];
     }
 
     /** What is kept now; null if nothing can be. */

@@ -12,11 +12,15 @@ import org.talweg.ops.MatrixProducts;
 import org.talweg.ops.Precision;
 import org.talweg.tensor.Tensor;
 
-/** The three products of a dense layer. Each call waits for its result. */
+/** The three products of a dense layer, and both backward ones together. Each call waits for its result. */
 public class DenseBenchmark extends OpsSuite {
     /** batch, outputs, inputs */
     @Param({"64x128x784", "128x512x512", "512x2048x2048"})
     public String shape;
+
+    /** What the tensor cores of a GPU multiply. */
+    @Param({"FLOAT32"})
+    public Precision precision;
 
     /** Whose, on a GPU: also cublas and auto. */
     @Param({"talweg"})
@@ -40,7 +44,7 @@ public class DenseBenchmark extends OpsSuite {
         int[] n = Memory.numbers(shape);
         DenseShape layer = new DenseShape(n[0], n[1], n[2]);
         memory.device().products(MatrixProducts.valueOf(products.toUpperCase(Locale.ROOT)));
-        dense = memory.ops().dense().at(Precision.FLOAT32);
+        dense = memory.ops().dense().at(precision);
         dense.plan(layer);
         x = memory.random(n[0], n[2]);
         weights = memory.random(n[1], n[2]);
@@ -70,6 +74,13 @@ public class DenseBenchmark extends OpsSuite {
     public void backwardWeights() {
         dense.backwardWeights(x, null, gradient, false, weightGradient, biasGradient, squarePartials,
             workspace);
+        memory.device().synchronize();
+    }
+
+    @Benchmark
+    public void backward() {
+        dense.backward(x, null, gradient, false, weightGradient, biasGradient, squarePartials, workspace, weights,
+            Activation.RELU, x, false, inputGradient);
         memory.device().synchronize();
     }
 }

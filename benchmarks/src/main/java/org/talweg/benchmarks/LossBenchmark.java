@@ -17,6 +17,8 @@ public class LossBenchmark extends OpsSuite {
 
     private LossBatch classes;
     private LossBatch numbers;
+    private Tensor labels;
+    private Tensor factors;
 
     @Setup(Level.Trial)
     public void open() {
@@ -25,17 +27,25 @@ public class LossBenchmark extends OpsSuite {
         Tensor prediction = memory.random(n);
         Tensor gradient = memory.zeros(n);
         Tensor losses = memory.zeros(n[0]);
-        int[] labels = new int[n[0]];
+        int[] classOf = new int[n[0]];
         for (int i = 0; i < n[0]; i++) {
-            labels[i] = i % n[1];
+            classOf[i] = i % n[1];
         }
-        classes = new LossBatch(prediction, memory.ints(labels), null, 1, 1.0 / n[0], losses, null, gradient);
+        labels = memory.ints(classOf);
+        factors = memory.zeros(2);
+        classes = new LossBatch(prediction, labels, null, 1, 1.0 / n[0], losses, null, gradient);
         numbers = new LossBatch(prediction, memory.random(n), null, 1, 1.0 / n[0], losses, null, gradient);
     }
 
     @Benchmark
     public void softmaxCrossEntropy() {
         memory.ops().loss().crossEntropy(CrossEntropy.plain(true), classes, null, null);
+        memory.device().synchronize();
+    }
+
+    @Benchmark
+    public void labelFactors() {
+        memory.ops().loss().labelFactors(new CrossEntropy(true, 0, 0), labels, null, labels.dim(0), null, true, factors);
         memory.device().synchronize();
     }
 

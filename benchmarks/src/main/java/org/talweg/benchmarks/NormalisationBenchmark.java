@@ -20,6 +20,9 @@ public class NormalisationBenchmark extends OpsSuite {
     private Tensor rowDeviation;
     private Tensor mean;
     private Tensor variance;
+    private Tensor runningMean;
+    private Tensor runningVariance;
+    private Tensor skip;
     private Tensor output;
     private Tensor weightGradient;
     private Tensor biasGradient;
@@ -37,6 +40,9 @@ public class NormalisationBenchmark extends OpsSuite {
         rowDeviation = memory.zeros(n[0]);
         mean = memory.zeros(n[1]);
         variance = memory.zeros(n[1]);
+        runningMean = memory.zeros(n[1]);
+        runningVariance = memory.zeros(n[1]);
+        skip = memory.zeros(1);
         output = memory.zeros(n);
         weightGradient = memory.zeros(n[1]);
         biasGradient = memory.zeros(n[1]);
@@ -79,6 +85,13 @@ public class NormalisationBenchmark extends OpsSuite {
     public void batchNormBackward() {
         memory.ops().normalisation().batchNormBackward(gradient, x, weight, 1e-5f, true, mean, variance, false,
             weightGradient, biasGradient, squarePartials, false, output);
+        memory.device().synchronize();
+    }
+
+    @Benchmark
+    public void updateRunningStatistics() {
+        memory.ops().normalisation().updateRunningStatistics(skip, mean, variance, x.dim(0), 0.1f, runningMean,
+            runningVariance);
         memory.device().synchronize();
     }
 }

@@ -7,14 +7,22 @@ import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.talweg.ops.ClipRule;
+import org.talweg.ops.Segment;
+import org.talweg.ops.Segments;
 import org.talweg.ops.StepState;
 import org.talweg.ops.UpdateRule;
 import org.talweg.optim.FusedOptimizer;
 import org.talweg.optim.Optimizers;
+import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
-/** One step of an optimizer over so many parameters, with what prepares it and norms of its own. Each call waits for its result. */
+/** One step of an optimizer over so many parameters, with what prepares it, norms and clipping. Each call waits for its result. */
 public class UpdateBenchmark extends OpsSuite {
+    private static final ClipRule CLIP = new ClipRule(-1, 1, 2, 1, false);
+    /** Of what is clipped row by row. */
+    private static final int ROW = 64;
+    private static final int[] FIRST = {0};
+
     /** of a network of two layers; of a large one */
     @Param({"101770", "10000000"})
     public String parameters;
@@ -28,6 +36,8 @@ public class UpdateBenchmark extends OpsSuite {
     private Tensor partials;
     private Tensor none;
     private List<Tensor> states;
+    private Segments segments;
+    private Tensor norms;
     private StepState state;
 
     @Setup(Level.Trial)
@@ -46,6 +56,8 @@ public class UpdateBenchmark extends OpsSuite {
         partials = memory.zeros(memory.ops().update().squarePartials(n));
         none = memory.zeros(1);
         states = Stream.generate(() -> memory.zeros(n)).limit(rule.buffers()).toList();
+        segments = new Segments(memory.device(), List.of(new Segment("weights", 0, Shape.of(n / ROW, ROW), 1, 1, false)));
+        norms = memory.zeros(segments.count());
         state = StepState.allocate(memory.device(), 1);
         memory.device().upload(new float[] {1e-3f, 0.9f}, state.schedule());
         memory.ops().update().prepareStep(state, rule, ClipRule.NONE, none, null, none);
@@ -54,6 +66,7 @@ public class UpdateBenchmark extends OpsSuite {
     @Override
     public void close() {
         state.close();
+        segments.close();
         super.close();
     }
 
@@ -66,6 +79,32 @@ public class UpdateBenchmark extends OpsSuite {
     @Benchmark
     public void dot() {
         memory.ops().update().dot(values, gradients, partials);
+        memory.device().synchronize();
+    }
+
+    @Benchmark
+    public void gradientNorms() {
+        memory.ops().update().gradientNorms(gradients, segments, CLIP, norms);
+        memory.device().synchronize();
+    }
+
+    @Benchmark
+    public void segmentFactors() {
+        memory.ops().update().segmentFactors(segments, CLIP, norms);
+        memory.device().synchronize();
+    }
+
+    @Benchmark
+    public void adaptiveClip() {
+        memory.ops().update().adaptiveClip(values, gradients, segments, 0.01f, 1e-3f);
+        memory.device().synchronize();
+    }
+
+    @Benchmark
+    public void prepareStep() {
+        // The table of rates has one row.
+        memory.device().upload(FIRST, state.iteration());
+        memory.ops().update().prepareStep(state, rule, ClipRule.NONE, none, null, partials);
         memory.device().synchronize();
     }
 

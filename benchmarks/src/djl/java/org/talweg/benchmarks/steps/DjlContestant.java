@@ -41,7 +41,7 @@ public final class DjlContestant implements Contestant {
     }
 
     @Override
-    public Outcome train(Net net, int threads, int epochs) {
+    public Outcome train(Net net, int threads, Effort effort) {
         configure(threads);
         SequentialBlock block = new SequentialBlock();
         List<Linear> layers = new ArrayList<>();
@@ -64,51 +64,45 @@ public final class DjlContestant implements Contestant {
                     layers.get(i).getParameters().get("weight").getArray().set(net.weights(i));
                     layers.get(i).getParameters().get("bias").getArray().set(new float[net.widths().get(i + 1)]);
                 }
-                return loop(net, epochs, trainer, loss);
+                return loop(net, effort, trainer, loss);
             }
         }
     }
 
-    private static Outcome loop(Net net, int epochs, Trainer trainer, Loss loss) {
+    private static Outcome loop(Net net, Effort effort, Trainer trainer, Loss loss) {
         List<NDArray> features = new ArrayList<>();
         List<NDArray> labels = new ArrayList<>();
         batches(net, trainer.getManager(), features, labels);
-        double[] microseconds = new double[epochs];
-        double lastLoss = Double.NaN;
-        for (int epoch = 0; epoch < epochs; epoch++) {
-            long start = System.nanoTime();
+        return effort.time(Net.BATCHES, lossWanted -> {
+            double last = 0;
             for (int i = 0; i < Net.BATCHES; i++) {
                 try (NDManager step = trainer.getManager().newSubManager()) {
                     step.tempAttachAll(features.get(i), labels.get(i));
                     try (GradientCollector collector = trainer.newGradientCollector()) {
                         NDArray value = loss.evaluate(new NDList(labels.get(i)), trainer.forward(new NDList(features.get(i))));
                         collector.backward(value);
-                        if (epoch == epochs - 1 && i == Net.BATCHES - 1) {
-                            lastLoss = value.getFloat();
+                        if (lossWanted && i == Net.BATCHES - 1) {
+                            last = value.getFloat();
                         }
                     }
                     trainer.step();
                 }
             }
-            microseconds[epoch] = (System.nanoTime() - start) / 1e3 / Net.BATCHES;
-        }
-        return new Outcome(microseconds, lastLoss);
+            return last;
+        });
     }
 
     @Override
-    public Outcome update(int parameters, int threads, int steps) {
+    public Outcome update(int parameters, int threads, Effort effort) {
         configure(threads);
         try (NDManager manager = NDManager.newBaseManager()) {
             NDArray p = manager.zeros(new Shape(parameters));
             NDArray gradient = manager.create(Contestant.gradients(parameters));
             Optimizer adam = Optimizer.adam().optLearningRateTracker(Tracker.fixed(0.001f)).build();
-            double[] microseconds = new double[steps];
-            for (int i = 0; i < steps; i++) {
-                long start = System.nanoTime();
+            return effort.time(1, lossWanted -> {
                 adam.update("p", p, gradient);
-                microseconds[i] = (System.nanoTime() - start) / 1e3;
-            }
-            return new Outcome(microseconds, p.getFloat(Contestant.compared(parameters)));
+                return lossWanted ? p.getFloat(Contestant.compared(parameters)) : 0;
+            });
         }
     }
 

@@ -30,7 +30,7 @@ public final class Dl4jContestant implements Contestant {
     }
 
     @Override
-    public Outcome train(Net net, int threads, int epochs) {
+    public Outcome train(Net net, int threads, Effort effort) {
         configure(threads);
         NeuralNetConfiguration.ListBuilder layers = new NeuralNetConfiguration.Builder().dataType(DataType.FLOAT)
             .updater(net.isLogistic() ? new Sgd(net.learningRate()) : new Adam(net.learningRate())).list();
@@ -52,34 +52,28 @@ public final class Dl4jContestant implements Contestant {
         List<INDArray> features = new ArrayList<>();
         List<INDArray> labels = new ArrayList<>();
         batches(net, features, labels);
-        double[] microseconds = new double[epochs];
-        for (int epoch = 0; epoch < epochs; epoch++) {
-            long start = System.nanoTime();
+        return effort.time(Net.BATCHES, lossWanted -> {
             for (int i = 0; i < Net.BATCHES; i++) {
                 network.fit(features.get(i), labels.get(i));
             }
-            microseconds[epoch] = (System.nanoTime() - start) / 1e3 / Net.BATCHES;
-        }
-        return new Outcome(microseconds, network.score());
+            return lossWanted ? network.score() : 0;
+        });
     }
 
     /** Its updater turns a gradient into what is to be subtracted, so each step's is put back before the clock starts. */
     @Override
-    public Outcome update(int parameters, int threads, int steps) {
+    public Outcome update(int parameters, int threads, Effort effort) {
         configure(threads);
         INDArray p = Nd4j.zeros(DataType.FLOAT, 1, parameters);
         INDArray gradients = Nd4j.createFromArray(Contestant.gradients(parameters)).reshape(1, parameters);
         INDArray update = gradients.dup();
         GradientUpdater<?> adam = new Adam(0.001).instantiate(Nd4j.zeros(DataType.FLOAT, 1, 2L * parameters), true);
-        double[] microseconds = new double[steps];
-        for (int i = 0; i < steps; i++) {
-            update.assign(gradients);
-            long start = System.nanoTime();
-            adam.applyUpdater(update, i, 0);
+        int[] step = {0};
+        return effort.time(1, () -> update.assign(gradients), lossWanted -> {
+            adam.applyUpdater(update, step[0]++, 0);
             p.subi(update);
-            microseconds[i] = (System.nanoTime() - start) / 1e3;
-        }
-        return new Outcome(microseconds, p.getFloat(Contestant.compared(parameters)));
+            return lossWanted ? p.getFloat(Contestant.compared(parameters)) : 0;
+        });
     }
 
     private static void configure(int threads) {

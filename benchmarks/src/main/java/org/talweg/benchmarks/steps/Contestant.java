@@ -1,5 +1,7 @@
 package org.talweg.benchmarks.steps;
 
+import java.util.List;
+
 /** A library that can train a {@link Net}; each peer is compiled by a Maven profile of its own. */
 public interface Contestant {
 
@@ -14,16 +16,14 @@ public interface Contestant {
      * Trains from {@link Net#weights} on, over all batches in order, as that library's users would for speed.
      *
      * @param threads that it may use
-     * @return what to compare
      */
-    Outcome train(Net net, int threads, int epochs);
+    Outcome train(Net net, int threads, Effort effort);
 
     /**
-     * Adam (rate 0.001) on parameters that start at 0 with gradients that stay {@link #gradient}: the update alone.
-     *
-     * @return the last loss being a parameter in the middle
+     * Adam (rate 0.001) on parameters that start at 0 with gradients that stay {@link #gradient}: the update alone, each
+     * step an epoch. The loss is a parameter in the middle, {@link #compared}.
      */
-    Outcome update(int parameters, int threads, int steps);
+    Outcome update(int parameters, int threads, Effort effort);
 
     /** Of one parameter. */
     static float gradient(int index) {
@@ -46,8 +46,9 @@ public interface Contestant {
 
     /**
      * @param microseconds of a step, mean of each epoch
-     * @param lastLoss     of the last step, before its update: everybody has to do the same work
+     * @param loss         of the last step of epoch {@link Effort#compared}, before its update: everybody has to do the
+     *                     same work
      */
-    record Outcome(double[] microseconds, double lastLoss) {
+    record Outcome(List<Double> microseconds, double loss) {
     }
 }

@@ -77,14 +77,14 @@ public record Net(List<Integer> widths, int batch) {
         return labels;
     }
 
-    /** Epochs that take some seconds at a few GFLOP/s for every size. */
-    public int epochs() {
+    /** Epochs after which losses are compared: one of the widest net, some hundred steps of small ones. */
+    public int comparedEpochs() {
         long operations = 6L * batch * BATCHES;
         long parameters = 0;
         for (int i = 0; i < layers(); i++) {
             parameters += (long) widths.get(i) * widths.get(i + 1);
         }
-        return (int) Math.max(4, Math.min(4000, 200_000_000_000L / (operations * parameters)));
+        return (int) Math.max(1, Math.min(20, 20_000_000_000L / (operations * parameters)));
     }
 
     private static float[] uniform(long seed, int count, float limit) {

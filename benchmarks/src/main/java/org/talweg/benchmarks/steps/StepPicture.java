@@ -6,9 +6,11 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.talweg.analysis.plot.BarPlot;
 
 /** Draws what {@link StepComparison} measured: each contestant at its best setting. Arguments: JSON file, SVG file. */
@@ -22,20 +24,28 @@ public final class StepPicture {
         }
         JsonNode all = new ObjectMapper().readTree(Path.of(args[0]).toFile());
         List<BarPlot.Group> groups = new ArrayList<>();
+        Set<String> timeless = new LinkedHashSet<>();
         for (Map.Entry<String, JsonNode> work : all.get("results").properties()) {
             Map<String, Double> best = new LinkedHashMap<>();
             for (Map.Entry<String, JsonNode> entry : work.getValue().properties()) {
                 if (entry.getValue().isObject()) {
-                    best.merge(entry.getKey().split(" ")[0], entry.getValue().get("ratio").asDouble(), Math::min);
+                    best.merge(entry.getKey().split(" ")[0], entry.getValue().path("ratio").asDouble(Double.POSITIVE_INFINITY),
+                        Math::min);
                 }
             }
+            best.forEach((name, ratio) -> {
+                if (ratio.isInfinite()) {
+                    timeless.add(name + " on " + title(work.getKey()));
+                }
+            });
+            best.values().removeIf(ratio -> ratio.isInfinite());
             List<BarPlot.Bar> bars = new ArrayList<>();
-            bars.add(new BarPlot.Bar("talweg", best.remove("talweg")));
             best.forEach((name, ratio) -> bars.add(new BarPlot.Bar(name, ratio)));
             groups.add(new BarPlot.Group(title(work.getKey()), bars));
         }
         new BarPlot(groups, "A training step on " + all.get("cores").asInt() + " cores, times as long as Talweg's",
-            "medians of " + all.get("rounds").asInt() + " rounds, each library at its best number of threads")
+            "medians of " + all.get("rounds").asInt() + " rounds, each library at its best number of threads"
+                + (timeless.isEmpty() ? "" : "; without a time: " + String.join(", ", timeless)))
             .writeSvg(Path.of(args[1]));
     }
 

@@ -2,6 +2,7 @@ package org.talweg.benchmarks.steps;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.talweg.data.DataLoader;
 import org.talweg.data.Dataset;
@@ -20,6 +21,7 @@ import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 import org.talweg.train.Listener;
 import org.talweg.train.StepMetrics;
+import org.talweg.train.Stop;
 import org.talweg.train.Trainer;
 import org.talweg.train.TrainingResult;
 
@@ -32,53 +34,58 @@ public final class TalwegContestant implements Contestant {
     }
 
     @Override
-    public Outcome train(Net net, int threads, int epochs) {
-        double[] lastLoss = new double[1];
+    public Outcome train(Net net, int threads, Effort effort) {
+        double[] loss = {Double.NaN};
         Listener listener = new Listener() {
             @Override
             public void onSteps(List<StepMetrics> steps) {
-                lastLoss[0] = steps.get(steps.size() - 1).loss();
+                steps.stream().filter(step -> step.step() == (long) effort.compared() * Net.BATCHES - 1)
+                    .forEach(step -> loss[0] = step.loss());
             }
         };
+        Stop stop = Stop.perEpoch(() -> now -> effort.isOver(now.epoch(), now.elapsed().toNanos() / 1e9)
+            ? Optional.of("it was timed for long enough") : Optional.empty());
         try (Device device = Devices.open("cpu"); Model model = model(net, device)) {
             TrainingResult result = Trainer.builder(model)
                 .loss(net.isLogistic() ? Losses.binaryCrossEntropyWithLogits() : Losses.softmaxCrossEntropy())
                 .optimizer(net.isLogistic() ? Optimizers.sgd().learningRate(net.learningRate())
                     : Optimizers.adam().learningRate(net.learningRate()))
-                .listeners(listener).build().fit(DataLoader.of(data(net), net.batch()), epochs);
-            return new Outcome(result.history().stream()
-                .mapToDouble(epoch -> 1e6 * net.batch() / epoch.samplesPerSecond()).toArray(), lastLoss[0]);
+                .listeners(listener).stopWhen(stop).build()
+                .fit(DataLoader.of(data(net), net.batch()), Math.max(effort.compared(), Effort.MOST_EPOCHS));
+            return new Outcome(result.history().stream().map(epoch -> 1e6 * net.batch() / epoch.samplesPerSecond()).toList(),
+                loss[0]);
         }
     }
 
     /** As a training step runs it: the norm of the gradients comes out of the products that made them. */
     @Override
-    public Outcome update(int parameters, int threads, int steps) {
+    public Outcome update(int parameters, int threads, Effort effort) {
         Shape shape = Shape.of(parameters);
         UpdateRule rule = Optimizers.adam().rule();
-        try (Device device = Devices.open("cpu"); StepState state = StepState.allocate(device, steps)) {
+        try (Device device = Devices.open("cpu"); StepState state = StepState.allocate(device, Effort.MOST_EPOCHS)) {
             List<Tensor> tensors = IntStream.range(0, 4).mapToObj(i -> device.allocate(DType.FLOAT32, shape, "update"))
                 .toList();
             Tensor none = device.allocate(DType.FLOAT32, Shape.of(1), "no loss, no norm");
             device.upload(Contestant.gradients(parameters), tensors.get(1));
-            float[] rates = new float[steps * StepState.SCHEDULE_COLUMNS];
-            for (int i = 0; i < steps; i++) {
+            float[] rates = new float[Effort.MOST_EPOCHS * StepState.SCHEDULE_COLUMNS];
+            for (int i = 0; i < Effort.MOST_EPOCHS; i++) {
                 rates[i * StepState.SCHEDULE_COLUMNS + StepState.SCHEDULE_LEARNING_RATE] = 0.001f;
                 rates[i * StepState.SCHEDULE_COLUMNS + StepState.SCHEDULE_MOMENTUM] = Optimizers.adam().momentum();
             }
             device.upload(rates, state.schedule());
-            double[] microseconds = new double[steps];
-            for (int i = 0; i < steps; i++) {
-                long start = System.nanoTime();
+            Tensor compared = tensors.get(0).view(Contestant.compared(parameters), Shape.of(1));
+            float[] result = new float[1];
+            Outcome outcome = effort.time(1, lossWanted -> {
                 device.ops().update().prepareStep(state, rule, ClipRule.NONE, none, null, none);
                 device.ops().update().apply(rule, tensors.get(0), tensors.get(1), tensors.subList(2, 4), null, state);
-                microseconds[i] = (System.nanoTime() - start) / 1e3;
-            }
-            float[] result = new float[1];
-            device.download(tensors.get(0).view(Contestant.compared(parameters), Shape.of(1)), result);
+                if (lossWanted) {
+                    device.download(compared, result);
+                }
+                return result[0];
+            });
             tensors.forEach(tensor -> tensor.buffer().close());
             none.buffer().close();
-            return new Outcome(microseconds, result[0]);
+            return outcome;
         }
     }
 

@@ -34,7 +34,7 @@ public final class PyTorchContestant implements Contestant {
     }
 
     @Override
-    public Outcome train(Net net, int threads, int epochs) {
+    public Outcome train(Net net, int threads, Effort effort) {
         set_num_threads(threads);
         Module module = new Module();
         List<LinearImpl> layers = new ArrayList<>();
@@ -51,10 +51,8 @@ public final class PyTorchContestant implements Contestant {
         List<Tensor> features = new ArrayList<>();
         List<Tensor> labels = new ArrayList<>();
         batches(net, features, labels);
-        double[] microseconds = new double[epochs];
-        double lastLoss = Double.NaN;
-        for (int epoch = 0; epoch < epochs; epoch++) {
-            long start = System.nanoTime();
+        return effort.time(Net.BATCHES, lossWanted -> {
+            double last = 0;
             for (int i = 0; i < Net.BATCHES; i++) {
                 try (PointerScope scope = new PointerScope()) {
                     optimizer.zero_grad();
@@ -67,33 +65,30 @@ public final class PyTorchContestant implements Contestant {
                         : cross_entropy(value, labels.get(i));
                     loss.backward();
                     optimizer.step();
-                    if (epoch == epochs - 1 && i == Net.BATCHES - 1) {
-                        lastLoss = loss.item_float();
+                    if (lossWanted && i == Net.BATCHES - 1) {
+                        last = loss.item_float();
                     }
                 }
             }
-            microseconds[epoch] = (System.nanoTime() - start) / 1e3 / Net.BATCHES;
-        }
-        return new Outcome(microseconds, lastLoss);
+            return last;
+        });
     }
 
     @Override
-    public Outcome update(int parameters, int threads, int steps) {
+    public Outcome update(int parameters, int threads, Effort effort) {
         set_num_threads(threads);
         Tensor p = Tensor.create(new float[parameters], parameters);
         p.requires_grad_(true);
         p.mutable_grad().put(Tensor.create(Contestant.gradients(parameters), parameters));
         Optimizer optimizer = new Adam(new TensorVector(p), new AdamOptions(0.001));
-        double[] microseconds = new double[steps];
-        for (int i = 0; i < steps; i++) {
-            long start = System.nanoTime();
+        LongOptional from = new LongOptional(Contestant.compared(parameters));
+        LongOptional to = new LongOptional(Contestant.compared(parameters) + 1L);
+        return effort.time(1, lossWanted -> {
             try (PointerScope scope = new PointerScope()) {
                 optimizer.step();
+                return lossWanted ? p.detach().slice(0, from, to, 1).item_float() : 0;
             }
-            microseconds[i] = (System.nanoTime() - start) / 1e3;
-        }
-        return new Outcome(microseconds, p.detach().slice(0, new LongOptional(Contestant.compared(parameters)),
-            new LongOptional(Contestant.compared(parameters) + 1L), 1).item_float());
+        });
     }
 
     private static void batches(Net net, List<Tensor> features, List<Tensor> labels) {

@@ -27,7 +27,7 @@ public final class TensorFlowContestant implements Contestant {
     }
 
     @Override
-    public Outcome train(Net net, int threads, int epochs) {
+    public Outcome train(Net net, int threads, Effort effort) {
         try (Graph graph = new Graph()) {
             Ops tf = Ops.create(graph);
             Placeholder<TFloat32> x = tf.placeholder(TFloat32.class,
@@ -58,13 +58,13 @@ public final class TensorFlowContestant implements Contestant {
                 .setInterOpParallelismThreads(1).build();
             try (Session session = new Session(graph, config)) {
                 initial.forEach(op -> session.runner().addTarget(op).run().close());
-                return loop(net, epochs, session, x, y, loss, updates);
+                return loop(net, effort, session, x, y, loss, updates);
             }
         }
     }
 
     @Override
-    public Outcome update(int parameters, int threads, int steps) {
+    public Outcome update(int parameters, int threads, Effort effort) {
         try (Graph graph = new Graph()) {
             Ops tf = Ops.create(graph);
             List<Op> initial = new ArrayList<>();
@@ -94,17 +94,12 @@ public final class TensorFlowContestant implements Contestant {
                 Shape.of(parameters), DataBuffers.of(Contestant.gradients(parameters)))) {
                 initial.forEach(op -> session.runner().addTarget(op).run().close());
                 session.runner().feed(feed, gradients).addTarget(setGradient).run().close();
-                double[] microseconds = new double[steps];
-                for (int i = 0; i < steps; i++) {
-                    long start = System.nanoTime();
+                return effort.time(1, lossWanted -> {
                     Session.Runner runner = session.runner();
                     updates.forEach(runner::addTarget);
                     runner.run().close();
-                    microseconds[i] = (System.nanoTime() - start) / 1e3;
-                }
-                try (Result result = session.runner().fetch(compared).run()) {
-                    return new Outcome(microseconds, ((TFloat32) result.get(0)).getFloat(0));
-                }
+                    return lossWanted ? first(session.runner().fetch(compared)) : 0;
+                });
             }
         }
     }
@@ -158,7 +153,7 @@ public final class TensorFlowContestant implements Contestant {
         return updates;
     }
 
-    private static Outcome loop(Net net, int epochs, Session session, Operand<TFloat32> x, Operand<TFloat32> y,
+    private static Outcome loop(Net net, Effort effort, Session session, Operand<TFloat32> x, Operand<TFloat32> y,
                                 Operand<TFloat32> loss, List<Op> updates) {
         List<TFloat32> features = new ArrayList<>();
         List<TFloat32> labels = new ArrayList<>();
@@ -175,20 +170,31 @@ public final class TensorFlowContestant implements Contestant {
             }
             labels.add(TFloat32.tensorOf(Shape.of(net.batch(), net.outputs()), DataBuffers.of(targets)));
         }
-        double[] microseconds = new double[epochs];
-        double lastLoss = Double.NaN;
-        for (int epoch = 0; epoch < epochs; epoch++) {
-            long start = System.nanoTime();
-            for (int i = 0; i < Net.BATCHES; i++) {
-                boolean last = epoch == epochs - 1 && i == Net.BATCHES - 1;
-                Session.Runner runner = session.runner().feed(x, features.get(i)).feed(y, labels.get(i));
-                updates.forEach(runner::addTarget);
-                try (Result result = (last ? runner.fetch(loss) : runner).run()) {
-                    lastLoss = last ? ((TFloat32) result.get(0)).getFloat() : Double.NaN;
-                }
+        return effort.time(Net.BATCHES, lossWanted -> {
+            for (int i = 0; i < Net.BATCHES - 1; i++) {
+                step(session, x, features.get(i), y, labels.get(i), updates).run().close();
             }
-            microseconds[epoch] = (System.nanoTime() - start) / 1e3 / Net.BATCHES;
+            Session.Runner last = step(session, x, features.get(Net.BATCHES - 1), y, labels.get(Net.BATCHES - 1), updates);
+            if (lossWanted) {
+                return first(last.fetch(loss));
+            }
+            last.run().close();
+            return 0;
+        });
+    }
+
+    private static Session.Runner step(Session session, Operand<TFloat32> x, TFloat32 features, Operand<TFloat32> y,
+                                       TFloat32 labels, List<Op> updates) {
+        Session.Runner runner = session.runner().feed(x, features).feed(y, labels);
+        updates.forEach(runner::addTarget);
+        return runner;
+    }
+
+    /** The first value of what is fetched. */
+    private static float first(Session.Runner runner) {
+        try (Result result = runner.run()) {
+            TFloat32 value = (TFloat32) result.get(0);
+            return value.rank() == 0 ? value.getFloat() : value.getFloat(0);
         }
-        return new Outcome(microseconds, lastLoss);
     }
 }

@@ -234,18 +234,18 @@ class BenchmarksTest {
     @Test
     void whoGivesNoTimeIsNamed(@TempDir Path folder) throws IOException, InterruptedException {
         Path peers = Files.createDirectories(folder.resolve("peers"));
-        compile(peers, contestant(peers, "TensorFlowContestant", "hangs", "while (true) { Thread.onSpinWait(); }"),
+        compile(peers, contestant(peers, "TensorFlowContestant", "hangs", "while (threads == 1) { Thread.onSpinWait(); } return null;"),
             contestant(peers, "PyTorchContestant", "fails", "throw new IllegalStateException(\"no such library\");"),
             contestant(peers, "DjlContestant", "differs", "return effort.time(1, wanted -> 42);"));
-        Execution execution = execute(folder, peers, COMPARISON, "1", "0.1", "8", "8-4-3/4");
+        Execution execution = execute(folder, peers, COMPARISON, "1", "0.1", "12", "8-4-3/4");
         assertNotEquals(0, execution.status, "failures are told in the end");
         assertTrue(execution.output.matches("(?s).*\\| 8-4-3/4 \\| talweg on \\d+ threads? \\| [0-9.]+ \\| 1.00 \\|.*"),
             execution.output);
-        assertTrue(execution.output.contains("| hangs on 1 thread | over 8 s |  |"), execution.output);
+        assertTrue(execution.output.contains("| hangs on 1 thread | over 12 s |  |"), execution.output);
         assertTrue(execution.output.contains("no such library"), execution.output);
         assertTrue(execution.output.contains("they do not compute the same"), execution.output);
         JsonNode lines = new ObjectMapper().readTree(folder.resolve("target/steps.json").toFile()).at("/results").get("8-4-3/4");
-        assertEquals("over 8 s", lines.get("hangs on 1 thread").get("ended").asText());
+        assertEquals("over 12 s", lines.get("hangs on 1 thread").get("ended").asText());
         assertTrue(lines.get("fails on 1 thread").get("ended").asText().startsWith("failed: "), lines.toString());
         assertTrue(picture(folder).contains("without a time: hangs on 8-4-3, batch 4, "), "the picture names them");
     }

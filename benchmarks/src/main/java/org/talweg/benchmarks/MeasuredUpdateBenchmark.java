@@ -7,6 +7,7 @@ import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.talweg.ops.ClipRule;
+import org.talweg.ops.MeasuredRule;
 import org.talweg.ops.Segment;
 import org.talweg.ops.Segments;
 import org.talweg.ops.StepState;
@@ -45,9 +46,9 @@ public class MeasuredUpdateBenchmark extends OpsSuite {
         int length = n[0] * n[1];
         int side = Math.min(n[0], n[1]);
         rule = switch (optimizer) {
-            case "lamb" -> new UpdateRule.Lamb(0.999f, 1e-6f, 1e-2f);
-            case "prodigy" -> new UpdateRule.Prodigy(0.999f, 1e-8f, 0, 1e-6f, 1);
-            default -> new UpdateRule.Muon(1e-7f, 0.1f, true, false, ADAM, 0.9f, 1);
+            case "lamb" -> new MeasuredRule.Lamb(0.999f, 1e-6f, 1e-2f);
+            case "prodigy" -> new MeasuredRule.Prodigy(0.999f, 1e-8f, 0, 1e-6f, 1);
+            default -> new MeasuredRule.Muon(1e-7f, 0.1f, true, false, ADAM, 0.9f, 1);
         };
         values = memory.random(length);
         gradients = memory.random(length);

@@ -22,12 +22,11 @@ extern "C" __global__ void activation_forward(const float* input, float* output,
 extern "C" __global__ void activation_backward(const float* gradient, const float* saved, float* input_gradient,
                                                int kind, float p, float q, int accumulate, int64 length) {
   Activation activation(kind, p, q);
-  const float* values = kind == kIdentity ? gradient : saved;
   for_each_element(
-      length, is_aligned16(gradient) && is_aligned16(values) && is_aligned16(input_gradient),
+      length, is_aligned16(gradient) && (kind == kIdentity || is_aligned16(saved)) && is_aligned16(input_gradient),
       [&](int64 i) {
         float4 g = load4(gradient + i);
-        float4 s = load4(values + i);
+        float4 s = kind == kIdentity ? g : load4(saved + i);
         float4 before = accumulate ? load4(input_gradient + i) : make_float4(0, 0, 0, 0);
         float result[4] = {g.x, g.y, g.z, g.w};
         differentiate(activation, result, {s.x, s.y, s.z, s.w});
@@ -37,7 +36,7 @@ extern "C" __global__ void activation_backward(const float* gradient, const floa
       },
       [&](int64 i) {
         float result[1] = {gradient[i]};
-        differentiate(activation, result, {values[i]});
+        differentiate(activation, result, {kind == kIdentity ? gradient[i] : saved[i]});
         input_gradient[i] = accumulate ? input_gradient[i] + result[0] : result[0];
       });
 }

@@ -3,9 +3,14 @@
 
 template <typename Values>
 __device__ __forceinline__ void fill(float* output, int64 length, uint64 seed, uint64 stream, Values values) {
+  bool vectors = is_aligned16(output);
   for (int64 block = global_thread(); block * 4 < length; block += global_threads()) {
     float four[4];
     values(philox(seed, stream, block), four);
+    if (vectors && block * 4 + 3 < length) {
+      store4(output + block * 4, make_float4(four[0], four[1], four[2], four[3]));
+      continue;
+    }
 #pragma unroll
     for (int i = 0; i < 4; i++) {
       if (block * 4 + i < length) output[block * 4 + i] = four[i];

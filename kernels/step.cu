@@ -180,7 +180,7 @@ enum Rule {
 struct Scalars {
   double rate;
   double momentum;
-  double memory[kMemory];
+  int* memory;  // touched by the rules that keep something there, and no others
   double results[kRuleScalars];
 
   __device__ void set(int i, double value) { results[i] = value; }
@@ -274,10 +274,10 @@ struct Scalars {
   }
 
   __device__ void prodigy(int step, const double* s) {
-    double d = step == 1 ? s[3] : memory[0];
+    double d = step == 1 ? s[3] : load_double(memory, 0);
     double size = d * rate * (sqrt(1 - power(s[0], step)) / (1 - power(momentum, step)));
-    memory[0] = d;
-    memory[2] = size;
+    store_double(memory, 0, d);
+    store_double(memory, 2, size);
     set(0, size);
     set(1, d);
     set(2, 1 - momentum);
@@ -291,8 +291,8 @@ struct Scalars {
   __device__ void nadam(int step, const double* s) {
     double now = momentum * (1 - 0.5 * power(s[4], step));
     double next = momentum * (1 - 0.5 * power(s[4], step + 1));
-    double product = (step == 1 ? 1 : memory[0]) * now;
-    memory[0] = product;
+    double product = (step == 1 ? 1 : load_double(memory, 0)) * now;
+    store_double(memory, 0, product);
     set(0, rate * (1 - now) / (1 - product));
     set(1, rate * next / (1 - product * next));
     set(2, sqrt(1 - power(s[0], step)));
@@ -324,10 +324,13 @@ struct Scalars {
   }
 
   __device__ void schedule_free(int step, const double* s) {
-    memory[1] = memory[1] > rate ? memory[1] : rate;
-    double weight = memory[1] * memory[1];
-    memory[0] = memory[0] + weight;
-    double share = weight == 0 ? 0 : weight / memory[0];
+    double before = load_double(memory, 1);
+    double largest = before > rate ? before : rate;
+    double weight = largest * largest;
+    double sum = load_double(memory, 0) + weight;
+    store_double(memory, 0, sum);
+    store_double(memory, 1, largest);
+    double share = weight == 0 ? 0 : weight / sum;
     set(0, share);
     set(1, rate * (momentum * (1 - share) - 1));
     set(2, rate * momentum);
@@ -360,7 +363,8 @@ extern "C" __global__ __launch_bounds__(kPrepareBlock) void prepare_step(
   bool finite = isfinite(norm);
   if (finite) {
     int step = ++counters[kStep];
-    Scalars scalars = {schedule[2 * static_cast<int64>(iteration)], schedule[2 * static_cast<int64>(iteration) + 1]};
+    Scalars scalars = {schedule[2 * static_cast<int64>(iteration)], schedule[2 * static_cast<int64>(iteration) + 1],
+                       memory};
     control[kLearningRate] = static_cast<float>(scalars.rate);
     control[kMomentum] = static_cast<float>(scalars.momentum);
     float factor = clip_factor(norm, max_norm);
@@ -369,10 +373,8 @@ extern "C" __global__ __launch_bounds__(kPrepareBlock) void prepare_step(
     control[kClipHigh] = high;
     control[kFirstStep] = step == 1 ? 1.0f : 0.0f;
     double settings[] = {s0, s1, s2, s3, s4, s5, s6, s7};
-    for (int i = 0; i < kMemory; i++) scalars.memory[i] = load_double(memory, i);
     scalars.compute(rule, step, settings);
     for (int i = 0; i < kRuleScalars; i++) control[kRule + i] = static_cast<float>(scalars.results[i]);
-    for (int i = 0; i < kMemory; i++) store_double(memory, i, scalars.memory[i]);
   } else {
     counters[kSkipped]++;
   }

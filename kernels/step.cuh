@@ -8,8 +8,6 @@ enum Control { kLearningRate, kMomentum, kClipFactor, kClipLow, kClipHigh, kSkip
 enum Log { kLogLoss, kLogHits, kLogGradientNorm, kLogSkipped, kLogColumns };
 
 constexpr int kRuleScalars = 14;
-// Doubles that outlive a step, each as low and high word.
-constexpr int kMemory = 4;
 constexpr int kChunk = 1024;
 
 // A part of the flat buffers that one block takes: never of two parameters.
@@ -49,6 +47,7 @@ __device__ __forceinline__ float clamp(float g, float low, float high) {
   return g < low ? low : g > high ? high : g;
 }
 
+// Doubles that outlive a step lie in memory as low and high word.
 __device__ __forceinline__ double load_double(const int* words, int i) {
   return __hiloint2double(words[2 * i + 1], words[2 * i]);
 }

@@ -36,9 +36,10 @@ struct Buffers {
 
 // What a rule does, unless it says otherwise.
 struct Elementwise {
-  // Whether it changes parameters and states: the first of two phases leaves the former, the second some of the latter.
+  // Whether it changes the parameters, and which states, a bit for each: the first of two phases leaves the former, either
+  // some of the latter.
   static constexpr bool kMoves = true;
-  static constexpr bool kLearns = true;
+  static constexpr unsigned kLearns = ~0u;
   // Whether what it reads as gradients are some, to be clipped.
   static constexpr bool kClips = true;
   // Whether it adds up two sums, `first` and `second`.
@@ -68,9 +69,9 @@ __device__ __forceinline__ void update_chunk(Rule& rule, const Buffers& at, cons
       for (int k = 0; k < kStates; k++) (&s[k].x)[j] = element[k];
     }
     if (Rule::kMoves) store4(at.parameters + chunk.start + i, p);
-    if (Rule::kLearns) {
 #pragma unroll
-      for (int k = 0; k < kStates; k++) store4(at.states[k] + chunk.start + i, s[k]);
+    for (int k = 0; k < kStates; k++) {
+      if (Rule::kLearns >> k & 1) store4(at.states[k] + chunk.start + i, s[k]);
     }
   }
   for (int i = quads_end + threadIdx.x; i < chunk.length; i += blockDim.x) {
@@ -82,9 +83,9 @@ __device__ __forceinline__ void update_chunk(Rule& rule, const Buffers& at, cons
     float gradient = at.gradients[index];
     rule(p, Rule::kClips ? clip * clamp(gradient, low, high) : gradient, element);
     if (Rule::kMoves) at.parameters[index] = p;
-    if (Rule::kLearns) {
 #pragma unroll
-      for (int k = 0; k < kStates; k++) at.states[k][index] = element[k];
+    for (int k = 0; k < kStates; k++) {
+      if (Rule::kLearns >> k & 1) at.states[k][index] = element[k];
     }
   }
 }

@@ -158,6 +158,11 @@ public sealed interface AdaptiveRule extends UpdateRule {
         }
 
         @Override
+        public int memory() {
+            return 1;
+        }
+
+        @Override
         public double[] settings() {
             return new double[] {beta2, epsilon, weightDecay, decoupled ? 1 : 0, StrictMath.pow(0.96, momentumDecay)};
         }
@@ -268,6 +273,11 @@ public sealed interface AdaptiveRule extends UpdateRule {
 
         @Override
         public int buffers() {
+            return 2;
+        }
+
+        @Override
+        public int memory() {
             return 2;
         }
 

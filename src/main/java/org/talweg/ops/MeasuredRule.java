@@ -65,6 +65,11 @@ public sealed interface MeasuredRule extends UpdateRule {
         }
 
         @Override
+        public int memory() {
+            return 3;
+        }
+
+        @Override
         public double[] settings() {
             return new double[] {beta2, epsilon, weightDecay, initial, coefficient};
         }

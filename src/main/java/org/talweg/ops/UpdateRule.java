@@ -50,6 +50,11 @@ public sealed interface UpdateRule permits UpdateRule.Sgd, UpdateRule.Adam, Adap
         return 0;
     }
 
+    /** Doubles of {@link StepState#memory} that it keeps from step to step: the first ones. */
+    default int memory() {
+        return 0;
+    }
+
     /** What the step scalars are computed from, beside step, learning rate and momentum: at most {@link #SETTINGS}. */
     double[] settings();
 

@@ -14,7 +14,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.talweg.cuda.KernelProfile.InstructionClass;
@@ -24,24 +23,15 @@ import org.talweg.nn.Losses;
 import org.talweg.nn.Model;
 import org.talweg.nn.Sequential;
 import org.talweg.ops.Activation;
-import org.talweg.ops.BatchRows;
-import org.talweg.ops.CrossEntropy;
 import org.talweg.ops.DenseOps;
 import org.talweg.ops.DenseShape;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
-import org.talweg.ops.ElementwiseLoss;
-import org.talweg.ops.ElementwiseLoss.Formula;
 import org.talweg.ops.Fusion;
-import org.talweg.ops.LossBatch;
 import org.talweg.ops.Precision;
-import org.talweg.ops.StepState;
-import org.talweg.ops.UpdateRule;
-import org.talweg.optim.FusedOptimizer;
 import org.talweg.optim.Optimizers;
 import org.talweg.optim.ParameterGroups;
 import org.talweg.tensor.DType;
-import org.talweg.tensor.Philox;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 import org.talweg.testing.SoftwareDevice;
@@ -49,9 +39,11 @@ import org.talweg.train.Listener;
 import org.talweg.train.StepMetrics;
 import org.talweg.train.Trainer;
 
-/** What kernels move, against the least they could: each input read once, each output written once, on aligned sizes. */
+/**
+ * What matrix products move, against the least they could on aligned sizes, and of what instructions they are made; and how
+ * many launches a step has. The kernels that are no products: {@link StreamingFloorTest}.
+ */
 class KernelFloorTest {
-    private static final int ELEMENTS = 1 << 18;
     private static final double SLACK = 1.02;
 
     private Device device;
@@ -73,18 +65,12 @@ class KernelFloorTest {
         device.close();
     }
 
-    /** No zeros: some losses need not look at the prediction of a target that is 0. */
     private Tensor floats(int... dims) {
-        Tensor tensor = tensor(DType.FLOAT32, dims);
+        Tensor tensor = device.allocate(DType.FLOAT32, Shape.of(dims), "test");
+        tensors.add(tensor);
         float[] values = new float[(int) tensor.elements()];
         Arrays.fill(values, 0.5f);
         device.upload(values, tensor);
-        return tensor;
-    }
-
-    private Tensor tensor(DType type, int... dims) {
-        Tensor tensor = device.allocate(type, Shape.of(dims), "test");
-        tensors.add(tensor);
         return tensor;
     }
 
@@ -109,106 +95,6 @@ class KernelFloorTest {
         List<KernelProfile> launches = SoftwareDriver.profile();
         assertEquals(1, launches.size(), launches.toString());
         return launches.get(0);
-    }
-
-    /** Everything once, and as many sectors a request as its bytes fill. */
-    private static void assertStreams(long floor, KernelProfile profile) {
-        double ratio = (double) profile.bytes() / floor;
-        assertTrue(ratio >= 1 && ratio <= SLACK, ratio + " of the floor: " + profile);
-        assertEquals(profile.loads().idealSectors(), profile.loads().sectors(), "sectors of loads: " + profile);
-        assertEquals(profile.stores().idealSectors(), profile.stores().sectors(), "sectors of stores: " + profile);
-        assertEquals(0, profile.shared().conflicts(), profile.toString());
-    }
-
-    static List<Activation> activations() {
-        return Activation.all();
-    }
-
-    @ParameterizedTest
-    @MethodSource("activations")
-    void activationForward(Activation activation) {
-        Tensor x = floats(ELEMENTS);
-        Tensor y = floats(ELEMENTS);
-        assertStreams(8L * ELEMENTS, profile(() -> device.ops().activation().forward(x, activation, y)));
-    }
-
-    @ParameterizedTest
-    @MethodSource("activations")
-    void activationBackward(Activation activation) {
-        boolean saves = activation.saved() != Activation.Saved.NOTHING;
-        Tensor gradient = floats(ELEMENTS);
-        Tensor saved = saves ? floats(ELEMENTS) : null;
-        Tensor result = floats(ELEMENTS);
-        assertStreams((saves ? 12L : 8L) * ELEMENTS,
-            profile(() -> device.ops().activation().backward(gradient, activation, saved, false, result)));
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void elementwiseLoss(Formula formula) {
-        ElementwiseLoss loss = new ElementwiseLoss(formula, 1, 1);
-        for (int columns : new int[] {64, 2048}) {
-            int rows = ELEMENTS / columns;
-            Tensor hits = loss.hasHits() ? floats(rows) : null;
-            LossBatch batch = new LossBatch(floats(rows, columns), floats(rows, columns), null, 1, 1, floats(rows), hits,
-                floats(rows, columns));
-            assertStreams(12L * ELEMENTS + (hits == null ? 4L : 8L) * rows,
-                profile(() -> device.ops().loss().elementwise(loss, batch, null, null)));
-        }
-    }
-
-    /** Rows of a part of a warp, of a block that holds them in registers, and longer ones. */
-    @ParameterizedTest
-    @CsvSource({"256, cross_entropy_256", "2048, cross_entropy_2048", "8192, cross_entropy_any"})
-    void crossEntropy(int classes, String kernel) {
-        int rows = ELEMENTS / classes;
-        Tensor logits = floats(rows, classes);
-        LossBatch batch = new LossBatch(logits, tensor(DType.INT32, rows), null, 1, 1, floats(rows), floats(rows), logits);
-        KernelProfile profile = profile(() -> device.ops().loss().crossEntropy(CrossEntropy.plain(true), batch, null, null));
-        assertEquals(kernel, profile.kernel());
-        // Labels, losses and hits of 4 bytes a row.
-        assertStreams(8L * ELEMENTS + 12L * rows, profile);
-    }
-
-    static Stream<UpdateRule> rules() {
-        return Stream.of(Optimizers.sgd(), Optimizers.sgd().momentum(0.9f),
-            Optimizers.sgd().momentum(0.9f).nesterov(true), Optimizers.sgd().momentum(0.9f).velocity(true),
-            Optimizers.adagrad(), Optimizers.rmsProp(), Optimizers.adadelta(), Optimizers.adam(), Optimizers.amsgrad(),
-            Optimizers.adamW(), Optimizers.adamax(), Optimizers.nadam(), Optimizers.radam(), Optimizers.lion(),
-            Optimizers.scheduleFree()).map(FusedOptimizer::rule);
-    }
-
-    /** SGD 12 bytes a parameter, with momentum 20, Adam 28. */
-    @ParameterizedTest
-    @MethodSource("rules")
-    void update(UpdateRule rule) {
-        Tensor parameters = floats(ELEMENTS);
-        Tensor gradients = floats(ELEMENTS);
-        List<Tensor> buffers = Stream.generate(() -> floats(ELEMENTS)).limit(rule.buffers()).toList();
-        try (StepState state = StepState.allocate(device, 1)) {
-            assertStreams((12 + 8L * rule.buffers()) * ELEMENTS, profile(
-                () -> device.ops().update().apply(rule, parameters, gradients, buffers, null, state)));
-        }
-    }
-
-    @Test
-    void sumOfSquares() {
-        Tensor x = floats(ELEMENTS);
-        Tensor partials = floats(device.ops().update().squarePartials(ELEMENTS));
-        assertStreams(4L * ELEMENTS, profile(() -> device.ops().update().sumOfSquares(x, partials)));
-    }
-
-    @Test
-    void gatherRows() {
-        int rows = 2048;
-        int columns = ELEMENTS / rows;
-        Tensor source = floats(2 * rows, columns);
-        Tensor order = tensor(DType.INT32, 2 * rows);
-        device.upload(Philox.permutation(2 * rows, 1, 1), order);
-        BatchRows batch = new BatchRows(order, tensor(DType.INT32, 1));
-        Tensor destination = floats(rows, columns);
-        assertStreams(8L * ELEMENTS + 4L * rows,
-            profile(() -> device.ops().data().gatherRows(source, batch, destination)));
     }
 
     /** Chips with their precisions, and tiles of every size, three along each dimension. */

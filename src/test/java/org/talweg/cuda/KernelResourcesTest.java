@@ -37,6 +37,11 @@ class KernelResourcesTest {
         }
     }
 
+    /** Names of all. */
+    static List<String> kernels() throws IOException {
+        return resources().stream().map(row -> row[1]).distinct().toList();
+    }
+
     @Test
     void noKernelSpillsRegisters() throws IOException {
         List<String[]> rows = resources();

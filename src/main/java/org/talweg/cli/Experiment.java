@@ -251,6 +251,11 @@ final class Experiment {
         return LayerChoices.NORM.parse(norm).isEmpty() && dropout == 0 && !residual && microBatch == null;
     }
 
+    /** Whether rows may have to be streamed. */
+    boolean limitsDataMemory() {
+        return dataMemory != null;
+    }
+
     boolean trainsEverything() {
         return frozen.isEmpty();
     }

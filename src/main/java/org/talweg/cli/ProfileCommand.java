@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -89,10 +90,7 @@ final class ProfileCommand implements Callable<Integer> {
             int size = Math.min(rows.batchSize(), rows.data().rows());
             SteadyStep step = new SteadyStep(size);
             step.run(experiment.trainer(model).listeners(step).build(), rows);
-            List<Integer> widths = new ArrayList<>(experiment.hiddenUnits());
-            widths.add(0, rows.data().columns());
-            widths.add(experiment.outputs());
-            StepFloor floor = floor(model, size, rows.data().columns(), step.launches);
+            StepFloor floor = floor(model, rows, step);
             report(rows.data(), size, model.parameterCount(), new StepProfile(step.launches,
                 experiment.isPlain() ? floor.launches() : List.of()), floor.flops());
         }
@@ -100,19 +98,30 @@ final class ProfileCommand implements Callable<Integer> {
     }
 
     /** Of the step as it was taken: fused or not. */
-    private StepFloor floor(Model model, int size, int columns, List<KernelProfile> launches) {
+    private StepFloor floor(Model model, DataLoader loader, SteadyStep step) {
         List<Integer> widths = new ArrayList<>(experiment.hiddenUnits());
-        widths.add(0, columns);
+        widths.add(0, loader.data().columns());
         widths.add(experiment.outputs());
+        int[] rows = rows(loader, step.metrics);
         StepFloor.LossRows loss = lossRows(experiment.loss(), experiment.outputs());
         UpdateRule rule = OptimizerChoices.ALL.parse(experiment.optimizerText()) instanceof FusedOptimizer fused
             ? fused.rule() : null;
         Ops ops = model.device().ops();
-        if (launches.stream().anyMatch(launch -> launch.kernel().equals("fused_mlp_step"))) {
-            FusedMlpOps.Plan plan = ops.fusedMlp().plan(model.tape().fusedMlp().orElseThrow(), size);
-            return StepFloor.ofFused(size, widths, plan.shares(), plan.squarePartials(), loss, rule);
+        if (step.launches.stream().anyMatch(launch -> launch.kernel().equals("fused_mlp_step"))) {
+            FusedMlpOps.Plan plan = ops.fusedMlp().plan(model.tape().fusedMlp().orElseThrow(), rows.length);
+            return StepFloor.ofFused(plan, rows, widths, loss, rule);
         }
-        return StepFloor.of(ops.dense().at(experiment.precision()), size, widths, experiment.activation(), loss, rule);
+        return StepFloor.of(ops.dense().at(experiment.precision()), rows, widths, experiment.activation(), loss, rule);
+    }
+
+    /** Of the batch of a step, where they lie on the device: rows that are streamed come one after the other. */
+    private int[] rows(DataLoader loader, StepMetrics step) {
+        int size = Math.min(loader.batchSize(), loader.data().rows());
+        if (experiment.limitsDataMemory()) {
+            return IntStream.range(0, size).toArray();
+        }
+        int from = (int) (step.step() % loader.batches()) * loader.batchSize();
+        return Arrays.copyOfRange(loader.order(step.epoch()), from, from + size);
     }
 
     private static StepFloor.LossRows lossRows(Loss loss, int outputs) {
@@ -148,6 +157,7 @@ final class ProfileCommand implements Callable<Integer> {
     private static final class SteadyStep implements Listener {
         private final int batch;
         private Trainer trainer;
+        private StepMetrics metrics;
         private List<KernelProfile> launches = List.of();
 
         SteadyStep(int batch) {
@@ -179,6 +189,7 @@ final class ProfileCommand implements Callable<Integer> {
                 + "and would not show what a step costs; try a lower learning rate");
             if (step.step() > 0 && step.rows() == batch) {
                 launches = counted;
+                metrics = step;
                 trainer.requestStop();
             }
         }
@@ -219,8 +230,8 @@ final class ProfileCommand implements Callable<Integer> {
             "sectors/request", "ideal", "conflicts", "instructions");
         profile.rows().forEach(this::print);
         print(total);
-        print("%nbytes: each 32-byte sector that a launch reads or writes, once; floor: each input once, each output "
-            + "once%n%n");
+        print("%nbytes: each 32-byte sector that a launch reads or writes, once; floor: the sectors of each input once, "
+            + "of each output once%n%n");
         print("predicted by the roofline from %,d operations of the products, and %,d bytes to and from memory, not "
             + "measured:%n", flops, total.bytes());
         for (Gpu gpu : Gpu.KNOWN) {

@@ -11,6 +11,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -33,7 +34,10 @@ import org.talweg.tensor.Shape;
 import org.talweg.testing.SoftwareDevice;
 import org.talweg.train.Trainer;
 
-/** A whole training step with Adam and clipping, against {@link StepFloor}, on the sizes that performance is claimed for. */
+/**
+ * A whole training step with Adam and clipping, against {@link StepFloor}, on the sizes that performance is claimed for; and
+ * that floor itself.
+ */
 class StepFloorTest {
     private static final int INPUTS = 784;
     private static final int CLASSES = 10;
@@ -79,7 +83,9 @@ class StepFloorTest {
         }
         List<Integer> widths = IntStream.concat(IntStream.concat(IntStream.of(INPUTS),
             hidden.stream().mapToInt(Integer::intValue)), IntStream.of(CLASSES)).boxed().toList();
-        StepFloor floor = StepFloor.of(device.ops().dense(), batch, widths, Activation.RELU,
+        // Of the second group, without shuffling.
+        int[] batchRows = IntStream.range(batch, 2 * batch).toArray();
+        StepFloor floor = StepFloor.of(device.ops().dense(), batchRows, widths, Activation.RELU,
             new StepFloor.LossRows("cross_entropy", 1, loss.hasHits()), adam.rule());
 
         assertEquals(floor.launches().size(), groups.second().size(), groups.second().toString());
@@ -105,13 +111,39 @@ class StepFloorTest {
             groups.during(2, SoftwareDriver.Counters::hostCopies), "copies");
     }
 
-    /** The update, which is the one kernel of a step that streams much: everything once, in full sectors. */
+    /** In sectors: rows of 6 inputs, 4 hidden units and 3 classes. */
+    @Test
+    void theFloorByHand() {
+        int[] rows = {3, 0, 7, 4, 9};
+        // Of 24 bytes each: sectors 0, 2, 3, 5, 6 and 7. Their labels: 0 and 1. Order and cursor: one each.
+        int x = 6 + 2;
+        int forward = (x + 4 + 3) + (3 + 2 + 2);
+        // Losses and hits one each.
+        int loss = 2 + 2 * 2 + 2 + 2;
+        // Of the second layer with dX; one partial sum each.
+        int backward = (2 + 3 + 2 + 1 + 2 + 3) + (x + 3 + 4 + 1);
+        // Partial sums, counters in and out, schedule, log, control of 22 elements.
+        int prepare = 2 + 1 + 2 + 1 + 1 + 3;
+        // 43 parameters.
+        int update = 3 * 6 + 2;
+        StepFloor floor = StepFloor.of(device.ops().dense(), rows, List.of(6, 4, 3), Activation.RELU,
+            new StepFloor.LossRows("cross_entropy", 1, true), Optimizers.sgd().rule());
+        assertEquals(32 * (forward + loss + backward + prepare + update),
+            floor.launches().stream().mapToLong(StepFloor.Launch::bytes).sum(), floor.toString());
+        assertEquals(2 * 5 * (24 * 2 + 12 * 3), floor.flops());
+    }
+
+    /** What is no product: everything once, in full sectors. */
     private static void expectStreams(StepFloor floor, List<KernelProfile> step) {
-        KernelProfile update = step.get(step.size() - 1);
-        double ratio = (double) update.bytes() / floor.launches().get(step.size() - 1).bytes();
-        assertTrue(ratio >= 1 && ratio <= 1.02, ratio + " of the floor: " + update);
-        assertEquals(update.loads().idealSectors(), update.loads().sectors(), "sectors of loads: " + update);
-        assertEquals(update.stores().idealSectors(), update.stores().sectors(), "sectors of stores: " + update);
+        for (int i = 0; i < step.size(); i++) {
+            KernelProfile launch = step.get(i);
+            if (floor.launches().get(i).flops() == 0) {
+                double ratio = (double) launch.bytes() / floor.launches().get(i).bytes();
+                assertTrue(ratio >= 1 && ratio <= 1.02, ratio + " of the floor: " + launch);
+                assertEquals(launch.loads().idealSectors(), launch.loads().sectors(), "sectors of loads: " + launch);
+                assertEquals(launch.stores().idealSectors(), launch.stores().sectors(), "sectors of stores: " + launch);
+            }
+        }
     }
 
     private static Dataset rows(int count) {

@@ -3,10 +3,7 @@
 // copies, kStages deep, each laid out as its operand lies in memory.
 #pragma once
 #include "matrix_rows.cuh"
-#include "tensor.cuh"
-
-// How the products are rounded; org.talweg.ops.Precision.
-enum Precision { kTf32, kTf32x3, kBf16 };
+#include "tensor_precision.cuh"
 
 constexpr int kDepth = 16;  // of a tile, along k
 constexpr int kStages = 3;
@@ -141,51 +138,36 @@ struct TensorTiling {
   template <bool A_ALONG_K, bool B_ALONG_K>
   static __device__ __forceinline__ void multiply_stage(const float* a, const float* b,
                                                         float (&sums)[kRows][kColumns]) {
-    constexpr int kStep = PRECISION == kBf16 ? 16 : 8;
-    constexpr int kParts = PRECISION == kTf32x3 ? 2 : 1;
+    using Product = TensorProduct<PRECISION>;
+    constexpr int kStep = Product::kStep;
     int first_row = warp() / WARPS_ACROSS * kWarpRows;
     int first_column = warp() % WARPS_ACROSS * kWarpColumns;
 #pragma unroll
     for (int k = 0; k < kDepth; k += kStep) {
-      uint32 bs[kParts][kAcross][2];
+      uint32 bs[kAcross][Product::kParts][2];
 #pragma unroll
       for (int j = 0; j < kAcross; j++) {
-        float values[kStep / 4];
+        float values[Product::kValues];
         int index = first_column + j * 8 + group();
         load<B_ALONG_K>(b, index, k, values);
-        round(values, bs[0][j], bs[kParts - 1][j]);
+        Product::round(values, bs[j]);
       }
 #pragma unroll
       for (int i = 0; i < kDown; i++) {
-        // Rows g and g + 8 take turns: A(g, ..), A(g + 8, ..), then the same further along k.
-        uint32 as[kParts][4];
-        float upper[kStep / 4];
-        float lower[kStep / 4];
+        uint32 as[Product::kParts][4];
+        float upper[Product::kValues];
+        float lower[Product::kValues];
         if constexpr (A_ALONG_K && PRECISION != kBf16) {
           load_matrix(a, first_row + i * 16, k, upper, lower);
         } else {
           load<A_ALONG_K>(a, first_row + i * 16 + group(), k, upper);
           load<A_ALONG_K>(a, first_row + i * 16 + group() + 8, k, lower);
         }
-        uint32 up[kParts][2];
-        uint32 low[kParts][2];
-        round(upper, up[0], up[kParts - 1]);
-        round(lower, low[0], low[kParts - 1]);
-#pragma unroll
-        for (int part = 0; part < kParts; part++) {
-          as[part][0] = up[part][0];
-          as[part][1] = low[part][0];
-          as[part][2] = up[part][1];
-          as[part][3] = low[part][1];
-        }
+        Product::round(upper, lower, as);
 #pragma unroll
         for (int j = 0; j < kAcross; j++) {
-          // The small products first, so that they are not lost beside the large one.
-          if constexpr (kParts == 2) {
-            accumulate(sums, i, j, as[1], bs[0][j]);
-            accumulate(sums, i, j, as[0], bs[1][j]);
-          }
-          accumulate(sums, i, j, as[0], bs[0][j]);
+          Product::multiply(sums[i * 2][j * 2], sums[i * 2][j * 2 + 1], sums[i * 2 + 1][j * 2], sums[i * 2 + 1][j * 2 + 1],
+                            as, bs[j]);
         }
       }
     }
@@ -221,31 +203,5 @@ struct TensorTiling {
     lower[0] = __uint_as_float(words[1]);
     upper[1] = __uint_as_float(words[2]);
     lower[1] = __uint_as_float(words[3]);
-  }
-
-  // Rounded to what the tensor cores take; for three products also what the rounding left over.
-  template <int N>
-  static __device__ __forceinline__ void round(const float (&values)[N], uint32 (&rounded)[2], uint32 (&rest)[2]) {
-    if constexpr (PRECISION == kBf16) {
-      rounded[0] = to_bf16(values[0], values[1]);
-      rounded[1] = to_bf16(values[2], values[3]);
-    } else {
-#pragma unroll
-      for (int i = 0; i < 2; i++) {
-        uint32 nearest = to_tf32(values[i]);
-        if constexpr (PRECISION == kTf32x3) rest[i] = to_tf32(values[i] - __uint_as_float(nearest));
-        rounded[i] = nearest;
-      }
-    }
-  }
-
-  static __device__ __forceinline__ void accumulate(float (&sums)[kRows][kColumns], int i, int j,
-                                                    const uint32 (&a)[4], const uint32 (&b)[2]) {
-    float& c0 = sums[i * 2][j * 2];
-    float& c1 = sums[i * 2][j * 2 + 1];
-    float& c2 = sums[i * 2 + 1][j * 2];
-    float& c3 = sums[i * 2 + 1][j * 2 + 1];
-    if constexpr (PRECISION == kBf16) multiply_bf16(c0, c1, c2, c3, a, b);
-    else multiply_tf32(c0, c1, c2, c3, a, b);
   }
 };

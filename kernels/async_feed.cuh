@@ -19,20 +19,16 @@ __device__ __forceinline__ const float* in_stage(const float* place, int bytes) 
 // together, each having four neighbouring rows. Thus no access meets another in a bank, and where a thread reads differs
 // from quad to quad by constants.
 template <bool ALONG_K, bool NUMBERED, int SIZE, int DEPTH>
-struct AsyncSide {
+struct AsyncSide : OperandSide {
   static constexpr bool kAlongK = ALONG_K;
   static constexpr int kApart = 8;
   static constexpr int kSlots = DEPTH / kApart;
   static constexpr int kQuads = DEPTH / 4;  // of a row along k
 
-  Rows rows;
-  int begin;  // of the tile, along the operand's index
-  int end;    // of the operand
-  bool vectors;
   const float* at;  // this thread's first quad of the next tile; NUMBERED: of row 0
 
   __device__ __forceinline__ AsyncSide(Rows source, int first, int limit, int k_begin, uint32 thread)
-      : rows(source), begin(first), end(limit), vectors(source.vectors()) {
+      : OperandSide(source, first, limit) {
     if constexpr (ALONG_K) at = rows.row(min(begin + across(thread), end - 1)) + k_begin + depth(thread);
     else at = (NUMBERED ? rows.base : rows.row(k_begin + depth(thread))) + column(thread);
   }

@@ -21,6 +21,17 @@ struct Rows {
   __device__ __forceinline__ bool vectors() const { return is_aligned16(base) && width % 4 == 0; }
 };
 
+// An operand of a product, as one tile sees it.
+struct OperandSide {
+  Rows rows;
+  int begin;  // of the tile, along the operand's index
+  int end;    // of the operand
+  bool vectors;
+
+  __device__ __forceinline__ OperandSide(Rows source, int first, int limit)
+      : rows(source), begin(first), end(limit), vectors(source.vectors()) {}
+};
+
 // Which team of the block this thread is in, and where in it.
 template <int THREADS, int TEAMS>
 __device__ __forceinline__ uint32 team_of() {

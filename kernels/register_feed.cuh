@@ -22,20 +22,16 @@ __device__ __forceinline__ int swizzle(int k, int i) {
 // is one k. In shared memory each row is one k. What lies beyond the operand's own index repeats its last values: nobody
 // stores what comes of them. NUMBERED: rows that are k may be read through an order.
 template <bool ALONG_K, bool NUMBERED, int SIZE, int DEPTH>
-struct RegisterSide {
+struct RegisterSide : OperandSide {
   static constexpr bool kAlongK = ALONG_K;
   static constexpr int kApart = 8;
   static constexpr int kSlots = DEPTH / kApart;
 
-  Rows rows;
-  int begin;  // of the tile, along the operand's index
-  int end;    // of the operand
-  bool vectors;
   const float* at;  // this thread's first quad of the next tile, unless NUMBERED
   float4 held[kSlots];
 
   __device__ __forceinline__ RegisterSide(Rows source, int first, int limit, int k_begin, uint32 thread)
-      : rows(source), begin(first), end(limit), vectors(source.vectors()) {
+      : OperandSide(source, first, limit) {
     if constexpr (ALONG_K) at = rows.row(min(begin + across(thread), end - 1)) + k_begin + depth(thread);
     else if constexpr (!NUMBERED) at = rows.row(k_begin + depth(thread)) + min(begin + across(thread), end - 4);
   }

@@ -12,17 +12,12 @@ constexpr int kStages = 3;
 // the index, and runs along k; else a row is one k. In each the quads of a row are permuted so that neither the copies
 // nor any access below meets in a bank.
 template <bool ALONG_K, int SIZE, int THREADS>
-struct AsyncSide {
+struct AsyncSide : OperandSide {
   static constexpr int kSlots = SIZE * kDepth / 4 / THREADS;
   static_assert(kSlots * THREADS * 4 == SIZE * kDepth, "every thread copies the same number of quads");
 
-  Rows rows;
-  int begin;  // of the tile, along the operand's index
-  int end;    // of the operand
-  bool vectors;
-
   __device__ __forceinline__ AsyncSide(Rows source, int first, int limit, int, uint32)
-      : rows(source), begin(first), end(limit), vectors(source.vectors()) {}
+      : OperandSide(source, first, limit) {}
 
   // Where element (index, k) of the tile lies.
   static __device__ __forceinline__ int place(int index, int k) {

@@ -22,19 +22,20 @@ class FloorsTest {
     /** What each package may import, of ours. */
     private static final Map<String, Set<String>> BELOW = Map.ofEntries(
         Map.entry("tensor", Set.of()),
-        Map.entry("data", Set.of("tensor")),
+        Map.entry("files", Set.of()),
+        Map.entry("data", Set.of("tensor", "files")),
         Map.entry("ops", Set.of("tensor")),
         Map.entry("reference", Set.of("tensor", "ops")),
-        Map.entry("cpu", Set.of("tensor", "ops")),
-        Map.entry("cuda", Set.of("tensor", "ops")),
+        Map.entry("cpu", Set.of("tensor", "files", "ops")),
+        Map.entry("cuda", Set.of("tensor", "files", "ops")),
         Map.entry("tape", Set.of("tensor", "ops")),
-        Map.entry("nn", Set.of("tensor", "data", "ops", "tape")),
+        Map.entry("nn", Set.of("tensor", "files", "data", "ops", "tape")),
         Map.entry("optim", Set.of("tensor", "ops", "tape")),
-        Map.entry("train", Set.of("tensor", "ops", "tape", "nn", "optim", "data")),
-        Map.entry("analysis", Set.of("tensor", "ops", "tape", "nn", "optim", "data", "train", "reference")),
-        Map.entry("report", Set.of("tensor", "data", "train", "analysis")),
-        Map.entry("cli", Set.of("tensor", "ops", "tape", "nn", "optim", "data", "train", "analysis", "report", "reference",
-            "cpu", "cuda")));
+        Map.entry("train", Set.of("tensor", "files", "ops", "tape", "nn", "optim", "data")),
+        Map.entry("analysis", Set.of("tensor", "files", "ops", "tape", "nn", "optim", "data", "train", "reference")),
+        Map.entry("report", Set.of("tensor", "files", "data", "train", "analysis")),
+        Map.entry("cli", Set.of("tensor", "files", "ops", "tape", "nn", "optim", "data", "train", "analysis", "report",
+            "reference", "cpu", "cuda")));
 
     @Test
     void importsPointDown() throws IOException {

@@ -19,7 +19,7 @@ import org.talweg.analysis.GradientHealth.Condition;
 import org.talweg.analysis.GradientHealth.Finding;
 import org.talweg.analysis.GradientHealth.Layer;
 import org.talweg.data.Dataset;
-import org.talweg.data.WholeFile;
+import org.talweg.files.WholeFile;
 import org.talweg.optim.SavedState;
 import org.talweg.train.Listener;
 import org.talweg.train.RunState;

@@ -15,7 +15,7 @@ import org.talweg.data.Datasets;
 import org.talweg.data.Missing;
 import org.talweg.data.Rows;
 import org.talweg.data.Scaler;
-import org.talweg.data.WholeFile;
+import org.talweg.files.WholeFile;
 import org.talweg.nn.Columns;
 import org.talweg.nn.Model;
 import org.talweg.ops.Device;

@@ -9,7 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.talweg.data.WholeFile;
+import org.talweg.files.WholeFile;
 import org.talweg.nn.Model;
 import org.talweg.report.Outcome;
 import org.talweg.train.Evaluation;

@@ -2,15 +2,12 @@ package org.talweg.cpu;
 
 import java.io.File;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.URL;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import org.bytedeco.javacpp.Loader;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.talweg.files.LibraryFile;
 
 /**
  * Matrix products by oneDNN on arrays of the Java heap, each in the thread that asks for it. Of the libraries that can
@@ -64,24 +61,11 @@ final class NativeProducts {
                     }
                     System.load(file.getPath());
                 }
-                System.load(file(resource).toString());
+                System.load(LibraryFile.of(resource).toString());
                 return bind() ? null : "the library that was loaded lacks its matrix product; use the version of the pom";
             } catch (IOException | LinkageError e) {
                 return "it does not load (" + e + "); check that the temporary folder is writable and not mounted noexec";
             }
-        }
-
-        /** Straight from the build's output where that is a directory; out of a jar through a temporary file. */
-        private static Path file(URL resource) throws IOException {
-            if (resource.getProtocol().equals("file")) {
-                return Path.of(resource.getPath());
-            }
-            Path copy = Files.createTempFile("talweg-cpu", ".so");
-            copy.toFile().deleteOnExit();
-            try (InputStream in = resource.openStream()) {
-                Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);
-            }
-            return copy;
         }
     }
 

@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
@@ -14,6 +15,7 @@ import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import jcuda.driver.JITOptions;
+import org.talweg.files.Sha256;
 import org.talweg.ops.DeviceException;
 
 /**
@@ -91,7 +93,7 @@ final class KernelImages {
         int result = JCudaDriver.cuModuleLoadDataJIT(module, terminated(image), options);
         if (result == CUresult.CUDA_SUCCESS) {
             taken.add(what);
-            digests.put(family, TuningCache.digest(image));
+            digests.put(family, HexFormat.of().formatHex(Sha256.of(image)));
             return module;
         }
         if (!blamesImage(result)) {

@@ -1,17 +1,15 @@
 package org.talweg.cuda;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.talweg.files.LibraryFile;
 import org.talweg.ops.DeviceException;
 
 /**
@@ -353,18 +351,8 @@ public final class SoftwareDriver {
     /** Size of each parameter of a kernel, by its function handle. */
     static native int[] parameterBytes(long function);
 
-    /** Straight from the build's output where that is a directory; out of a jar through a temporary file. */
     static Path library(String file) throws IOException {
-        URL resource = SoftwareDriver.class.getResource(FOLDER + file);
-        if (resource.getProtocol().equals("file")) {
-            return Path.of(resource.getPath());
-        }
-        Path copy = Files.createTempFile(file.replace(".so", ""), ".so");
-        copy.toFile().deleteOnExit();
-        try (InputStream in = resource.openStream()) {
-            Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);
-        }
-        return copy;
+        return LibraryFile.of(SoftwareDriver.class.getResource(FOLDER + file));
     }
 
     /** The CUDA driver mapped into this process, or null. The dynamic linker would prefer it to ours. */

@@ -9,13 +9,12 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.talweg.files.Sha256;
+import org.talweg.files.WholeFile;
 
 /**
  * What was measured on one kind of chip, in a small JSON file: one for each GPU, driver, version of Talweg and image of
@@ -37,8 +36,8 @@ final class TuningCache {
     TuningCache(Path folder, Map<String, String> about) {
         this.about = JSON.createObjectNode();
         about.forEach(this.about::put);
-        file = folder.resolve("products-" + digest(this.about.toString().getBytes(StandardCharsets.UTF_8)).substring(0, 16)
-            + ".json");
+        file = folder.resolve("products-" + HexFormat.of().formatHex(Sha256.of(this.about.toString()
+            .getBytes(StandardCharsets.UTF_8))).substring(0, 16) + ".json");
     }
 
     /** The user's: {@code $XDG_CACHE_HOME/talweg}, or {@code .cache/talweg} at home. */
@@ -46,14 +45,6 @@ final class TuningCache {
         String cache = System.getenv("XDG_CACHE_HOME");
         return (cache == null || cache.isBlank() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(cache))
             .resolve("talweg");
-    }
-
-    static String digest(byte[] bytes) {
-        try {
-            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
-        }
     }
 
     Path file() {
@@ -81,21 +72,11 @@ final class TuningCache {
             ObjectNode root = JSON.createObjectNode();
             root.set(ABOUT, about);
             root.set(PLANS, all);
-            write(JSON.writeValueAsBytes(root));
+            Files.createDirectories(file.getParent());
+            WholeFile.write(file, JSON.writeValueAsBytes(root));
         }
         plans = all;
         return (ObjectNode) all.get(name);
-    }
-
-    private void write(byte[] bytes) throws IOException {
-        Files.createDirectories(file.getParent());
-        Path temporary = Files.createTempFile(file.getParent(), file.getFileName().toString(), ".tmp");
-        try {
-            Files.write(temporary, bytes);
-            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        } finally {
-            Files.deleteIfExists(temporary);
-        }
     }
 
     private ObjectNode read() {

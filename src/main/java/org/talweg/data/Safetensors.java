@@ -13,6 +13,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.talweg.files.WholeFile;
 import org.talweg.tensor.Shape;
 
 /**

@@ -7,7 +7,7 @@ import java.util.Arrays;
 import java.util.Map;
 import org.talweg.data.Protobuf;
 import org.talweg.data.Scaler;
-import org.talweg.data.WholeFile;
+import org.talweg.files.WholeFile;
 import org.talweg.ops.Activation;
 
 /**

@@ -5,8 +5,6 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -15,7 +13,8 @@ import java.util.regex.Pattern;
 import org.talweg.analysis.GradientHealth;
 import org.talweg.analysis.GradientLog.Look;
 import org.talweg.data.Dataset;
-import org.talweg.data.WholeFile;
+import org.talweg.files.Sha256;
+import org.talweg.files.WholeFile;
 import org.talweg.train.EpochMetrics;
 import org.talweg.train.Evaluator.Judged;
 
@@ -65,12 +64,7 @@ public record Report(String name, String data, List<EpochMetrics> history, Outco
 
     /** By which the browser knows the page's own script; it runs no other. */
     private static String hash(String script) {
-        try {
-            return Base64.getEncoder().encodeToString(
-                MessageDigest.getInstance("SHA-256").digest(script.getBytes(StandardCharsets.UTF_8)));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e);
-        }
+        return Base64.getEncoder().encodeToString(Sha256.of(script.getBytes(StandardCharsets.UTF_8)));
     }
 
     private static String resource(String file) {

@@ -16,6 +16,7 @@ import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.talweg.data.Safetensors;
+import org.talweg.files.Sha256;
 import org.talweg.tensor.Shape;
 
 /**

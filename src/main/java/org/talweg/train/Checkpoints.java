@@ -7,7 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import org.talweg.data.WholeFile;
+import org.talweg.files.WholeFile;
 import org.talweg.nn.Model;
 
 /**

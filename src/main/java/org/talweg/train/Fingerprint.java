@@ -3,6 +3,7 @@ package org.talweg.train;
 import java.util.Arrays;
 import org.talweg.data.DataLoader;
 import org.talweg.data.Dataset;
+import org.talweg.files.Sha256;
 
 /** Tells whether data are the same. */
 public final class Fingerprint {

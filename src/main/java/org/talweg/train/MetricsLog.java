@@ -13,7 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import org.talweg.data.WholeFile;
+import org.talweg.files.WholeFile;
 
 /**
  * Writes an epoch's metrics as one line of JSON each: {@code {"epoch":1,"loss":0.5,…}}, names as in

@@ -1,4 +1,4 @@
-package org.talweg.train;
+package org.talweg.files;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -7,29 +7,33 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
-/** A running SHA-256 of texts and arrays, each with its length. */
-final class Sha256 {
+/** A running SHA-256 of texts and arrays, each with its length; and that of bytes as they are. */
+public final class Sha256 {
     private static final int BLOCK = 1 << 14;
 
-    private final MessageDigest digest;
+    private final MessageDigest digest = digest();
     private final ByteBuffer bytes = ByteBuffer.allocate(BLOCK * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
-    Sha256() {
+    public static byte[] of(byte[] bytes) {
+        return digest().digest(bytes);
+    }
+
+    private static MessageDigest digest() {
         try {
-            digest = MessageDigest.getInstance("SHA-256");
+            return MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java has SHA-256", e);
         }
     }
 
-    Sha256 add(String text) {
+    public Sha256 add(String text) {
         byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
         length(utf8.length);
         digest.update(utf8);
         return this;
     }
 
-    Sha256 add(float[] values) {
+    public Sha256 add(float[] values) {
         length(values.length);
         for (int from = 0; from < values.length; from += BLOCK) {
             int count = Math.min(BLOCK, values.length - from);
@@ -39,7 +43,7 @@ final class Sha256 {
         return this;
     }
 
-    Sha256 add(int[] values) {
+    public Sha256 add(int[] values) {
         length(values.length);
         for (int from = 0; from < values.length; from += BLOCK) {
             int count = Math.min(BLOCK, values.length - from);
@@ -53,7 +57,7 @@ final class Sha256 {
         digest.update(bytes.clear().putInt(length).flip());
     }
 
-    String hex() {
+    public String hex() {
         return HexFormat.of().formatHex(digest.digest());
     }
 }

@@ -1,4 +1,4 @@
-package org.talweg.data;
+package org.talweg.files;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Writes files whole or not at all: under a temporary name in the same directory, forced to the disk, renamed over the
@@ -16,6 +17,9 @@ import java.nio.file.StandardOpenOption;
 public final class WholeFile {
     /** Of names that a crash may leave behind. */
     public static final String TEMPORARY = ".tmp";
+
+    /** So that two threads that write the same file do not write into each other's. */
+    private static final AtomicLong WRITES = new AtomicLong();
 
     private WholeFile() {
     }
@@ -31,7 +35,8 @@ public final class WholeFile {
         if (!Files.isDirectory(target.getParent())) {
             throw new IOException(path + " cannot be written: there is no folder " + target.getParent());
         }
-        Path temporary = target.resolveSibling(target.getFileName() + "." + ProcessHandle.current().pid() + TEMPORARY);
+        Path temporary = target.resolveSibling(target.getFileName() + "." + ProcessHandle.current().pid() + "-"
+            + WRITES.incrementAndGet() + TEMPORARY);
         try {
             try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE,
                 StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING)) {
@@ -46,10 +51,14 @@ public final class WholeFile {
     }
 
     public static void write(Path path, String text) throws IOException {
-        ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
+        write(path, text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    public static void write(Path path, byte[] bytes) throws IOException {
+        ByteBuffer rest = ByteBuffer.wrap(bytes);
         write(path, channel -> {
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
+            while (rest.hasRemaining()) {
+                channel.write(rest);
             }
         });
     }

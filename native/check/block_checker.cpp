@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "../exec/cluster.hpp"
+#include "store_registers.hpp"
 #include "written_bytes.hpp"
 
 namespace talweg::check {
@@ -19,70 +20,6 @@ using exec::Region;
 using exec::Warp;
 
 namespace {
-
-// What a store is about to write, gathered from its registers.
-class Registers final : public StoredValues {
- public:
-  Registers(Warp& warp, const Instr& in, uint32_t bytes) : warp_(warp), in_(in), bytes_(bytes) {}
-
-  const std::byte* of(uint32_t lane) const override {
-    const uint32_t count = in_.access & exec::kVectorSize;
-    if (count == 0) return nullptr;
-    const exec::Slot slots[4] = {in_.dst, in_.b, in_.c, in_.d};
-    const uint32_t size = bytes_ / count;
-    for (uint32_t i = 0; i < count; i++) {
-      const void* word = (in_.access & exec::kWideWords) != 0
-                             ? static_cast<const void*>(exec::slot<uint64_t>(warp_, slots[i]) + lane)
-                             : exec::slot<uint32_t>(warp_, slots[i]) + lane;
-      std::memcpy(values_[lane] + i * size, word, size);
-    }
-    return values_[lane];
-  }
-
-  // Of lanes side by side, from `lane` on; as many as fill a row.
-  const std::byte* of_row(uint32_t lane) const {
-    const uint32_t count = in_.access & exec::kVectorSize;
-    if (count == 0) return nullptr;
-    const bool words = (in_.access & exec::kWideWords) == 0;
-    if (count == 1 && bytes_ == (words ? 4 : 8)) {
-      return reinterpret_cast<const std::byte*>(words ? static_cast<const void*>(exec::slot<uint32_t>(warp_, in_.dst) + lane)
-                                                      : exec::slot<uint64_t>(warp_, in_.dst) + lane);
-    }
-    if (count == 4 && words && bytes_ == 16) {
-      const uint32_t* slots[4] = {exec::slot<uint32_t>(warp_, in_.dst), exec::slot<uint32_t>(warp_, in_.b),
-                                  exec::slot<uint32_t>(warp_, in_.c), exec::slot<uint32_t>(warp_, in_.d)};
-      for (uint32_t i = 0; i < 4; i++) {
-        for (uint32_t n = 0; n < 4; n++) row_[4 * i + n] = slots[n][lane + i];
-      }
-    } else {
-      for (uint32_t done = 0; done < BlockMeetings::kRow; done += bytes_) {
-        std::memcpy(reinterpret_cast<std::byte*>(row_) + done, of(lane++), bytes_);
-      }
-    }
-    return reinterpret_cast<const std::byte*>(row_);
-  }
-
- private:
-  Warp& warp_;
-  const Instr& in_;
-  const uint32_t bytes_;
-  mutable std::byte values_[kLanes][16];
-  mutable uint32_t row_[BlockMeetings::kRow / 4];
-};
-
-// The lanes from `lane` on that touch one whole row between them, side by side; 0 if they do not.
-uint32_t row_of_lanes(const Located& located, uint32_t active, uint32_t lane, uint32_t bytes, uint64_t offset) {
-  const uint32_t count = BlockMeetings::kRow / bytes;
-  if (offset % BlockMeetings::kRow != 0 || lane + count > kLanes || located.shape == Shape::kUniform) return 0;
-  const uint32_t lanes = exec::kAllLanes >> (kLanes - count) << lane;
-  if ((active & lanes) != lanes) return 0;
-  if (located.shape == Shape::kSpread) {
-    for (uint32_t i = 1; i < count; i++) {
-      if (located.host[lane + i] != located.host[lane] + i * bytes) return 0;
-    }
-  }
-  return lanes;
-}
 
 SharedAccess kind_of(const Instr& in, Access access) {
   return {access != Access::kWrite, access != Access::kRead,
@@ -108,7 +45,7 @@ std::string shared_address(uint32_t address) {
 }  // namespace
 
 BlockChecker::BlockChecker(Block& block, uint32_t checks, const std::byte* local, size_t local_bytes)
-    : block_(block), checks_(checks), local_(local) {
+    : block_(block), checks_(checks), meetings_(block), local_(local) {
   const bool uninitialised = (checks & kUninitialised) != 0, races = (checks & kRaces) != 0;
   if (block.shared_bytes() > 0 && (uninitialised || races)) {
     const uint32_t warps = (block.launch().threads_per_block + kLanes - 1) / kLanes;
@@ -118,8 +55,7 @@ BlockChecker::BlockChecker(Block& block, uint32_t checks, const std::byte* local
 }
 
 void BlockChecker::begin() {
-  acquired_ = 0;
-  acquires_ = unreleased_ = false;
+  meetings_.begin();
   if (shared_ != nullptr) shared_->begin();
   remote_.reset();
   std::fill(local_written_.begin(), local_written_.end(), uint8_t{0});
@@ -137,7 +73,7 @@ bool BlockChecker::access(Warp& warp, const Instr& in, Region region, uint32_t a
 // Allocations that nobody tracks count as written: host memory, module variables, what was there before the check.
 bool BlockChecker::global(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access,
                           const Located& located) {
-  if (block_.launch().block_times != nullptr && !meetings(warp, in, active, bytes, access, located)) return false;
+  if (block_.launch().block_times != nullptr && !meetings_.access(warp, in, active, bytes, access, located)) return false;
   if ((checks_ & kUninitialised) == 0) return true;
   const auto one = [&](int lane, uint64_t address) {
     const exec::Remembered* memory = exec::remember(block_, in, address);
@@ -172,60 +108,6 @@ bool BlockChecker::global(Warp& warp, const Instr& in, uint32_t active, uint32_t
   }
 }
 
-// Atomics and volatile accesses hand over what the whole block did, and take over what others have handed over.
-bool BlockChecker::meetings(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access,
-                            const Located& located) {
-  BlockTimes& times = *block_.launch().block_times;
-  if (access == Access::kAtomic || (in.access & exec::kStrong) != 0) {
-    if (access != Access::kRead && unreleased_) {
-      times.release(block_.index());
-      unreleased_ = false;
-    }
-    acquires_ = acquires_ || access != Access::kWrite;
-    return true;
-  }
-  if (acquires_) acquired_ = times.now();
-  acquires_ = false;
-  unreleased_ = true;
-  const Registers registers(warp, in, bytes);
-  GlobalAccess one;
-  one.bytes = bytes;
-  one.writes = access == Access::kWrite;
-  one.block = block_.index();
-  one.instruction = static_cast<uint32_t>(&in - block_.launch().program.code.data());
-  one.acquired = acquired_;
-  uint32_t left = located.shape == Shape::kUniform && access == Access::kRead ? active & -active : active;
-  while (left != 0) {
-    const uint32_t lane = static_cast<uint32_t>(__builtin_ctz(left));
-    const uint64_t address = reinterpret_cast<uint64_t>(located.of(lane, bytes));
-    const exec::Remembered* memory = exec::remember(block_, in, address);
-    left &= left - 1;
-    if (memory == nullptr || memory->meetings == nullptr) continue;
-    one.offset = address - memory->base;
-    const uint32_t row = row_of_lanes(located, left | 1u << lane, lane, bytes, one.offset);
-    if (row != 0) {
-      one.bytes = BlockMeetings::kRow;
-      one.value = one.writes ? registers.of_row(lane) : nullptr;
-      const bool clear = memory->meetings->access_row(times, one);
-      one.bytes = bytes;
-      if (clear) {
-        left &= ~row;
-        continue;
-      }
-    }
-    one.value = one.writes ? registers.of(lane) : nullptr;
-    const Meeting meeting = memory->meetings->access(times, one, reinterpret_cast<const std::byte*>(memory->base));
-    if (!meeting.found) continue;
-    std::ostringstream out;
-    out << "race between blocks: " << (one.writes ? "write of " : "read of ") << block_.launch().memory.describe(address, bytes)
-        << ", " << (meeting.earlier_wrote ? "written" : "read") << " by " << block_.name(meeting.block) << " at "
-        << block_.where(block_.launch().program.code[meeting.instruction]) << ", with no atomics in between";
-    block_.fault(warp, in, static_cast<int>(lane), exec::Status::kLaunchFailed, out.str());
-    return false;
-  }
-  return true;
-}
-
 bool BlockChecker::shared(Warp& warp, const Instr& in, uint32_t active, uint32_t bytes, Access access,
                           const Located& located) {
   if (shared_ == nullptr) return true;
@@ -251,7 +133,7 @@ bool BlockChecker::shared(Warp& warp, const Instr& in, uint32_t active, uint32_t
   } else {
     request.address[0] = static_cast<uint32_t>(located.host[0] - base);
   }
-  const SharedFault fault = shared_->access(request, Registers(warp, in, bytes));
+  const SharedFault fault = shared_->access(request, StoreRegisters(warp, in, bytes));
   return fault.kind == SharedFault::Kind::kNone || report(warp, in, bytes, request, fault);
 }
 

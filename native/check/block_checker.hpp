@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../exec/memory_access.hpp"
+#include "global_meetings.hpp"
 #include "remote_cells.hpp"
 #include "shared_shadow.hpp"
 #include "switches.hpp"
@@ -60,8 +61,6 @@ class BlockChecker {
  private:
   bool global(exec::Warp& warp, const exec::Instr& in, uint32_t active, uint32_t bytes, exec::Access access,
               const exec::Located& located);
-  bool meetings(exec::Warp& warp, const exec::Instr& in, uint32_t active, uint32_t bytes, exec::Access access,
-                const exec::Located& located);
   bool shared(exec::Warp& warp, const exec::Instr& in, uint32_t active, uint32_t bytes, exec::Access access,
               const exec::Located& located);
   bool local(exec::Warp& warp, const exec::Instr& in, int lane, const std::byte* host, uint32_t bytes,
@@ -83,9 +82,7 @@ class BlockChecker {
 
   exec::Block& block_;
   const uint32_t checks_;
-  uint32_t acquired_ = 0;    // when the block last took over what others did, in the launch's BlockTimes
-  bool acquires_ = false;    // it does so before its next plain access
-  bool unreleased_ = false;   // it has accessed global memory since it last handed over
+  GlobalMeetings meetings_;
   std::unique_ptr<SharedShadow> shared_;
   std::unique_ptr<RemoteCells> remote_;  // once another block of the cluster has touched shared memory
   const std::byte* local_;

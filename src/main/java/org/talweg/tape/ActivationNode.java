@@ -45,9 +45,4 @@ final class ActivationNode extends Node {
     boolean backwardReadsOutput() {
         return activation.saved() == Activation.Saved.OUTPUT;
     }
-
-    @Override
-    boolean foldsDerivative() {
-        return false;
-    }
 }

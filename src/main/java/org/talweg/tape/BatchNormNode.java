@@ -1,9 +1,5 @@
 package org.talweg.tape;
 
-import java.util.List;
-import java.util.Objects;
-import java.util.stream.Stream;
-import org.talweg.ops.Ops;
 import org.talweg.ops.StepState;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
@@ -12,10 +8,7 @@ import org.talweg.tensor.Tensor;
  * Batch normalisation; the running statistics move when the step is known to count. Micro-batches are normalised one by
  * one and each moves the running statistics, as in PyTorch.
  */
-final class BatchNormNode extends Node {
-    private final Value input;
-    private final Parameter weight;
-    private final Parameter bias;
+final class BatchNormNode extends NormNode {
     private final Parameter runningMean;
     private final Parameter runningVariance;
     private final float epsilon;
@@ -29,17 +22,12 @@ final class BatchNormNode extends Node {
      */
     BatchNormNode(Value input, Parameter weight, Parameter bias, Parameter runningMean, Parameter runningVariance,
                   float epsilon, float momentum, boolean frozen) {
-        super(weight != null ? weight.name() : "batch_norm", input);
+        super("batch_norm", input, weight, bias);
         if (input.shape().rank() != 1) {
             throw new IllegalArgumentException(name() + ": batch normalisation takes rows of rank 1, not "
                 + input.shape());
         }
-        for (Parameter parameter : new Parameter[] {weight, bias, runningMean, runningVariance}) {
-            LayerNormNode.expectColumns(parameter, input);
-        }
-        this.input = input;
-        this.weight = weight;
-        this.bias = bias;
+        expectColumns(weight, bias, runningMean, runningVariance);
         this.runningMean = runningMean;
         this.runningVariance = runningVariance;
         this.epsilon = epsilon;
@@ -109,27 +97,7 @@ final class BatchNormNode extends Node {
     }
 
     @Override
-    int squarePartials(Ops ops, int batch) {
-        return weight == null && bias == null ? 0 : ops.normalisation().squarePartials(input.shape().dim(0));
-    }
-
-    @Override
     boolean differsInTraining() {
         return !frozen;
-    }
-
-    @Override
-    boolean backwardReadsOutput() {
-        return false;
-    }
-
-    @Override
-    boolean foldsDerivative() {
-        return false;
-    }
-
-    @Override
-    List<Parameter> parameters() {
-        return Stream.of(weight, bias).filter(Objects::nonNull).toList();
     }
 }

@@ -63,9 +63,4 @@ final class DropoutNode extends Node {
     boolean backwardReadsOutput() {
         return false;
     }
-
-    @Override
-    boolean foldsDerivative() {
-        return false;
-    }
 }

@@ -1,17 +1,10 @@
 package org.talweg.tape;
 
-import java.util.List;
-import java.util.Objects;
-import java.util.stream.Stream;
-import org.talweg.ops.Ops;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /** Layer or RMS normalisation over the last dimension. */
-final class LayerNormNode extends Node {
-    private final Value input;
-    private final Parameter weight;
-    private final Parameter bias;
+final class LayerNormNode extends NormNode {
     private final float epsilon;
     private final boolean centred;
 
@@ -21,25 +14,13 @@ final class LayerNormNode extends Node {
      * @param centred whether the mean is subtracted: layer norm, else RMS norm
      */
     LayerNormNode(Value input, Parameter weight, Parameter bias, float epsilon, boolean centred) {
-        super(weight != null ? weight.name() : centred ? "layer_norm" : "rms_norm", input);
+        super(centred ? "layer_norm" : "rms_norm", input, weight, bias);
         if (input.shape().rank() == 0) {
             throw new IllegalArgumentException(name() + ": normalises the last dimension, and a row has none");
         }
-        expectColumns(weight, input);
-        expectColumns(bias, input);
-        this.input = input;
-        this.weight = weight;
-        this.bias = bias;
+        expectColumns(weight, bias);
         this.epsilon = epsilon;
         this.centred = centred;
-    }
-
-    static void expectColumns(Parameter parameter, Value input) {
-        Shape columns = Shape.of(input.shape().dim(-1));
-        if (parameter != null && !parameter.shape().equals(columns)) {
-            throw new IllegalArgumentException(parameter.name() + " has shape " + parameter.shape() + ", expected "
-                + columns + " for rows of " + input.shape());
-        }
     }
 
     @Override
@@ -88,25 +69,5 @@ final class LayerNormNode extends Node {
         int rows = Math.toIntExact(input.shape().elements() / input.shape().dim(-1));
         Tensor tensor = pass.memory().tensor(name() + " " + role, output.id(), Shape.of(rows), pass.batch());
         return tensor.reshape(Shape.of(Math.multiplyExact(pass.batch(), rows)));
-    }
-
-    @Override
-    int squarePartials(Ops ops, int batch) {
-        return weight == null && bias == null ? 0 : ops.normalisation().squarePartials(input.shape().dim(-1));
-    }
-
-    @Override
-    boolean backwardReadsOutput() {
-        return false;
-    }
-
-    @Override
-    boolean foldsDerivative() {
-        return false;
-    }
-
-    @Override
-    List<Parameter> parameters() {
-        return Stream.of(weight, bias).filter(Objects::nonNull).toList();
     }
 }

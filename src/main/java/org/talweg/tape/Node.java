@@ -41,7 +41,9 @@ abstract class Node {
     abstract boolean backwardReadsOutput();
 
     /** Whether {@link #backward} can multiply by the derivative of the activation that made its input. */
-    abstract boolean foldsDerivative();
+    boolean foldsDerivative() {
+        return false;
+    }
 
     /** Whether it reads so large a batch of the data set in place through {@link org.talweg.ops.BatchRows}. */
     boolean readsThroughRows(Ops ops, int batch) {

@@ -45,9 +45,4 @@ final class SoftmaxNode extends Node {
     boolean backwardReadsOutput() {
         return true;
     }
-
-    @Override
-    boolean foldsDerivative() {
-        return false;
-    }
 }

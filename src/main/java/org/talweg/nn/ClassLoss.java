@@ -60,13 +60,7 @@ public final class ClassLoss implements Loss {
      * @param weights one for each class, none negative; nothing at all for no weights
      */
     public ClassLoss classWeights(float... weights) {
-        for (float weight : weights) {
-            if (!(weight >= 0 && weight < Float.POSITIVE_INFINITY)) {
-                throw new IllegalArgumentException("class weights are " + Arrays.toString(weights)
-                    + "; each must be at least 0 and finite");
-            }
-        }
-        return new ClassLoss(formula, probabilities, weights.clone(), reduction);
+        return new ClassLoss(formula, probabilities, ElementLoss.checked("class weights", weights), reduction);
     }
 
     /** Targets are a probability for each class instead of class numbers. The mean is over rows, weighted or not. */

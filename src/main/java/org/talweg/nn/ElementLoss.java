@@ -50,7 +50,8 @@ public final class ElementLoss implements Loss {
         return new ElementLoss(name, formula, reduction, checked("weights", values), positiveWeights);
     }
 
-    private static float[] checked(String what, float[] values) {
+    /** A copy of weights that may be. */
+    static float[] checked(String what, float[] values) {
         for (float value : values) {
             if (!(value >= 0 && value < Float.POSITIVE_INFINITY)) {
                 throw new IllegalArgumentException(what + " are " + Arrays.toString(values)

@@ -11,17 +11,16 @@ import org.talweg.tape.BatchResult;
 import org.talweg.tensor.Tensor;
 
 /** State of a {@link FusedOptimizer}. */
-final class FusedState implements Optimizer.State {
+final class FusedState extends RememberedState {
     private final UpdateRule rule;
-    private final StateMemory memory;
     private final List<Tensor> buffers = new ArrayList<>();
     /** Null where all elements are treated alike. */
     private final Segments treatment;
     private final Clipping clipping;
 
     FusedState(Device device, UpdateRule rule, ParameterLayout layout, Clip clip) {
+        super(device);
         this.rule = rule;
-        memory = new StateMemory(device);
         boolean alike = layout.isUniform() && !Clipping.isPerParameter(clip);
         try {
             Segments segments = alike && !Clipping.needsSegments(clip, layout) ? null : memory.segments(layout);
@@ -45,20 +44,5 @@ final class FusedState implements Optimizer.State {
         Tensor partials = clipping.apply(ops, parameters, gradients, batch);
         ops.update().prepareStep(state, rule, clipping.rule(), batch.rowLosses(), batch.rowHits(), partials);
         ops.update().apply(rule, parameters, gradients, buffers, treatment, state);
-    }
-
-    @Override
-    public SavedState save() {
-        return memory.save();
-    }
-
-    @Override
-    public void restore(SavedState saved) {
-        memory.restore(saved);
-    }
-
-    @Override
-    public void close() {
-        memory.close();
     }
 }

@@ -12,17 +12,16 @@ import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
 /** State of an optimizer of two phases, {@link Lamb} and {@link Prodigy}: two launches over all parameters, one between. */
-final class MeasuredState implements Optimizer.State {
+final class MeasuredState extends RememberedState {
     private final UpdateRule rule;
-    private final StateMemory memory;
     private final List<Tensor> buffers = new ArrayList<>();
     private final Segments segments;
     private final Clipping clipping;
     private final Tensor sums;
 
     MeasuredState(Device device, UpdateRule rule, ParameterLayout layout, Clip clip) {
+        super(device);
         this.rule = rule;
-        memory = new StateMemory(device);
         try {
             segments = memory.segments(layout);
             clipping = memory.clipping(clip, layout, segments);
@@ -43,20 +42,5 @@ final class MeasuredState implements Optimizer.State {
         ops.update().measure(rule, parameters, gradients, buffers, segments, state, sums);
         ops.update().settle(rule, segments, state, sums);
         ops.update().apply(rule, parameters, gradients, buffers, segments, state);
-    }
-
-    @Override
-    public SavedState save() {
-        return memory.save();
-    }
-
-    @Override
-    public void restore(SavedState saved) {
-        memory.restore(saved);
-    }
-
-    @Override
-    public void close() {
-        memory.close();
     }
 }

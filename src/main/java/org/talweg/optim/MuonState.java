@@ -22,14 +22,13 @@ import org.talweg.tensor.Tensor;
  * <p>The iteration X ← aX + (bA + cA²)X with A = XXᵀ, or A = XᵀX for a matrix of more rows than columns, is three products
  * and one elementwise pass a step, with the three terms collected into one matrix of the smaller side.
  */
-final class MuonState implements Optimizer.State {
+final class MuonState extends RememberedState {
     private static final float A = 3.4445f;
     private static final float B = -4.7750f;
     private static final float C = 2.0315f;
 
     private final Muon settings;
     private final MeasuredRule.Muon rule;
-    private final StateMemory memory;
     private final List<Tensor> buffers = new ArrayList<>();
     private final Clipping clipping;
     /** Null where there are none. */
@@ -52,9 +51,9 @@ final class MuonState implements Optimizer.State {
     }
 
     MuonState(Device device, Muon settings, ParameterLayout layout, Clip clip) {
+        super(device);
         this.settings = settings;
         rule = settings.rule();
-        memory = new StateMemory(device);
         try {
             clipping = memory.clipping(clip, layout, Clipping.needsSegments(clip, layout)
                 || Clipping.isPerParameter(clip) ? memory.segments(layout) : null);
@@ -171,20 +170,5 @@ final class MuonState implements Optimizer.State {
         } else {
             ops.dense().backwardInput(matrix.polynomial, x, Activation.IDENTITY, null, false, next);
         }
-    }
-
-    @Override
-    public SavedState save() {
-        return memory.save();
-    }
-
-    @Override
-    public void restore(SavedState saved) {
-        memory.restore(saved);
-    }
-
-    @Override
-    public void close() {
-        memory.close();
     }
 }

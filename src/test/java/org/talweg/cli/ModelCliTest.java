@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.talweg.cli.Run.succeeds;
+import static org.talweg.cli.Run.talweg;
 
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
@@ -44,16 +46,6 @@ class ModelCliTest {
 
     @TempDir
     private Path folder;
-
-    private static Run talweg(String command) {
-        return Run.of(command.split(" "));
-    }
-
-    private static Run succeeds(String command) {
-        Run run = talweg(command);
-        assertEquals(0, run.exitCode(), command + "\n" + run.err());
-        return run;
-    }
 
     private Path at(String name) {
         return folder.resolve(name);

@@ -1,5 +1,7 @@
 package org.talweg.cli;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
@@ -16,6 +18,17 @@ record Run(int exitCode, String out, String err) {
         StringWriter err = new StringWriter();
         int exitCode = Main.run(new PrintWriter(out, true), new PrintWriter(err, true), args);
         return new Run(exitCode, out.toString(), err.toString());
+    }
+
+    /** Words with a blank between them. */
+    static Run talweg(String command) {
+        return of(command.split(" "));
+    }
+
+    static Run succeeds(String command) {
+        Run run = talweg(command);
+        assertEquals(0, run.exitCode, command + "\n" + run.err);
+        return run;
     }
 
     List<String> lines() {

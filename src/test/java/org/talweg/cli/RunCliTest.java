@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.talweg.cli.Run.succeeds;
+import static org.talweg.cli.Run.talweg;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -24,16 +26,6 @@ import org.talweg.testing.TestDevice;
 class RunCliTest {
     @TempDir
     private Path folder;
-
-    private static Run talweg(String command) {
-        return Run.of(command.split(" "));
-    }
-
-    private static Run succeeds(String command) {
-        Run run = talweg(command);
-        assertEquals(0, run.exitCode(), command + "\n" + run.err());
-        return run;
-    }
 
     private Path at(String name) {
         return folder.resolve(name);

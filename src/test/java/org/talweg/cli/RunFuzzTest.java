@@ -2,6 +2,7 @@ package org.talweg.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.talweg.cli.Run.talweg;
 
 import com.sun.management.ThreadMXBean;
 import java.io.IOException;
@@ -33,10 +34,6 @@ class RunFuzzTest {
 
     @TempDir
     private Path folder;
-
-    private static Run talweg(String command) {
-        return Run.of(command.split(" "));
-    }
 
     private Path train() {
         Path run = folder.resolve("run");

@@ -1,34 +1,14 @@
 package org.talweg.ops;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.DoubleSupplier;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.talweg.reference.ReferenceDevices;
 import org.talweg.tensor.DType;
-import org.talweg.tensor.HostBuffer;
-import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 import org.talweg.testing.Draw;
 
 /** The oracle's gradients against central differences, everything in double. */
-class GradientTest {
-    private static final double STEP = 1e-6;
-    private static final double TOLERANCE = 1e-7;
-
-    private final Device device = ReferenceDevices.float64();
-    private final Ops ops = device.ops();
-    private final List<Tensor> live = new ArrayList<>();
-
-    @AfterEach
-    void close() {
-        live.forEach(tensor -> tensor.buffer().close());
-        device.close();
-    }
-
+class GradientTest extends GradientFixture {
     /** Two layers and a weighted sum of their output; each gradient of the contract's three products is used. */
     @Test
     void denseAndActivations() {
@@ -80,11 +60,7 @@ class GradientTest {
         private double loss() {
             ops.dense().forward(x, null, w1, b1, inner, z1, a1);
             ops.dense().forward(a1, null, w2, b2, outer, z2, a2);
-            double sum = 0;
-            for (int i = 0; i < a2.elements(); i++) {
-                sum += host(upstream).get(i) * host(a2).get(i);
-            }
-            return sum;
+            return weighted(upstream, a2);
         }
 
         private void backward() {
@@ -105,42 +81,11 @@ class GradientTest {
         }
     }
 
-    static void compare(String label, Tensor variable, Tensor gradient, DoubleSupplier loss) {
-        HostBuffer values = host(variable);
-        for (int i = 0; i < variable.elements(); i++) {
-            double value = values.get(i);
-            values.set(i, value + STEP);
-            double above = loss.getAsDouble();
-            values.set(i, value - STEP);
-            double below = loss.getAsDouble();
-            values.set(i, value);
-            double difference = (above - below) / (2 * STEP);
-            double analytic = host(gradient).get(i);
-            assertEquals(difference, analytic, TOLERANCE * (1 + Math.abs(difference)), label + ", element " + i);
-        }
-    }
-
     private static Tensor saved(Activation f, Tensor z, Tensor a) {
         return switch (f.saved()) {
             case NOTHING -> null;
             case INPUT -> z;
             case OUTPUT -> a;
         };
-    }
-
-    private Tensor tensor(DType dtype, Shape shape) {
-        Tensor tensor = device.allocate(dtype, shape, "test");
-        live.add(tensor);
-        return tensor;
-    }
-
-    private Tensor random(Draw draw, int... dims) {
-        Tensor tensor = tensor(DType.FLOAT32, Shape.of(dims));
-        device.upload(draw.reals((int) tensor.elements(), 1), tensor);
-        return tensor;
-    }
-
-    static HostBuffer host(Tensor tensor) {
-        return (HostBuffer) tensor.buffer();
     }
 }

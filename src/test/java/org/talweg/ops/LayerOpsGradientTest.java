@@ -1,33 +1,16 @@
 package org.talweg.ops;
 
-import static org.talweg.ops.GradientTest.compare;
-import static org.talweg.ops.GradientTest.host;
-
-import java.util.ArrayList;
-import java.util.List;
 import java.util.function.DoubleSupplier;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.talweg.reference.ReferenceDevices;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 import org.talweg.testing.Draw;
 
 /** The oracle's gradients of softmax, normalisation and dropout against central differences, everything in double. */
-class LayerOpsGradientTest {
+class LayerOpsGradientTest extends GradientFixture {
     private static final int ROUNDS = 12;
     private static final float EPSILON = 1e-3f;
-
-    private final Device device = ReferenceDevices.float64();
-    private final Ops ops = device.ops();
-    private final List<Tensor> live = new ArrayList<>();
-
-    @AfterEach
-    void close() {
-        live.forEach(tensor -> tensor.buffer().close());
-        device.close();
-    }
 
     /** A random weighted sum of the outputs is the loss; its weights are the upstream gradient. */
     private final class Case {
@@ -58,11 +41,7 @@ class LayerOpsGradientTest {
         DoubleSupplier loss(Runnable forward) {
             return () -> {
                 forward.run();
-                double sum = 0;
-                for (int i = 0; i < y.elements(); i++) {
-                    sum += host(upstream).get(i) * host(y).get(i);
-                }
-                return sum;
+                return weighted(upstream, y);
             };
         }
 
@@ -102,8 +81,7 @@ class LayerOpsGradientTest {
             Case c = new Case(draw);
             boolean fromBatch = draw.flag();
             Tensor mean = random(draw, c.columns);
-            Tensor variance = tensor(c.columns);
-            device.upload(Draw.absolute(draw.reals(c.columns, 1)), variance);
+            Tensor variance = tensor(Draw.absolute(draw.reals(c.columns, 1)), c.columns);
             DoubleSupplier loss = c.loss(() ->
                 ops.normalisation().batchNorm(c.x, c.w, c.b, EPSILON, fromBatch, mean, variance, c.y));
             loss.getAsDouble();
@@ -132,8 +110,7 @@ class LayerOpsGradientTest {
     @Test
     void dropout() {
         Draw draw = new Draw(87);
-        Tensor steps = device.allocate(DType.INT32, Shape.of(2), "test");
-        live.add(steps);
+        Tensor steps = tensor(DType.INT32, Shape.of(2));
         for (int round = 0; round < ROUNDS; round++) {
             Case c = new Case(draw);
             device.upload(new int[] {draw.below(100), draw.below(3)}, steps);
@@ -142,17 +119,5 @@ class LayerOpsGradientTest {
             ops.random().dropout(c.upstream, rate, 5, 2, 3, steps, false, c.dx);
             compare("dropout " + rate + " of " + c, c.x, c.dx, loss);
         }
-    }
-
-    private Tensor tensor(int... dims) {
-        Tensor tensor = device.allocate(DType.FLOAT32, Shape.of(dims), "test");
-        live.add(tensor);
-        return tensor;
-    }
-
-    private Tensor random(Draw draw, int... dims) {
-        Tensor tensor = tensor(dims);
-        device.upload(draw.reals((int) tensor.elements(), 1), tensor);
-        return tensor;
     }
 }

@@ -1,35 +1,15 @@
 package org.talweg.ops;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
-import java.util.ArrayList;
-import java.util.List;
 import java.util.function.Consumer;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.talweg.ops.ElementwiseLoss.Formula;
-import org.talweg.reference.ReferenceDevices;
 import org.talweg.tensor.DType;
-import org.talweg.tensor.HostBuffer;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 import org.talweg.testing.Draw;
 
 /** The oracle's gradients of losses against central differences, everything in double. */
-class LossGradientTest {
-    private static final double STEP = 1e-6;
-    private static final double TOLERANCE = 1e-7;
-
-    private final Device device = ReferenceDevices.float64();
-    private final Ops ops = device.ops();
-    private final List<Tensor> live = new ArrayList<>();
-
-    @AfterEach
-    void close() {
-        live.forEach(tensor -> tensor.buffer().close());
-        device.close();
-    }
-
+class LossGradientTest extends GradientFixture {
     @Test
     void elementwise() {
         Draw draw = new Draw(82);
@@ -72,7 +52,7 @@ class LossGradientTest {
             if (draw.flag()) {
                 target = tensor(Draw.absolute(draw.reals(batch * classes, 1)), batch, classes);
             } else {
-                target = tensor(DType.INT32, batch);
+                target = tensor(DType.INT32, Shape.of(batch));
                 device.upload(draw.indices(batch, classes), target);
             }
             Tensor weights = draw.flag() ? tensor(Draw.absolute(draw.reals(classes, 2)), classes) : null;
@@ -83,44 +63,21 @@ class LossGradientTest {
     }
 
     private void check(String label, Draw draw, Tensor prediction, Tensor target, Consumer<LossBatch> loss) {
-        Tensor losses = tensor(DType.FLOAT32, prediction.dim(0));
-        Tensor gradient = tensor(DType.FLOAT32, prediction.dim(0), prediction.dim(1));
+        Tensor losses = tensor(prediction.dim(0));
+        Tensor gradient = tensor(prediction.dim(0), prediction.dim(1));
         double lossScale = 0.5 + draw.below(4);
         double upstream = draw.flag() ? -0.7 : 1.3;
         loss.accept(new LossBatch(prediction, target, null, lossScale, lossScale * upstream, losses, null, gradient));
         LossBatch alone = new LossBatch(prediction, target, null, lossScale, 1, losses, null, null);
-        HostBuffer values = (HostBuffer) prediction.buffer();
-        for (int i = 0; i < prediction.elements(); i++) {
-            double value = values.get(i);
-            values.set(i, value + STEP);
-            double above = sum(loss, alone);
-            values.set(i, value - STEP);
-            double below = sum(loss, alone);
-            values.set(i, value);
-            double difference = upstream * (above - below) / (2 * STEP);
-            double analytic = ((HostBuffer) gradient.buffer()).get(i);
-            assertEquals(difference, analytic, TOLERANCE * (1 + Math.abs(difference)), label + ", element " + i);
-        }
+        compare(label, prediction, gradient, () -> upstream * sum(loss, alone));
     }
 
     private static double sum(Consumer<LossBatch> loss, LossBatch arguments) {
         loss.accept(arguments);
         double sum = 0;
         for (int i = 0; i < arguments.size(); i++) {
-            sum += ((HostBuffer) arguments.rowLosses().buffer()).get(i);
+            sum += host(arguments.rowLosses()).get(i);
         }
         return sum;
-    }
-
-    private Tensor tensor(DType dtype, int... dims) {
-        Tensor tensor = device.allocate(dtype, Shape.of(dims), "test");
-        live.add(tensor);
-        return tensor;
-    }
-
-    private Tensor tensor(float[] values, int... dims) {
-        Tensor tensor = tensor(DType.FLOAT32, dims);
-        device.upload(values, tensor);
-        return tensor;
     }
 }

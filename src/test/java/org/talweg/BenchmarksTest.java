@@ -34,9 +34,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 import javax.lang.model.element.Element;
 import javax.tools.JavaCompiler;
 import javax.tools.StandardJavaFileManager;
@@ -210,11 +214,65 @@ class BenchmarksTest {
     @Test
     void kernelsAreTimedFromEndToEnd(@TempDir Path folder) throws IOException, InterruptedException {
         SoftwareDevice.require();
-        String output = run(folder, "org.talweg.benchmarks.KernelBenchmark", "software", "small");
+        JsonNode found = kernels(folder, "talweg");
+        for (JsonNode each : found.get("kernels")) {
+            if (each.has("bytes") && each.get("launches").size() > 0) {
+                double ratio = each.get("counted bytes").asDouble() / each.get("bytes").asDouble();
+                assertTrue(ratio >= 0.999 && ratio <= (each.get("kernel").asText().contains("prodigy") ? 1.67 : 1.02), ratio + " of its bytes: " + each);
+            }
+        }
+        for (JsonNode each : found.get("products")) {
+            assertTrue(each.get("microseconds").asDouble() > 0 && each.get("microseconds with tiles by count").asDouble() > 0
+                && each.get("cuBLAS microseconds").asDouble() > 0, each.toString());
+            assertTrue(each.get("plan").asText().startsWith("A "), each.toString());
+        }
+        for (JsonNode each : found.get("steps")) {
+            int layers = each.get("step").asText().split("-").length - 1;
+            assertEquals(each.get("fused").asBoolean() ? 4 : 2 * layers + 3, each.get("launches").size(), each.toString());
+        }
+        assertTrue(found.get("steps").findValuesAsText("fused").contains("true"), found.get("steps").toString());
+        assertTrue(Files.readString(folder.resolve("target/kernels.md")).contains("| 40×24×33 dX and dW BF16 |"));
+
+        Set<String> launched = launched(found);
+        launched.addAll(launched(kernels(folder, "cublas")));
+        Map<String, Set<String>> missing = new TreeMap<>();
+        families().forEach((family, all) -> {
+            all.removeAll(launched);
+            if (!all.isEmpty()) {
+                missing.put(family, all);
+            }
+        });
+        assertEquals(Map.of(), missing, "no case of KernelBenchmark launches these, in any size");
+    }
+
+    private static JsonNode kernels(Path folder, String products) throws IOException, InterruptedException {
+        String output = run(folder, PACKAGE + ".KernelBenchmark", "software", "small", "products=" + products);
         assertTrue(output.contains("say nothing about a GPU's"), output);
-        assertTrue(output.contains("| Adam |") && output.contains("40×24×33 FLOAT32 dW"), output);
-        assertTrue(Files.readString(folder.resolve("target/kernels.json")).contains("softmax cross-entropy"));
-        assertTrue(Files.exists(folder.resolve("target/kernels.md")));
+        return new ObjectMapper().readTree(folder.resolve("target/kernels.json").toFile());
+    }
+
+    private static Set<String> launched(JsonNode found) {
+        return found.findValues("launches").stream().flatMap(list -> StreamSupport.stream(list.spliterator(), false))
+            .map(name -> base(name.asText())).collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    /** Of each file of kernels the names of what it has, without sizes. */
+    private static Map<String, Set<String>> families() throws IOException {
+        Map<String, Set<String>> families = new TreeMap<>();
+        try (Stream<Path> images = Files.list(Path.of("target", "classes", "org", "talweg", "cuda", "kernels"))) {
+            for (Path image : images.filter(path -> path.toString().endsWith(".ptx")).toList()) {
+                families.put(image.getFileName().toString().replace(".ptx", ""), Pattern.compile("\\.entry (\\w+)")
+                    .matcher(Files.readString(image)).results().map(entry -> base(entry.group(1)))
+                    .collect(Collectors.toCollection(TreeSet::new)));
+            }
+        }
+        assertTrue(families.size() >= 10, families.toString());
+        return families;
+    }
+
+    /** Without the size of tiles or rows, by which the host takes one kernel or the other. */
+    private static String base(String kernel) {
+        return kernel.replaceAll("(_(\\d+|any|warp|block))+$", "");
     }
 
     @Test

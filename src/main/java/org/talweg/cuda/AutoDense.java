@@ -1,6 +1,8 @@
 package org.talweg.cuda;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.talweg.cuda.ProductTuner.ByLibrary;
 import org.talweg.ops.Activation;
@@ -42,6 +44,22 @@ final class AutoDense implements DenseOps {
             choices.put(shape, choice);
         }
         return choice;
+    }
+
+    /** In words. */
+    String describe(DenseShape shape) {
+        ByLibrary choice = choice(shape);
+        List<String> its = new ArrayList<>();
+        if (choice.forward()) {
+            its.add("A");
+        }
+        if (choice.input()) {
+            its.add("dX");
+        }
+        if (choice.weights()) {
+            its.add("dW");
+        }
+        return (its.isEmpty() ? "" : "cuBLAS for " + String.join(", ", its) + "; else ") + own.planOf(shape);
     }
 
     private DenseOps of(boolean byLibrary) {

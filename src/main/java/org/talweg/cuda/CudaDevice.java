@@ -19,12 +19,15 @@ import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.talweg.ops.DenseOps;
+import org.talweg.ops.DenseShape;
 import org.talweg.ops.Device;
 import org.talweg.ops.DeviceException;
 import org.talweg.ops.DeviceMemoryException;
 import org.talweg.ops.Feed;
 import org.talweg.ops.MatrixProducts;
 import org.talweg.ops.Ops;
+import org.talweg.ops.Precision;
 import org.talweg.ops.Recording;
 import org.talweg.tensor.Buffer;
 import org.talweg.tensor.DType;
@@ -112,6 +115,16 @@ public final class CudaDevice implements Device {
             openCublas();
         }
         products = wanted == MatrixProducts.AUTO && !canCompare() ? MatrixProducts.TALWEG : wanted;
+    }
+
+    /** What the products of a shape are computed by as things stand, in words: whose they are, and in which tiles. */
+    public String plan(Precision precision, DenseShape shape) {
+        checkNotRecording("plan");
+        DenseOps dense = ops.dense().at(precision);
+        if (dense instanceof AutoDense auto) {
+            return auto.describe(shape);
+        }
+        return dense instanceof CudaDense own ? own.planOf(shape).toString() : "cuBLAS";
     }
 
     private boolean canCompare() {

@@ -11,6 +11,13 @@ package org.talweg.cuda;
  * @param beside  tiles of dX in the launch of dW; 0 for launches of their own, side by side
  */
 record DensePlan(int forward, int input, int weights, int share, int beside) {
+    /** {@code A 64, dX 64, dW 128 over 512 rows, in one launch with dX 64}. */
+    @Override
+    public String toString() {
+        return "A " + forward + ", dX " + input + ", dW " + weights + " over " + share + " rows, "
+            + (beside == 0 ? "each in its launch" : "in one launch with dX " + beside);
+    }
+
     DensePlan withForward(int tile) {
         return new DensePlan(tile, input, weights, share, beside);
     }

@@ -2,6 +2,7 @@ package org.talweg.benchmarks;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Param;
@@ -44,7 +45,7 @@ public class FusedMlpBenchmark extends OpsSuite {
         int[] n = Memory.numbers(net);
         batch = n[n.length - 1];
         int classes = n[n.length - 2];
-        FusedMlp mlp = mlp(n);
+        FusedMlp mlp = TrainedNet.mlp(IntStream.of(n).limit(n.length - 1L).boxed().toList());
         Tensor features = memory.random(batch, n[0]);
         int[] classOf = new int[batch];
         for (int i = 0; i < batch; i++) {
@@ -71,26 +72,9 @@ public class FusedMlpBenchmark extends OpsSuite {
         loss = new LossBatch(x, labels, null, 1, 1.0 / batch, rowLosses, null, gradient);
     }
 
-    private static FusedMlp mlp(int[] n) {
-        List<FusedMlp.Layer> all = new ArrayList<>();
-        long at = 0;
-        for (int l = 1; l < n.length - 1; l++) {
-            long bias = at + aligned((long) n[l] * n[l - 1]);
-            all.add(new FusedMlp.Layer("dense_" + l, n[l - 1], n[l], at, bias,
-                l == n.length - 2 ? Activation.IDENTITY : Activation.RELU));
-            at = bias + aligned(n[l]);
-        }
-        return new FusedMlp(all, at);
-    }
-
-    private static long aligned(long elements) {
-        return (elements + 3) / 4 * 4;
-    }
-
     private Layer layer(FusedMlp.Layer each, Tensor x, Tensor inputGradient, Tensor parameters, Tensor gradients) {
         DenseOps dense = memory.ops().dense();
         DenseShape shape = new DenseShape(batch, each.outputs(), each.inputs());
-        dense.plan(shape);
         Shape weights = Shape.of(each.outputs(), each.inputs());
         Shape bias = Shape.of(each.outputs());
         return new Layer(x, parameters.view(each.weights(), weights), parameters.view(each.bias(), bias), each.activation(),

@@ -45,6 +45,23 @@ final class Memory implements AutoCloseable {
         return tensor;
     }
 
+    /** What is allocated from now on is freed when the mark is closed. */
+    Mark mark() {
+        int before = allocated.size();
+        return () -> {
+            device.synchronize();
+            List<Tensor> later = allocated.subList(before, allocated.size());
+            later.forEach(tensor -> tensor.buffer().close());
+            later.clear();
+        };
+    }
+
+    /** See {@link #mark}. */
+    interface Mark extends AutoCloseable {
+        @Override
+        void close();
+    }
+
     private Tensor keep(Tensor tensor) {
         allocated.add(tensor);
         return tensor;

@@ -218,7 +218,7 @@ class BenchmarksTest {
         for (JsonNode each : found.get("kernels")) {
             if (each.has("bytes") && each.get("launches").size() > 0) {
                 double ratio = each.get("counted bytes").asDouble() / each.get("bytes").asDouble();
-                assertTrue(ratio >= 0.999 && ratio <= (each.get("kernel").asText().contains("prodigy") ? 1.67 : 1.02), ratio + " of its bytes: " + each);
+                assertTrue(ratio >= 0.999 && ratio <= 1.02, ratio + " of its bytes: " + each);
             }
         }
         for (JsonNode each : found.get("products")) {

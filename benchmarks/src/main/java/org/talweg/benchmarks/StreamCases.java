@@ -165,7 +165,8 @@ final class StreamCases implements AutoCloseable {
                 matrix(s, 0, COLUMNS), weight, weight, 1e-5f, training, mean, variance, matrix(s, 5, COLUMNS)));
         }
         add("batch norm, backward", 12.0 * n + 20.0 * COLUMNS, s -> ops.batchNormBackward(matrix(s, 0, COLUMNS),
-            matrix(s, 1, COLUMNS), weight, 1e-5f, true, mean, variance, false, weightGradient, biasGradient, partials, false, matrix(s, 5, COLUMNS)));
+            matrix(s, 1, COLUMNS), weight, 1e-5f, true, mean, variance, false, weightGradient, biasGradient, partials, false,
+            matrix(s, 5, COLUMNS)));
         add("running statistics", 0, s -> ops.updateRunningStatistics(skip, mean, variance, n / COLUMNS, 0.1f, weightGradient,
             biasGradient));
     }
@@ -212,8 +213,9 @@ final class StreamCases implements AutoCloseable {
     private void updates(UpdateOps ops) {
         for (FusedOptimizer each : List.of(Optimizers.sgd(), Optimizers.momentum(),
             Optimizers.momentum().velocity(true), Optimizers.adam(), Optimizers.amsgrad(), Optimizers.adagrad(),
-            Optimizers.rmsProp(), Optimizers.adadelta(), Optimizers.adamax(), Optimizers.nadam(), Optimizers.radam(),
-            Optimizers.lion(), Optimizers.scheduleFree())) {
+            Optimizers.rmsProp(), Optimizers.rmsProp().momentum(0.9f), Optimizers.rmsProp().centered(true),
+            Optimizers.rmsProp().centered(true).momentum(0.9f), Optimizers.adadelta(), Optimizers.adamax(),
+            Optimizers.nadam(), Optimizers.radam(), Optimizers.lion(), Optimizers.scheduleFree())) {
             UpdateRule rule = each.rule();
             StepState state = state(rule, 2);
             add("update " + rule.kernel(), (12 + 8.0 * rule.buffers()) * n,

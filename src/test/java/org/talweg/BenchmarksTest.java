@@ -229,6 +229,8 @@ class BenchmarksTest {
         for (JsonNode each : found.get("steps")) {
             int layers = each.get("step").asText().split("-").length - 1;
             assertEquals(each.get("fused").asBoolean() ? 4 : 2 * layers + 3, each.get("launches").size(), each.toString());
+            double ratio = each.get("counted bytes").asDouble() / each.get("floor bytes").asDouble();
+            assertTrue(ratio >= 1 && ratio <= 1.1, ratio + " of the floor: " + each);
         }
         assertTrue(found.get("steps").findValuesAsText("fused").contains("true"), found.get("steps").toString());
         assertTrue(Files.readString(folder.resolve("target/kernels.md")).contains("| 40×24×33 dX and dW BF16 |"));

@@ -19,8 +19,8 @@ final class StepTimes {
         "784-2048-2048-2048-10/512");
     /** Which one kernel can take through all layers. */
     private static final List<String> NARROW = List.of("64-32-10/4096", "64-128-10/1024", "64-64-64-64-64-10/1024");
-    private static final List<String> SMALL = List.of("6-1/4", "12-8-8-4/6");
-    private static final List<String> SMALL_NARROW = List.of("12-8-4/6");
+    private static final List<String> SMALL = List.of("30-1/32", "40-24-24-10/32");
+    private static final List<String> SMALL_NARROW = List.of("40-24-10/32");
 
     private final String deviceName;
     private final MatrixProducts products;
@@ -89,10 +89,9 @@ final class StepTimes {
         StepFloor.LossRows loss = new StepFloor.LossRows(net.lossKernel(), 1, net.loss().hasHits());
         if (net.isFused()) {
             FusedMlpOps.Plan plan = memory.ops().fusedMlp().plan(TrainedNet.mlp(net.widths()), net.batch());
-            return StepFloor.ofFused(net.batch(), net.widths(), plan.shares(), plan.squarePartials(), loss,
-                net.optimizer().rule());
+            return StepFloor.ofFused(plan, net.rows(), net.widths(), loss, net.optimizer().rule());
         }
-        return StepFloor.of(memory.ops().dense().at(precision), net.batch(), net.widths(), Activation.RELU, loss,
+        return StepFloor.of(memory.ops().dense().at(precision), net.rows(), net.widths(), Activation.RELU, loss,
             net.optimizer().rule());
     }
 }

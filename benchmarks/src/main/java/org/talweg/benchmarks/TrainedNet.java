@@ -1,7 +1,6 @@
 package org.talweg.benchmarks;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -55,7 +54,9 @@ final class TrainedNet implements AutoCloseable {
         }
         Model model = keep(builder.dense(outputs()).build(memory.device()));
         int[] order = new int[GROUP * batch];
-        Arrays.setAll(order, i -> i * 7 % batch);
+        for (int i = 0; i < GROUP; i++) {
+            System.arraycopy(rows(), 0, order, i * batch, batch);
+        }
         state = keep(StepState.allocate(memory.device(), GROUP));
         memory.device().upload(rates(GROUP, 1e-4f), state.schedule());
         Optimizer.State update = keep(optimizer().newState(memory.device(),
@@ -132,6 +133,11 @@ final class TrainedNet implements AutoCloseable {
 
     int batch() {
         return batch;
+    }
+
+    /** Of a batch, in the data set. */
+    int[] rows() {
+        return IntStream.range(0, batch).map(i -> i * 7 % batch).toArray();
     }
 
     boolean isFused() {

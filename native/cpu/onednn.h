@@ -18,6 +18,9 @@ struct Argument {
 
 constexpr int kCpu = 1, kFloat32 = 3, kDefaultStream = 1;
 constexpr int kSource = 1, kDestination = 17, kWeights = 33;
+// A memory descriptor's layout tag that leaves the choice to the primitive, and what can be asked of a descriptor.
+constexpr int kAnyLayout = 1;
+constexpr int kSteps = 14, kWeightsOf = 131, kPaddedDims = 260, kInnerBlocks = 263, kInnerSizes = 264, kInnerDims = 265;
 
 // Null where the library lacks a function.
 struct Api {
@@ -26,7 +29,10 @@ struct Api {
   Status (*engine_create)(Handle*, int kind, size_t index);
   Status (*stream_create)(Handle*, Handle engine, unsigned flags);
   Status (*memory_desc_create_with_strides)(Handle*, int ndims, const Dims dims, int type, const Dims strides);
+  Status (*memory_desc_create_with_tag)(Handle*, int ndims, const Dims dims, int type, int tag);
+  Status (*memory_desc_query)(Handle, int what, void* result);
   Status (*memory_desc_destroy)(Handle);
+  Handle (*primitive_desc_query_md)(Handle, int what, int index);
   Status (*matmul_primitive_desc_create)(Handle*, Handle engine, Handle source, Handle weights, Handle bias,
                                          Handle destination, Handle attributes);
   Status (*primitive_attr_create)(Handle*);
@@ -46,7 +52,10 @@ struct Api {
     find(library, "dnnl_engine_create", engine_create);
     find(library, "dnnl_stream_create", stream_create);
     find(library, "dnnl_memory_desc_create_with_strides", memory_desc_create_with_strides);
+    find(library, "dnnl_memory_desc_create_with_tag", memory_desc_create_with_tag);
+    find(library, "dnnl_memory_desc_query", memory_desc_query);
     find(library, "dnnl_memory_desc_destroy", memory_desc_destroy);
+    find(library, "dnnl_primitive_desc_query_md", primitive_desc_query_md);
     find(library, "dnnl_matmul_primitive_desc_create", matmul_primitive_desc_create);
     find(library, "dnnl_primitive_attr_create", primitive_attr_create);
     find(library, "dnnl_primitive_attr_destroy", primitive_attr_destroy);
@@ -62,9 +71,10 @@ struct Api {
   }
 
   bool has_primitives() const {
-    return engine_create && stream_create && memory_desc_create_with_strides && memory_desc_destroy &&
-           matmul_primitive_desc_create && primitive_attr_create && primitive_attr_destroy &&
-           primitive_attr_set_post_ops && post_ops_create && post_ops_destroy && post_ops_append_sum && primitive_desc_destroy && primitive_create && memory_create &&
+    return engine_create && stream_create && memory_desc_create_with_strides && memory_desc_create_with_tag &&
+           memory_desc_query && memory_desc_destroy && primitive_desc_query_md && matmul_primitive_desc_create &&
+           primitive_attr_create && primitive_attr_destroy && primitive_attr_set_post_ops && post_ops_create &&
+           post_ops_destroy && post_ops_append_sum && primitive_desc_destroy && primitive_create && memory_create &&
            memory_set_data_handle && primitive_execute;
   }
 

@@ -1,25 +1,22 @@
 // Matrix products for the CPU backend: hands arrays of the Java heap to oneDNN without copying them. The native methods
 // of org.talweg.cpu.NativeProducts.
-//
-// The arrays are held in JNI critical sections, so a garbage collection waits for the product (HotSpot before 22), as
-// it would for any loop without safepoints. A training step allocates nothing, so none is due.
-#include <jni.h>
-
-#include <array>
+#include <algorithm>
 #include <map>
 
-#include "onednn.h"
+#include "heap_array.hpp"
+#include "matmul.hpp"
+#include "panels.hpp"
 
 namespace {
 
+using namespace talweg;
 using namespace talweg::onednn;
 using SetThreads = void (*)(int);
 
 const Api* api = nullptr;
 SetThreads set_threads = nullptr;
 Handle engine = nullptr;
-// Sums at once, since each waits for its last addition.
-constexpr int kLanes = 16;
+constexpr intptr_t kLine = 64;  // bytes
 
 // Our own threads split the work; a second pool that spins beside them would halve the speed of both.
 void keep_to_this_thread() {
@@ -28,75 +25,17 @@ void keep_to_this_thread() {
   done = true;
 }
 
-template <typename Value>
-struct Critical {
-  Critical(JNIEnv* env, jarray array, jint mode)
-      : env(env), array(array), mode(mode), values(static_cast<Value*>(env->GetPrimitiveArrayCritical(array, nullptr))) {}
-  ~Critical() {
-    if (values != nullptr) env->ReleasePrimitiveArrayCritical(array, values, mode);
-  }
-  JNIEnv* env;
-  jarray array;
-  jint mode;
-  Value* values;
-};
-
-// C = A B^T or C += A B^T by a primitive of oneDNN, which packs B faster than its sgemm does. One for each shape, made
-// once in each thread: what it works in belongs to the thread.
-class TransposedProduct {
- public:
-  TransposedProduct(int64_t m, int64_t n, int64_t k, int64_t a_width, int64_t b_width, int64_t c_width, bool add) {
-    Handle descriptor = nullptr, attributes = nullptr, a_desc = nullptr, b_desc = nullptr, c_desc = nullptr;
-    const bool good = (!add || adding(&attributes)) && describe(&a_desc, m, k, a_width, 1) && describe(&b_desc, k, n, 1, b_width) &&
-                      describe(&c_desc, m, n, c_width, 1) && api->stream_create(&stream_, engine, kDefaultStream) == 0 &&
-                      api->matmul_primitive_desc_create(&descriptor, engine, a_desc, b_desc, nullptr, c_desc,
-                                                        attributes) == 0 &&
-                      api->memory_create(&a_, a_desc, engine, nullptr) == 0 &&
-                      api->memory_create(&b_, b_desc, engine, nullptr) == 0 &&
-                      api->memory_create(&c_, c_desc, engine, nullptr) == 0 &&
-                      api->primitive_create(&primitive_, descriptor) == 0;
-    if (!good) primitive_ = nullptr;
-    if (attributes != nullptr) api->primitive_attr_destroy(attributes);
-    if (descriptor != nullptr) api->primitive_desc_destroy(descriptor);
-    for (Handle desc : {a_desc, b_desc, c_desc})
-      if (desc != nullptr) api->memory_desc_destroy(desc);
-  }
-
-  // False if oneDNN has none for this shape.
-  bool run(const float* a, const float* b, float* c) const {
-    if (primitive_ == nullptr) return false;
-    api->memory_set_data_handle(a_, const_cast<float*>(a));
-    api->memory_set_data_handle(b_, const_cast<float*>(b));
-    api->memory_set_data_handle(c_, c);
-    const Argument arguments[] = {{kSource, a_}, {kWeights, b_}, {kDestination, c_}};
-    return api->primitive_execute(primitive_, stream_, 3, arguments) == 0;
-  }
-
- private:
-  static bool adding(Handle* attributes) {
-    Handle post_ops = nullptr;
-    const bool good = api->post_ops_create(&post_ops) == 0 && api->post_ops_append_sum(post_ops, 1, 0, kFloat32) == 0 &&
-                      api->primitive_attr_create(attributes) == 0 &&
-                      api->primitive_attr_set_post_ops(*attributes, post_ops) == 0;
-    if (post_ops != nullptr) api->post_ops_destroy(post_ops);
-    return good;
-  }
-
-  static bool describe(Handle* desc, int64_t rows, int64_t columns, int64_t row_step, int64_t column_step) {
-    const Dims dims = {rows, columns}, steps = {row_step, column_step};
-    return api->memory_desc_create_with_strides(desc, 2, dims, kFloat32, steps) == 0;
-  }
-
-  Handle primitive_ = nullptr, stream_ = nullptr, a_ = nullptr, b_ = nullptr, c_ = nullptr;
-};
-
-bool multiply_transposed(int64_t m, int64_t n, int64_t k, const float* a, int64_t a_width, const float* b,
-                         int64_t b_width, bool add, float* c, int64_t c_width) {
-  thread_local std::map<std::array<int64_t, 7>, TransposedProduct> products;
-  const std::array<int64_t, 7> shape = {m, n, k, a_width, b_width, c_width, add};
+// By a primitive of oneDNN, made once for each shape in each thread. False if it has none.
+bool multiply(const Shape& shape, const float* a, const float* b, float* c) {
+  thread_local std::map<Shape, Matmul> products;
   auto found = products.find(shape);
-  if (found == products.end()) found = products.try_emplace(shape, m, n, k, a_width, b_width, c_width, add).first;
-  return found->second.run(a, b, c);
+  if (found == products.end()) found = products.try_emplace(shape, *api, engine, shape).first;
+  return found->second.exists() && found->second.run(a, b, c);
+}
+
+// Start of the first line of the cache in a buffer that is a line longer than what it holds.
+float* line_in(JNIEnv* env, jobject buffer) {
+  return reinterpret_cast<float*>(up_to(reinterpret_cast<intptr_t>(env->GetDirectBufferAddress(buffer)), kLine));
 }
 
 }  // namespace
@@ -122,46 +61,49 @@ extern "C" JNIEXPORT void JNICALL Java_org_talweg_cpu_NativeProducts_multiply(
   const float* const av = from_a.values + a_start;
   const float* const bv = from_b.values + b_start;
   float* const cv = to_c.values + c_start;
-  if (engine != nullptr && transpose_b && !transpose_a &&
-      multiply_transposed(m, n, k, av, a_width, bv, b_width, add, cv, c_width)) {
-    return;
-  }
+  const Shape shape = {m, n, k, a_width, b_width, c_width, add == JNI_TRUE, Shape::Right::kTransposed};
+  if (engine != nullptr && transpose_b && !transpose_a && multiply(shape, av, bv, cv)) return;
   api->sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, av, a_width, bv, b_width,
              add ? 1.0f : 0.0f, cv, c_width);
 }
 
-// Sum of squares of each row of C [rows x columns], rows one behind the other.
-extern "C" JNIEXPORT void JNICALL Java_org_talweg_cpu_NativeProducts_rowSquares(JNIEnv* env, jclass, jfloatArray c,
-                                                                                jint c_start, jint rows, jint columns,
-                                                                                jdoubleArray squares, jint start) {
-  const Critical<float> from(env, c, JNI_ABORT);
-  const Critical<double> to(env, squares, 0);
-  if (from.values == nullptr || to.values == nullptr) return;
-  for (jint i = 0; i < rows; i++) {
-    const float* const row = from.values + c_start + static_cast<int64_t>(i) * columns;
-    double sums[kLanes] = {};
-    jint j = 0;
-    for (; j + kLanes <= columns; j += kLanes)
-      for (int lane = 0; lane < kLanes; lane++) sums[lane] += static_cast<double>(row[j + lane]) * row[j + lane];
-    for (; j < columns; j++) sums[0] += static_cast<double>(row[j]) * row[j];
-    double sum = 0;
-    for (const double lane : sums) sum += lane;
-    to.values[start + i] = sum;
+// Whether products with their right operand in panels are here: oneDNN wants another layout before AVX-512.
+extern "C" JNIEXPORT jboolean JNICALL Java_org_talweg_cpu_NativeProducts_hasPanels(JNIEnv*, jclass) {
+  if (engine == nullptr) return JNI_FALSE;
+  return Matmul(*api, engine, {kPanel, kPanel, kPanel, kPanel, 0, kPanel, false, Shape::Right::kPanels}).exists();
+}
+
+// Panels first to last of op(B) [k x n], into a buffer that has room for all.
+extern "C" JNIEXPORT void JNICALL Java_org_talweg_cpu_NativeProducts_pack(JNIEnv* env, jclass, jboolean transpose_b,
+                                                                          jint n, jint k, jfloatArray b, jint b_start,
+                                                                          jint b_width, jint first, jint last,
+                                                                          jobject panels) {
+  const Critical<float> from(env, b, JNI_ABORT);
+  if (from.values == nullptr) return;
+  float* const to = line_in(env, panels);
+  for (int64_t p = first; p < last; p++) {
+    const int64_t column = p * kPanel, width = std::min<int64_t>(kPanel, n - column);
+    const float* const source = from.values + b_start + (transpose_b ? column * b_width : column);
+    (transpose_b ? pack_columns : pack_rows)(source, b_width, k, width, to + p * panel_size(k));
   }
 }
 
-// Sum of each column of A [rows x columns], whose rows are width apart.
-extern "C" JNIEXPORT void JNICALL Java_org_talweg_cpu_NativeProducts_columnSums(JNIEnv* env, jclass, jfloatArray a,
-                                                                                jint a_start, jint width, jint rows,
-                                                                                jint columns, jdoubleArray sums,
-                                                                                jint start) {
-  const Critical<float> from(env, a, JNI_ABORT);
-  const Critical<double> to(env, sums, 0);
-  if (from.values == nullptr || to.values == nullptr) return;
-  double* const sum = to.values + start;
-  for (jint j = 0; j < columns; j++) sum[j] = 0;
-  for (jint i = 0; i < rows; i++) {
-    const float* const row = from.values + a_start + static_cast<int64_t>(i) * width;
-    for (jint j = 0; j < columns; j++) sum[j] += row[j];
+// C = op(A) B, added to what C holds if asked to, B [k x n] in panels. False if oneDNN has no such product.
+extern "C" JNIEXPORT jboolean JNICALL Java_org_talweg_cpu_NativeProducts_multiplyPanels(
+    JNIEnv* env, jclass, jboolean transpose_a, jint m, jint n, jint k, jfloatArray a, jint a_start, jint a_width,
+    jobject panels, jboolean add, jfloatArray c, jint c_start, jint c_width) {
+  keep_to_this_thread();
+  thread_local Scratch scratch;
+  const Critical<float> from_a(env, a, JNI_ABORT), to_c(env, c, 0);
+  if (from_a.values == nullptr || to_c.values == nullptr) return JNI_FALSE;
+  const float* av = from_a.values + a_start;
+  if (transpose_a) {
+    float* const rows = scratch.floats(static_cast<size_t>(m) * k);
+    if (rows == nullptr) return JNI_FALSE;
+    transpose(av, a_width, k, m, rows);
+    av = rows;
+    a_width = k;
   }
+  const Shape shape = {m, n, k, a_width, 0, c_width, add == JNI_TRUE, Shape::Right::kPanels};
+  return multiply(shape, av, line_in(env, panels), to_c.values + c_start);
 }

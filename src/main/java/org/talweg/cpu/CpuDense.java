@@ -38,19 +38,33 @@ final class CpuDense implements DenseOps {
         }
 
         @Override
-        void start(int m, int from, int to) {
-            if (bias != null) {
-                System.arraycopy(Heap.floats(bias), Heap.start(bias) + from, c, row(m) + from, to - from);
+        void start(int from, int to, int left, int right) {
+            if (bias == null) {
+                super.start(from, to, left, right);
+                return;
+            }
+            for (int m = from; m < to; m++) {
+                System.arraycopy(Heap.floats(bias), Heap.start(bias) + left, c, row(m) + left, right - left);
             }
         }
 
         @Override
-        void finish(int m, int from, int to) {
-            if (preActivation != null) {
-                System.arraycopy(c, row(m) + from, Heap.floats(preActivation),
-                    Heap.start(preActivation) + m * columns + from, to - from);
+        void finish(int from, int to, int left, int right) {
+            boolean relu = activation.kind() == Activation.Kind.RELU && preActivation == null;
+            if (isNative() && bias != null) {
+                NativeProducts.addBias(Heap.floats(bias), Heap.start(bias) + left, relu, c, row(from) + left, columns,
+                    to - from, right - left);
+                if (relu) {
+                    return;
+                }
             }
-            CpuActivation.forward(activation, c, row(m) + from, to - from);
+            for (int m = from; m < to; m++) {
+                if (preActivation != null) {
+                    System.arraycopy(c, row(m) + left, Heap.floats(preActivation),
+                        Heap.start(preActivation) + m * columns + left, right - left);
+                }
+                CpuActivation.forward(activation, c, row(m) + left, right - left);
+            }
         }
     }
 
@@ -67,11 +81,18 @@ final class CpuDense implements DenseOps {
         }
 
         @Override
-        void finish(int m, int from, int to) {
+        void finish(int from, int to, int left, int right) {
             Tensor s = below.saved() == Activation.Saved.NOTHING ? inputGradient : saved;
-            int at = m * columns + from;
-            CpuActivation.backward(below, c, row(m) + from, Heap.floats(s), Heap.start(s) + at, accumulate,
-                Heap.floats(inputGradient), Heap.start(inputGradient) + at, to - from);
+            int at = from * columns + left;
+            if (isNative() && below.kind() == Activation.Kind.RELU && !accumulate) {
+                NativeProducts.maskByRelu(Heap.floats(s), Heap.start(s) + at, c, row(from) + left, columns, to - from,
+                    right - left);
+                return;
+            }
+            for (int m = from; m < to; m++, at += columns) {
+                CpuActivation.backward(below, c, row(m) + left, Heap.floats(s), Heap.start(s) + at, accumulate,
+                    Heap.floats(inputGradient), Heap.start(inputGradient) + at, right - left);
+            }
         }
     }
 
@@ -88,7 +109,7 @@ final class CpuDense implements DenseOps {
         }
 
         @Override
-        void beforeFinish(int from, int to) {
+        void finish(int from, int to, int left, int right) {
             if (biasGradient != null && isNative()) {
                 NativeProducts.columnSums(a, aStart + from, aColumn, depth, to - from, columnSums, from);
             } else if (biasGradient != null) {
@@ -97,19 +118,17 @@ final class CpuDense implements DenseOps {
             if (squarePartials != null && isNative()) {
                 NativeProducts.rowSquares(c, row(from), to - from, columns, squares, from);
             }
-        }
-
-        @Override
-        void finish(int m, int left, int right) {
-            float bias = 0;
-            if (biasGradient != null) {
-                int at = Heap.start(biasGradient) + m;
-                bias = (float) columnSums[m] + (accumulate ? Heap.floats(biasGradient)[at] : 0);
-                Heap.floats(biasGradient)[at] = bias;
-            }
-            if (squarePartials != null) {
-                double sum = isNative() ? squares[m] : CpuUpdate.squares(c, row(m), columns);
-                Heap.floats(squarePartials)[Heap.start(squarePartials) + m] = (float) (sum + (double) bias * bias);
+            for (int m = from; m < to; m++) {
+                float bias = 0;
+                if (biasGradient != null) {
+                    int at = Heap.start(biasGradient) + m;
+                    bias = (float) columnSums[m] + (accumulate ? Heap.floats(biasGradient)[at] : 0);
+                    Heap.floats(biasGradient)[at] = bias;
+                }
+                if (squarePartials != null) {
+                    double sum = isNative() ? squares[m] : CpuUpdate.squares(c, row(m), columns);
+                    Heap.floats(squarePartials)[Heap.start(squarePartials) + m] = (float) (sum + (double) bias * bias);
+                }
             }
         }
 
@@ -137,7 +156,7 @@ final class CpuDense implements DenseOps {
         p.bias = bias;
         p.preActivation = preActivation;
         p.activation = activation;
-        p.run(parallel, shape.batch(), bias != null, false);
+        p.run(parallel, shape.batch(), false, false);
     }
 
     @Override

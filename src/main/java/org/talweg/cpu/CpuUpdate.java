@@ -128,10 +128,11 @@ final class CpuUpdate implements UpdateOps {
         Shapes.expect("norm partials", partials, segments.count());
         int[] spans = Heap.ints(segments.spans());
         float[] factors = Heap.floats(segments.factors());
-        for (int i = 0; i < factors.length; i++) {
+        int at = Heap.start(segments.factors());
+        for (int i = 0; i < segments.factors().elements(); i++) {
             int row = i * Segments.SPAN_COLUMNS;
             int chunks = spans[row + 1];
-            factors[i] = chunks == 0 ? 1 : (float) clip.factor(norm(partials, spans[row], chunks, clip));
+            factors[at + i] = chunks == 0 ? 1 : (float) clip.factor(norm(partials, spans[row], chunks, clip));
         }
     }
 
@@ -279,11 +280,12 @@ final class CpuUpdate implements UpdateOps {
         }
         int[] spans = Heap.ints(segments.spans());
         float[] ratios = Heap.floats(segments.ratios());
-        for (int i = 0; i < ratios.length; i++) {
+        int at = Heap.start(segments.ratios());
+        for (int i = 0; i < segments.ratios().elements(); i++) {
             int first = start + 2 * spans[i * Segments.SPAN_COLUMNS];
             int count = spans[i * Segments.SPAN_COLUMNS + 1];
             if (count > 0) {
-                ratios[i] = (float) UpdateOps.ratio(rule, sum(values, first, count), sum(values, first + 1, count));
+                ratios[at + i] = (float) UpdateOps.ratio(rule, sum(values, first, count), sum(values, first + 1, count));
             }
         }
     }
@@ -304,7 +306,7 @@ final class CpuUpdate implements UpdateOps {
         for (int i = 0; i < segments.count(); i++) {
             int row = i * Segments.CHUNK_COLUMNS;
             int from = Heap.start(values) + chunks[row];
-            float ratio = Heap.floats(segments.ratios())[chunks[row + 3]];
+            float ratio = Heap.get(segments.ratios(), chunks[row + 3]);
             for (int j = from; j < from + chunks[row + 2]; j++) {
                 x[j] *= ratio;
             }

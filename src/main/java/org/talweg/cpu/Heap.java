@@ -19,7 +19,11 @@ final class Heap {
 
     /** Index of the first element in its array. */
     static int start(Tensor tensor) {
-        return (int) tensor.offset();
+        return buffer(tensor).start() + (int) tensor.offset();
+    }
+
+    static float get(Tensor tensor, int index) {
+        return floats(tensor)[start(tensor) + index];
     }
 
     /** Number of the source row that is row {@code i} of the batch. */

@@ -15,7 +15,7 @@ abstract class MeasuredLoop extends UpdateLoop {
     final void chunk(Operands x, int chunk, int segment, int from, int to, float factor, float rate, float forRate,
                      float forDecay) {
         if (partials == null) {
-            move(x, from, to, rate * Heap.floats(segments.ratios())[segment], rate, forRate, forDecay);
+            move(x, from, to, rate * Heap.get(segments.ratios(), segment), rate, forRate, forDecay);
         } else {
             measure(x, from, to, factor, forRate, forDecay, Heap.floats(partials), Heap.start(partials) + 2 * chunk);
         }

@@ -3,6 +3,7 @@ package org.talweg.cpu;
 import java.io.File;
 import java.io.IOException;
 import java.net.URL;
+import java.nio.ByteBuffer;
 import java.util.List;
 import org.bytedeco.javacpp.Loader;
 import org.slf4j.Logger;
@@ -22,6 +23,9 @@ final class NativeProducts {
         "/org/bytedeco/dnnl/linux-x86_64/libdnnl.so.3");
     /** Multiplications and additions below which calling out of Java costs more than it saves. */
     private static final long SMALLEST = 1 << 17;
+    /** Columns of a panel: what oneDNN's AVX-512 kernels multiply together. */
+    static final int PANEL = 64;
+    private static final int CACHE_LINE = 64;
 
     private NativeProducts() {
     }
@@ -29,6 +33,17 @@ final class NativeProducts {
     /** Whether {@link #multiply} is here and faster than loops for so large a product. */
     static boolean pays(int rows, int columns, int depth) {
         return 2L * rows * columns * depth >= SMALLEST && missing() == null;
+    }
+
+    /** Whether panels pay: reading the right operand once more to rearrange it is little beside the product. */
+    static boolean packs(int rows, int columns, int depth) {
+        return rows >= Integer.getInteger("rows", 64) && 2L * rows * columns * depth >= Long.getLong("flop", 1L << 26) && Library.PANELS;
+    }
+
+    /** Bytes of a matrix [depth×columns] in panels, with room to move their start to a line of the cache. */
+    static int panelBytes(int columns, int depth) {
+        long floats = (long) (columns + PANEL - 1) / PANEL * PANEL * ((depth + 15) / 16 * 16);
+        return Math.toIntExact(floats * Float.BYTES + CACHE_LINE);
     }
 
     /** Why products of every size run in Java, and what to do about it; null if oneDNN is here. */
@@ -39,6 +54,7 @@ final class NativeProducts {
     /** Its own class, so that nothing is loaded for a model of small products. */
     private static final class Library {
         static final String MISSING = load();
+        static final boolean PANELS = MISSING == null && hasPanels();
 
         static {
             if (MISSING != null) {
@@ -80,6 +96,32 @@ final class NativeProducts {
     static native void multiply(boolean transposeA, boolean transposeB, int rows, int columns, int depth, float[] a,
                                 int aStart, int aWidth, float[] b, int bStart, int bWidth, boolean add, float[] c,
                                 int cStart, int cWidth);
+
+    /** Whether this machine has products with the right operand in panels. */
+    private static native boolean hasPanels();
+
+    /**
+     * Panels {@code first} to {@code last}, of {@value #PANEL} columns, of op(B) [depth×columns].
+     *
+     * @param panels has room for all of them: {@link #panelBytes}
+     */
+    static native void pack(boolean transposeB, int columns, int depth, float[] b, int bStart, int bWidth, int first,
+                            int last, ByteBuffer panels);
+
+    /**
+     * C = op(A) B, added to what C holds if asked to, B [depth×columns] in panels. False if oneDNN has no such product, with nothing done.
+     */
+    static native boolean multiplyPanels(boolean transposeA, int rows, int columns, int depth, float[] a, int aStart,
+                                         int aWidth, ByteBuffer panels, boolean add, float[] c, int cStart,
+                                         int cWidth);
+
+    /** Rows of C, {@code width} apart: c + bias, then max(c, 0) if asked for. */
+    static native void addBias(float[] bias, int biasStart, boolean relu, float[] c, int cStart, int width, int rows,
+                               int columns);
+
+    /** Zero wherever {@code saved} is not positive; rows of both {@code width} apart. */
+    static native void maskByRelu(float[] saved, int savedStart, float[] gradient, int start, int width, int rows,
+                                  int columns);
 
     /** Sum of squares of each row of C [rows×columns]. */
     static native void rowSquares(float[] c, int cStart, int rows, int columns, double[] squares, int start);

@@ -10,7 +10,7 @@ final class Parallel {
     /** From this many on, some 2 ms, a part is cut further: others may need a core now and then. */
     private static final long LARGE_PART = 1L << 28;
     /** Parts that large work has for each thread. */
-    private static final int CUTS = 4;
+    private static final int CUTS = 8;
 
     /** Work on rows {@code from} (included) to {@code to} (excluded). */
     interface Body {

@@ -1,5 +1,6 @@
 package org.talweg.cpu;
 
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
@@ -20,6 +21,9 @@ abstract class RowProduct implements Parallel.Body {
     private static final int NARROW = 4;
     /** Columns that are split off together: a vector of oneDNN. */
     private static final int VECTOR = 16;
+
+    /** Rows that are multiplied together with B in panels. */
+    private static final int ROWS = 128;
 
     private static final class Scratch {
         final float[][] panel = new float[DEPTH][COLUMNS];
@@ -43,22 +47,29 @@ abstract class RowProduct implements Parallel.Body {
     /** Whether our own loops do it; of the whole product, so that its bits do not depend on the split. */
     private boolean ours;
     private boolean byColumns;
+    /** Whether B is put in panels before it is multiplied. */
+    private boolean packs;
+    /** Rows, or columns, that are split off together. */
+    private int unit;
+    private final Packing packing = new Packing();
+    /** Of one panel for each thread, or of all in the first. */
+    private final ByteBuffer[] panels;
     private final Scratch[] scratches;
 
     RowProduct(int threads) {
         scratches = new Scratch[threads];
+        panels = new ByteBuffer[threads];
     }
 
-    /** Sets columns {@code from} to {@code to} of row m of C to what the product is added to, if it is. */
-    void start(int m, int from, int to) {
+    /** Sets columns {@code left} to {@code right} of rows {@code from} to {@code to} of C to what our own loops add to. */
+    void start(int from, int to, int left, int right) {
+        for (int m = from; m < to; m++) {
+            Arrays.fill(c, row(m) + left, row(m) + right, 0);
+        }
     }
 
-    /** Called once columns {@code from} to {@code to} of row m of C are complete. */
-    abstract void finish(int m, int from, int to);
-
-    /** Before any of rows {@code from} to {@code to} is finished. */
-    void beforeFinish(int from, int to) {
-    }
+    /** Called once columns {@code left} to {@code right} of rows {@code from} to {@code to} of C are complete. */
+    abstract void finish(int from, int to, int left, int right);
 
     final boolean isNative() {
         return !ours;
@@ -90,48 +101,100 @@ abstract class RowProduct implements Parallel.Body {
     }
 
     /**
-     * @param adds      whether the product is added to what C holds, or {@link #start} puts there
+     * @param adds      whether the product is added to what C holds
      * @param wholeRows whether {@link #finish} needs all columns of a row
      */
     final void run(Parallel parallel, int newRows, boolean adds, boolean wholeRows) {
         rows = newRows;
         add = adds;
         ours = !NativeProducts.pays(rows, columns, depth);
-        byColumns = !wholeRows && depth > rows && !ours;
-        parallel.run(byColumns ? (columns + VECTOR - 1) / VECTOR : rows, 2L * rows * columns * depth, this);
+        packs = !ours && NativeProducts.packs(rows, columns, depth);
+        byColumns = !wholeRows && !ours && (packs || depth > rows);
+        unit = packs ? byColumns ? NativeProducts.PANEL : ROWS : byColumns ? VECTOR : 1;
+        if (packs && !byColumns) {
+            panels(0, columns);
+            parallel.run((columns + NativeProducts.PANEL - 1) / NativeProducts.PANEL, 64L * columns * depth, packing);
+        }
+        parallel.run(Math.max(1, (byColumns ? columns : rows) / unit), 2L * rows * columns * depth, this);
+    }
+
+    /** Makes room for so many columns of B. */
+    private ByteBuffer panels(int slot, int count) {
+        if (panels[slot] == null || panels[slot].capacity() < NativeProducts.panelBytes(count, depth)) {
+            panels[slot] = ByteBuffer.allocateDirect(NativeProducts.panelBytes(count, depth));
+        }
+        return panels[slot];
+    }
+
+    private final class Packing implements Parallel.Body {
+        @Override
+        public void run(int slot, int from, int to) {
+            NativeProducts.pack(bColumn != 1, columns, depth, b, bStart, bWidth(), from, to, panels[0]);
+        }
+    }
+
+    private int bWidth() {
+        return bColumn != 1 ? bColumn : Math.max(bRow, columns);
+    }
+
+    private int aWidth() {
+        return aColumn != 1 ? aColumn : Math.max(aRow, depth);
     }
 
     @Override
     public final void run(int slot, int from, int to) {
+        int start = from * unit;
+        int all = byColumns ? columns : rows;
+        // What is left over goes with the last.
+        int end = (to + 1) * unit > all ? all : to * unit;
         if (byColumns) {
-            run(slot, 0, rows, from * VECTOR, Math.min(columns, to * VECTOR));
+            run(slot, 0, rows, start, end);
         } else {
-            run(slot, from, to, 0, columns);
+            run(slot, start, end, 0, columns);
         }
     }
 
     /** Rows {@code from} to {@code to}, columns {@code left} to {@code right}. */
     private void run(int slot, int from, int to, int left, int right) {
-        for (int m = from; m < to; m++) {
-            if (ours && !add) {
-                Arrays.fill(c, row(m) + left, row(m) + right, 0);
-            }
-            start(m, left, right);
+        if (ours && !add) {
+            start(from, to, left, right);
         }
-        if (!ours) {
-            boolean transposeA = aColumn != 1;
-            boolean transposeB = bColumn != 1;
-            NativeProducts.multiply(transposeA, transposeB, to - from, right - left, depth, a, aStart + from * aRow,
-                transposeA ? aColumn : Math.max(aRow, depth), b, bStart + left * bColumn,
-                transposeB ? bColumn : Math.max(bRow, columns), add, c, row(from) + left, columns);
+        if (packs) {
+            multiplyPanels(slot, from, to, left, right);
+        } else if (!ours) {
+            NativeProducts.multiply(aColumn != 1, bColumn != 1, to - from, right - left, depth, a,
+                aStart + from * aRow, aWidth(), b, bStart + left * bColumn, bWidth(), add, c, row(from) + left, columns);
         } else if (right - left <= NARROW && aColumn == 1 && bRow == 1) {
             multiplyNarrow(from, to, left, right);
         } else {
             multiply(slot, from, to, left, right);
         }
-        beforeFinish(from, to);
-        for (int m = from; m < to; m++) {
-            finish(m, left, right);
+        finish(from, to, left, right);
+    }
+
+    /** In pieces that do not depend on the split, because oneDNN's order of summation may depend on their size. */
+    private void multiplyPanels(int slot, int from, int to, int left, int right) {
+        if (!byColumns) {
+            int groups = Math.max(1, (to - from) / ROWS);
+            for (int group = 0; group < groups; group++) {
+                int start = from + group * ROWS;
+                multiplyPanel(start, group + 1 == groups ? to : start + ROWS, 0, columns, panels[0]);
+            }
+            return;
+        }
+        ByteBuffer panel = panels(slot, NativeProducts.PANEL);
+        for (int n = left; n < right; n += NativeProducts.PANEL) {
+            int width = Math.min(NativeProducts.PANEL, right - n);
+            NativeProducts.pack(bColumn != 1, width, depth, b, bStart + n * bColumn, bWidth(), 0, 1, panel);
+            multiplyPanel(from, to, n, width, panel);
+        }
+    }
+
+    private void multiplyPanel(int from, int to, int left, int width, ByteBuffer panel) {
+        if (!NativeProducts.multiplyPanels(aColumn != 1, to - from, width, depth, a, aStart + from * aRow, aWidth(), panel,
+            add, c, row(from) + left, columns)) {
+            throw new IllegalStateException("oneDNN has no product " + (to - from) + "×" + width + "×" + depth
+                + " with panels, though it has others");
         }
     }
 

@@ -63,18 +63,16 @@ abstract class UpdateLoop implements Parallel.Body {
             return;
         }
         int[] chunks = Heap.ints(segments.chunks());
-        float[] multipliers = Heap.floats(segments.multipliers());
-        float[] factors = Heap.floats(segments.factors());
         for (int chunk = from; chunk < to; chunk++) {
             int row = chunk * Segments.CHUNK_COLUMNS;
             int start = chunks[row];
             int end = start + chunks[row + 2];
             int segment = chunks[row + 3];
-            float forRate = multipliers[2 * segment];
+            float forRate = Heap.get(segments.multipliers(), 2 * segment);
             Operands x = operands.take(part, start, end);
             int at = operands.index(start);
-            chunk(x, chunk, segment, at, at + end - start, clip * factors[segment], learningRate * forRate, forRate,
-                multipliers[2 * segment + 1]);
+            chunk(x, chunk, segment, at, at + end - start, clip * Heap.get(segments.factors(), segment),
+                learningRate * forRate, forRate, Heap.get(segments.multipliers(), 2 * segment + 1));
             operands.giveBack(x, start, end);
         }
     }

@@ -13,7 +13,6 @@ import org.talweg.tensor.Tensor;
 /** A device whose memory is the Java heap and whose operations run at once in the calling thread. */
 public final class HostDevice implements Device {
     private static final Logger LOG = LoggerFactory.getLogger(HostDevice.class);
-    private static final int LONGEST_ARRAY = Integer.MAX_VALUE - 8;
 
     private final String name;
     private final String description;
@@ -53,9 +52,9 @@ public final class HostDevice implements Device {
     public Buffer allocate(DType dtype, long length, String purpose) {
         check();
         DType stored = dtype == DType.FLOAT32 ? floatType : dtype;
-        if (length > LONGEST_ARRAY) {
-            throw new DeviceMemoryException("a Java array holds at most " + LONGEST_ARRAY + " elements, and " + purpose
-                + " has " + length);
+        if (length > HostBuffer.LONGEST) {
+            throw new DeviceMemoryException("a Java array holds at most " + HostBuffer.LONGEST + " elements, and "
+                + purpose + " has " + length);
         }
         long ticket = ledger.enter(purpose, length * stored.bytes());
         try {
@@ -77,7 +76,8 @@ public final class HostDevice implements Device {
     public void upload(float[] source, Tensor destination) {
         HostBuffer buffer = transfer(destination, source.length);
         if (buffer.dtype() == DType.FLOAT32) {
-            System.arraycopy(source, 0, buffer.floats(), (int) destination.offset(), (int) destination.elements());
+            System.arraycopy(source, 0, buffer.floats(), buffer.start() + (int) destination.offset(),
+                (int) destination.elements());
         } else {
             for (int i = 0; i < destination.elements(); i++) {
                 buffer.set(destination.offset() + i, source[i]);
@@ -95,7 +95,8 @@ public final class HostDevice implements Device {
     public void download(Tensor source, float[] destination) {
         HostBuffer buffer = transfer(source, destination.length);
         if (buffer.dtype() == DType.FLOAT32) {
-            System.arraycopy(buffer.floats(), (int) source.offset(), destination, 0, (int) source.elements());
+            System.arraycopy(buffer.floats(), buffer.start() + (int) source.offset(), destination, 0,
+                (int) source.elements());
         } else {
             for (int i = 0; i < source.elements(); i++) {
                 destination[i] = (float) buffer.get(source.offset() + i);

@@ -62,11 +62,12 @@ void transpose_block(const float* from, int64_t width, float* to, int64_t to_wid
 void copy_row(const float* from, float* to) { std::memcpy(to, from, kPanel * sizeof(float)); }
 #endif
 
-// to[j][i] = from[i][j]; what is over after blocks of 16 x 16 goes one by one.
+// to[j][i] = from[i][j]; what is over after blocks of 16 x 16 goes one by one. Along 16 rows at a time, as many streams as
+// the processor prefetches.
 TALWEG_AVX512 void transpose(const float* from, int64_t width, int64_t rows, int64_t columns, float* to, int64_t to_width) {
   const int64_t block_rows = rows / kVector * kVector, block_columns = columns / kVector * kVector;
-  for (int64_t j = 0; j < block_columns; j += kVector)
-    for (int64_t i = 0; i < block_rows; i += kVector)
+  for (int64_t i = 0; i < block_rows; i += kVector)
+    for (int64_t j = 0; j < block_columns; j += kVector)
       transpose_block(from + i * width + j, width, to + j * to_width + i, to_width);
   for (int64_t i = 0; i < rows; i++)
     for (int64_t j = i < block_rows ? block_columns : 0; j < columns; j++) to[j * to_width + i] = from[i * width + j];

@@ -7,10 +7,10 @@ package org.talweg.cpu;
 final class Parallel {
     /** Below this many operations a part costs more to hand over than to do: some 3 µs of work. */
     private static final long OPERATIONS_PER_PART = 1 << 18;
-    /** From this many on, some 2 ms, a part is cut further: others may need a core now and then. */
-    private static final long LARGE_PART = 1L << 28;
+    /** From this many on, some 1 ms, a part is cut further: others may need a core now and then. */
+    private static final long LARGE_PART = 1L << 27;
     /** Parts that large work has for each thread. */
-    private static final int CUTS = 8;
+    private static final int CUTS = 16;
 
     /** Work on rows {@code from} (included) to {@code to} (excluded). */
     interface Body {

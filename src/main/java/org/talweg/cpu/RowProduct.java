@@ -23,7 +23,7 @@ abstract class RowProduct implements Parallel.Body {
     private static final int VECTOR = 16;
 
     /** Rows that are multiplied together with B in panels. */
-    private static final int ROWS = 128;
+    private static final int ROWS = 64;
 
     private static final class Scratch {
         final float[][] panel = new float[DEPTH][COLUMNS];
@@ -109,7 +109,7 @@ abstract class RowProduct implements Parallel.Body {
         add = adds;
         ours = !NativeProducts.pays(rows, columns, depth);
         packs = !ours && NativeProducts.packs(rows, columns, depth);
-        byColumns = !wholeRows && !ours && (packs || depth > rows);
+        byColumns = !wholeRows && !ours && columns >= rows && (packs || depth > rows);
         unit = packs ? byColumns ? NativeProducts.PANEL : ROWS : byColumns ? VECTOR : 1;
         if (packs && !byColumns) {
             panels(0, columns);

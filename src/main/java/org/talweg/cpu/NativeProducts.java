@@ -17,14 +17,16 @@ import org.talweg.files.LibraryFile;
  */
 final class NativeProducts {
     private static final Logger LOG = LoggerFactory.getLogger(NativeProducts.class);
+    /** Columns of a panel: what oneDNN's AVX-512 kernels multiply together. */
+    static final int PANEL = 64;
     private static final String LIBRARY = "native/linux-x86_64/libtalweg-cpu.so";
     /** Each needs the one before it. */
     private static final List<String> ONEDNN = List.of("/org/bytedeco/dnnl/linux-x86_64/libgomp.so.1",
         "/org/bytedeco/dnnl/linux-x86_64/libdnnl.so.3");
     /** Multiplications and additions below which calling out of Java costs more than it saves. */
     private static final long SMALLEST = 1 << 17;
-    /** Columns of a panel: what oneDNN's AVX-512 kernels multiply together. */
-    static final int PANEL = 64;
+    private static final long SMALLEST_IN_PANELS = 1 << 29;
+    private static final long MOST_IN_PANELS = 1 << 28;
     private static final int CACHE_LINE = 64;
 
     private NativeProducts() {
@@ -35,9 +37,13 @@ final class NativeProducts {
         return 2L * rows * columns * depth >= SMALLEST && missing() == null;
     }
 
-    /** Whether panels pay: reading the right operand once more to rearrange it is little beside the product. */
+    /**
+     * Whether the right operand goes into panels: from where on, as measured on Zen 4, it pays to do that apart, as long as
+     * one buffer holds them.
+     */
     static boolean packs(int rows, int columns, int depth) {
-        return rows >= Integer.getInteger("rows", 64) && 2L * rows * columns * depth >= Long.getLong("flop", 1L << 26) && Library.PANELS;
+        return rows >= 4 * PANEL && columns >= PANEL && 2L * rows * columns * depth >= SMALLEST_IN_PANELS
+            && (long) columns * depth <= MOST_IN_PANELS && pays(rows, columns, depth) && Library.PANELS;
     }
 
     /** Bytes of a matrix [depth×columns] in panels, with room to move their start to a line of the cache. */

@@ -8,8 +8,10 @@ import java.util.Arrays;
  * ({@link NativeProducts}), small ones by loops of our own, which cost nothing to call. A[m][k] lies at
  * {@code aStart + m · aRow + k · aColumn}, B[k][n] likewise; of the two steps of an operand one is 1.
  *
- * <p>oneDNN rearranges B before it multiplies, so where B is larger than C the split is by columns: each thread then
- * rearranges its own part of B and not all of it.
+ * <p>oneDNN reads B in panels of {@value NativeProducts#PANEL} columns. Putting it there costs oneDNN 5 to 10 % of a large
+ * product and us half of that, so from {@link NativeProducts#packs} on we do it: by columns each thread packs the panel that
+ * it multiplies next, which then is in its cache; by rows all threads pack B first. Smaller products leave it to oneDNN, and
+ * are split by columns where B is larger than C: each thread then rearranges its own part of B and not all of it.
  *
  * <p>The loops pack B in panels of {@value #DEPTH}×{@value #COLUMNS}, each row an array from index 0. HotSpot (17 and
  * 25) vectorises the inner loop only in this form: one store, and no array read at two offsets.
@@ -21,7 +23,6 @@ abstract class RowProduct implements Parallel.Body {
     private static final int NARROW = 4;
     /** Columns that are split off together: a vector of oneDNN. */
     private static final int VECTOR = 16;
-
     /** Rows that are multiplied together with B in panels. */
     private static final int ROWS = 64;
 
@@ -108,7 +109,7 @@ abstract class RowProduct implements Parallel.Body {
         rows = newRows;
         add = adds;
         ours = !NativeProducts.pays(rows, columns, depth);
-        packs = !ours && NativeProducts.packs(rows, columns, depth);
+        packs = NativeProducts.packs(rows, columns, depth);
         byColumns = !wholeRows && !ours && columns >= rows && (packs || depth > rows);
         unit = packs ? byColumns ? NativeProducts.PANEL : ROWS : byColumns ? VECTOR : 1;
         if (packs && !byColumns) {
@@ -175,10 +176,10 @@ abstract class RowProduct implements Parallel.Body {
     /** In pieces that do not depend on the split, because oneDNN's order of summation may depend on their size. */
     private void multiplyPanels(int slot, int from, int to, int left, int right) {
         if (!byColumns) {
-            int groups = Math.max(1, (to - from) / ROWS);
-            for (int group = 0; group < groups; group++) {
-                int start = from + group * ROWS;
-                multiplyPanel(start, group + 1 == groups ? to : start + ROWS, 0, columns, panels[0]);
+            for (int m = from; m < to; ) {
+                int end = to - m < 2 * ROWS ? to : m + ROWS;
+                multiplyPanel(m, end, 0, columns, panels[0]);
+                m = end;
             }
             return;
         }
@@ -191,10 +192,10 @@ abstract class RowProduct implements Parallel.Body {
     }
 
     private void multiplyPanel(int from, int to, int left, int width, ByteBuffer panel) {
-        if (!NativeProducts.multiplyPanels(aColumn != 1, to - from, width, depth, a, aStart + from * aRow, aWidth(), panel,
-            add, c, row(from) + left, columns)) {
-            throw new IllegalStateException("oneDNN has no product " + (to - from) + "×" + width + "×" + depth
-                + " with panels, though it has others");
+        if (!NativeProducts.multiplyPanels(aColumn != 1, to - from, width, depth, a, aStart + from * aRow, aWidth(),
+            panel, add, c, row(from) + left, columns)) {
+            throw new IllegalStateException("oneDNN did not multiply " + (to - from) + "×" + depth + " by " + depth + "×"
+                + width + " in panels; is memory short?");
         }
     }
 

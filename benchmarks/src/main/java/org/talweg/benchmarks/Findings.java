@@ -10,7 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.talweg.data.WholeFile;
+import org.talweg.files.WholeFile;
 
 /** What a benchmark found, as Markdown, printed while it comes, and as JSON. Both are written in the end, each whole. */
 final class Findings {

@@ -13,7 +13,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.talweg.data.WholeFile;
+import org.talweg.files.WholeFile;
 
 /**
  * Times a training step of every contestant on the class path, side by side: rounds of one short run each, every run in

@@ -8,10 +8,6 @@ import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.talweg.data.DataLoader;
 import org.talweg.data.Dataset;
 import org.talweg.data.Datasets;
@@ -28,10 +24,7 @@ import org.talweg.ops.Devices;
 import org.talweg.ops.Fusion;
 import org.talweg.ops.MatrixProducts;
 import org.talweg.ops.Precision;
-import org.talweg.optim.Clip;
-import org.talweg.optim.Lbfgs;
 import org.talweg.optim.Optimizer;
-import org.talweg.optim.ParameterGroups;
 import org.talweg.optim.ParameterLayout;
 import org.talweg.tape.Loss;
 import org.talweg.train.Trainer;
@@ -42,8 +35,6 @@ import picocli.CommandLine.Parameters;
 
 /** Data, model and method: the options that every command which trains has. */
 final class Experiment {
-    private static final int ROWS = 32;
-
     @Parameters(paramLabel = "SOURCE", arity = "0..1", description = DataOptions.SOURCE)
     private String source;
 
@@ -81,46 +72,8 @@ final class Experiment {
         description = "What is brought down, e.g. squared_error; auto suits the targets; see 'talweg methods loss'.")
     private String loss;
 
-    @Option(names = "--optimizer", paramLabel = "NAME", defaultValue = "adam",
-        description = "e.g. adamw or sgd:lr=0.1,momentum=0.9; with maximize=yes it climbs; see 'talweg methods optimizer'.")
-    private String optimizer;
-
-    @Option(names = "--lr", paramLabel = "RATE", showDefaultValue = Visibility.NEVER,
-        description = "Learning rate, e.g. 0.01 (default: the optimizer's).")
-    private Float learningRate;
-
-    @Option(names = "--weight-decay", paramLabel = "RATE", showDefaultValue = Visibility.NEVER,
-        description = "e.g. 0.01; decoupled for adamw, L2 for adam and sgd (default: the optimizer's).")
-    private Float weightDecay;
-
-    @Option(names = "--freeze", paramLabel = "NAMES", split = ",", showDefaultValue = Visibility.NEVER,
-        description = "Layers or parameters that stay as they begin, e.g. dense_1 or dense_1.bias,norm*.")
-    private List<String> frozen = List.of();
-
-    @Option(names = "--lr-scale", paramLabel = "NAME=FACTOR", split = ",", showDefaultValue = Visibility.NEVER,
-        description = "Multiplies the learning rate of layers or parameters, e.g. dense_1=0.1,bias=2.")
-    private List<String> rateFactors = List.of();
-
-    @Option(names = "--no-decay", paramLabel = "NAMES", split = ",", showDefaultValue = Visibility.NEVER,
-        description = "Layers or parameters without weight decay, e.g. bias; vectors are all biases and norm scales.")
-    private List<String> undecayed = List.of();
-
-    @Option(names = "--batch", paramLabel = "ROWS", showDefaultValue = Visibility.NEVER,
-        description = "Rows of a step: 1 is stochastic descent, full batch descent (default: 32; for lbfgs full).")
-    private String batch;
-
-    @Option(names = "--accumulate", paramLabel = "ROWS", showDefaultValue = Visibility.NEVER,
-        description = "Adds up a step's gradients over micro-batches of so many rows, e.g. 64, to save memory.")
-    private Integer microBatch;
-
-    @Option(names = "--data-memory", paramLabel = "SIZE", showDefaultValue = Visibility.NEVER,
-        description = "Most device memory for rows of data, e.g. 512M; what is larger is streamed, with the same results "
-            + "(default: what the device has).")
-    private String dataMemory;
-
-    @Option(names = "--clip", paramLabel = "NAME", showDefaultValue = Visibility.NEVER,
-        description = "Clips the gradients, e.g. to global norm 1 by 1; several go together; see 'talweg methods clip'.")
-    private List<String> clips = List.of();
+    @Mixin
+    private MethodOptions method;
 
     @Option(names = "--scale", paramLabel = "NAME", defaultValue = "minmax",
         description = "Of the features, fitted on the training rows, e.g. standard; see 'talweg methods scale'.")
@@ -179,13 +132,8 @@ final class Experiment {
     private void checkMethod() {
         activation();
         hiddenUnits();
-        optimizer();
-        groups();
-        clip();
+        method.check();
         ScaleChoices.ALL.parse(scale);
-        if (dataMemory != null) {
-            check(dataMemory() > 0, "--data-memory " + dataMemory + ": at least 1 byte is needed");
-        }
     }
 
     /** Sets another fold apart, from 0 on; data are there already. */
@@ -235,7 +183,7 @@ final class Experiment {
     }
 
     String optimizerText() {
-        return optimizer;
+        return method.optimizerText();
     }
 
     Activation activation() {
@@ -248,16 +196,16 @@ final class Experiment {
 
     /** Whether the model is dense layers alone, and a step one pass over its rows. */
     boolean isPlain() {
-        return LayerChoices.NORM.parse(norm).isEmpty() && dropout == 0 && !residual && microBatch == null;
+        return LayerChoices.NORM.parse(norm).isEmpty() && dropout == 0 && !residual && !method.accumulates();
     }
 
     /** Whether rows may have to be streamed. */
     boolean limitsDataMemory() {
-        return dataMemory != null;
+        return method.limitsDataMemory();
     }
 
     boolean trainsEverything() {
-        return frozen.isEmpty();
+        return method.trainsEverything();
     }
 
     String lossText() {
@@ -303,7 +251,7 @@ final class Experiment {
         model.setScaler(scaler);
         model.setColumns(Columns.of(data()));
         try {
-            ParameterLayout.of(model.tape(), groups());
+            ParameterLayout.of(model.tape(), method.groups());
         } catch (IllegalArgumentException e) {
             model.close();
             throw e;
@@ -317,18 +265,7 @@ final class Experiment {
     }
 
     Trainer.Builder trainer(Model model) {
-        Trainer.Builder builder = Trainer.builder(model).loss(loss()).optimizer(optimizer()).clip(clip())
-            .parameterGroups(groups()).fusion(fusion);
-        if (dataMemory != null) {
-            builder.dataMemory(dataMemory());
-        }
-        return microBatch == null ? builder : builder.microBatch(microBatch);
-    }
-
-    private long dataMemory() {
-        Matcher size = Pattern.compile("(\\d{1,9})([KMGT]?)").matcher(dataMemory.toUpperCase(Locale.ROOT));
-        check(size.matches(), "--data-memory " + dataMemory + ": write a number of bytes, or one with K, M, G or T");
-        return Long.parseLong(size.group(1)) << 10 * "_KMGT".indexOf(size.group(2).isEmpty() ? "_" : size.group(2));
+        return method.addTo(Trainer.builder(model).loss(loss()).fusion(fusion));
     }
 
     /** The training rows in their batches. */
@@ -341,47 +278,12 @@ final class Experiment {
     }
 
     Optimizer optimizer() {
-        StringBuilder text = new StringBuilder(optimizer);
-        append(text, "lr", learningRate);
-        append(text, "weight_decay", weightDecay);
-        return OptimizerChoices.parse(text.toString());
+        return method.optimizer();
     }
 
     /** Whether a step takes all rows. */
     boolean isFullBatch() {
-        return batch == null ? optimizer() instanceof Lbfgs : batch.equals("full");
-    }
-
-    /** The last rule for a parameter counts: those of its own, after what is said of all vectors. */
-    private ParameterGroups groups() {
-        ParameterGroups groups = ParameterGroups.none();
-        for (String name : undecayed) {
-            groups = name.equals("vectors") ? groups.decayMatricesOnly() : groups.weightDecay(name, 0);
-        }
-        for (String text : rateFactors) {
-            int equals = text.lastIndexOf('=');
-            check(equals > 0, "--lr-scale " + text + ": write a name and a factor, as dense_1=0.1");
-            try {
-                groups = groups.learningRate(text.substring(0, equals), Float.parseFloat(text.substring(equals + 1)));
-            } catch (NumberFormatException e) {
-                throw new IllegalArgumentException("--lr-scale " + text + ": '" + text.substring(equals + 1)
-                    + "' is no number; write dense_1=0.1", e);
-            }
-        }
-        for (String name : frozen) {
-            groups = groups.freeze(name);
-        }
-        return groups;
-    }
-
-    private static void append(StringBuilder text, String key, Float value) {
-        if (value != null) {
-            text.append(text.indexOf(":") < 0 ? ':' : ',').append(key).append('=').append(value);
-        }
-    }
-
-    private Clip clip() {
-        return clips.stream().map(ClipChoices::parse).reduce(Clip::and).orElse(Clip.none());
+        return method.isFullBatch();
     }
 
     private int rows() {
@@ -390,18 +292,7 @@ final class Experiment {
 
     /** Rows of a step that does not take all. */
     int batchRows() {
-        check(!(optimizer() instanceof Lbfgs), "--batch " + batch + ": lbfgs needs the loss of all rows at each step; "
-            + "write --batch full, or leave it out");
-        if (batch == null) {
-            return ROWS;
-        }
-        try {
-            int rows = Integer.parseInt(batch);
-            check(rows >= 1, "--batch " + batch + ": a step needs at least 1 row");
-            return rows;
-        } catch (NumberFormatException e) {
-            throw new IllegalArgumentException("--batch " + batch + ": write a number of rows, or full", e);
-        }
+        return method.batchRows();
     }
 
     List<Integer> hiddenUnits() {

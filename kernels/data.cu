@@ -1,5 +1,6 @@
-// Moving data: rows of a data set, 4 bytes of any type copied as bits, and points of a plane in parameter space.
-#include "common.cuh"
+// Moving data: rows of a data set, 4 bytes of any type copied as bits; points of a plane in parameter space; parameters
+// as bfloat16.
+#include "bfloat16.cuh"
 
 // destination row i = source row order[*cursor + i]. A warp copies a row, so that its reads are contiguous.
 extern "C" __global__ void gather_rows(const uint32* source, const int* order, const int* cursor, uint32* destination,
@@ -34,4 +35,11 @@ extern "C" __global__ void combine(const float* centre, float a, const float* fi
                                        point(x.w, u.w, v.w)));
       },
       [&](int64 i) { result[i] = point(centre[i], first[i], other[i]); });
+}
+
+// Reads 4N bytes and writes 2N.
+extern "C" __global__ void to_bfloat16(const float* source, bfloat16* result, int64 length) {
+  for_each_element(
+      length, is_aligned16(source), [&](int64 i) { store4(result + i, load4(source + i)); },
+      [&](int64 i) { result[i] = static_cast<bfloat16>(bfloat16_bits(source[i])); });
 }

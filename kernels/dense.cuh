@@ -60,14 +60,14 @@ __device__ __forceinline__ void for_each_run(float (&sums)[T::kRows][T::kColumns
 
 // A = f(X W^T + b). X [batch x inputs], W [outputs x inputs]; both lie along k.
 template <typename T>
-__device__ void forward(const float* x, const int* order, const int* cursor, const float* weights, const float* bias,
-                        const Activation& activation, float* pre_activation, float* output, int batch, int outputs,
+__device__ void forward(const float* x, const int* order, const int* cursor, const typename T::Weight* weights,
+                        const float* bias, const Activation& activation, float* pre_activation, float* output, int batch, int outputs,
                         int inputs) {
   __shared__ typename T::Shared shared;
   int first_row = blockIdx.y * T::kTile;
   int first_column = blockIdx.x * T::kTile;
   typename T::template Operand<true> a({x, order ? order + *cursor : nullptr, inputs}, first_row, batch, 0, T::thread());
-  typename T::template Operand<true> b({weights, nullptr, inputs}, first_column, outputs, 0, T::thread());
+  typename T::template Weights<true> b({weights, nullptr, inputs}, first_column, outputs, 0, T::thread());
   float sums[T::kRows][T::kColumns] = {};
   float unused = 0;
   T::multiply(a, b, 0, inputs, shared, sums, false, unused);
@@ -89,7 +89,7 @@ __device__ void forward(const float* x, const int* order, const int* cursor, con
 // One tile of dX = (dZ W) * f'(saved). dZ [batch x outputs] lies along k, W [outputs x inputs] across it.
 template <typename T>
 __device__ __forceinline__ void backward_input(typename T::Shared& shared, int tile, const float* gradient,
-                                               const float* weights, const Activation& below, const float* saved,
+                                               const typename T::Weight* weights, const Activation& below, const float* saved,
                                                int accumulate, float* input_gradient, int batch, int outputs,
                                                int inputs) {
   int across = (inputs + T::kTile - 1) / T::kTile;
@@ -97,7 +97,7 @@ __device__ __forceinline__ void backward_input(typename T::Shared& shared, int t
   int first_column = tile % across * T::kTile;
   if (first_row >= batch) return;  // of a block's tiles, the last may be too many
   typename T::template Operand<true> a({gradient, nullptr, outputs}, first_row, batch, 0, T::thread());
-  typename T::template Operand<false> b({weights, nullptr, inputs}, first_column, inputs, 0, T::thread());
+  typename T::template Weights<false> b({weights, nullptr, inputs}, first_column, inputs, 0, T::thread());
   float sums[T::kRows][T::kColumns] = {};
   float unused = 0;
   T::multiply(a, b, 0, outputs, shared, sums, false, unused);
@@ -246,8 +246,8 @@ __device__ __forceinline__ void backward_weights(typename T::Shared& shared, int
 // The forward kernel of a tiling. NAME is the tiling's in the kernel's name, the rest its type.
 #define TALWEG_FORWARD(NAME, ...)                                                                                     \
   extern "C" __global__ __launch_bounds__(__VA_ARGS__::kThreads, __VA_ARGS__::kBlocks) void dense_forward_##NAME(     \
-      const float* x, const int* order, const int* cursor, const float* weights, const float* bias, int activation,   \
-      float p, float q, float* pre_activation, float* output, int batch, int outputs, int inputs) {                   \
+      const float* x, const int* order, const int* cursor, const __VA_ARGS__::Weight* weights, const float* bias,     \
+      int activation, float p, float q, float* pre_activation, float* output, int batch, int outputs, int inputs) {   \
     forward<__VA_ARGS__>(x, order, cursor, weights, bias, {activation, p, q}, pre_activation, output, batch, outputs, \
                          inputs);                                                                                     \
   }
@@ -257,11 +257,11 @@ __device__ __forceinline__ void backward_weights(typename T::Shared& shared, int
 // the longest; the others make dW in the tiling W. Either may have no blocks.
 template <typename W, typename X>
 __device__ __forceinline__ void backward(int input_blocks, const float* x, const int* order, const int* cursor,
-                                         const float* gradient, const float* weights, const Activation& below,
-                                         const float* saved, int accumulate_input, float* input_gradient,
-                                         int accumulate_weights, float* weight_gradient, float* bias_gradient,
-                                         float* square_partials, float* workspace, int batch, int outputs, int inputs,
-                                         int share) {
+                                         const float* gradient, const typename X::Weight* weights,
+                                         const Activation& below, const float* saved, int accumulate_input,
+                                         float* input_gradient, int accumulate_weights, float* weight_gradient,
+                                         float* bias_gradient, float* square_partials, float* workspace, int batch,
+                                         int outputs, int inputs, int share) {
   static_assert(X::kThreads * X::kTeams == W::kThreads && W::kTeams == 1, "blocks of both have as many threads");
   __shared__ union {
     typename W::Shared weights;
@@ -281,7 +281,7 @@ __device__ __forceinline__ void backward(int input_blocks, const float* x, const
 #define TALWEG_BACKWARD(NAME, W, X)                                                                                   \
   extern "C" __global__ __launch_bounds__(W::kThreads, W::kBlocks) void dense_backward_##NAME(                        \
       int input_blocks, const float* x, const int* order, const int* cursor, const float* gradient,                   \
-      const float* weights, int below, float p, float q, const float* saved, int accumulate_input,                    \
+      const X::Weight* weights, int below, float p, float q, const float* saved, int accumulate_input,                \
       float* input_gradient, int accumulate_weights, float* weight_gradient, float* bias_gradient,                    \
       float* square_partials, float* workspace, int batch, int outputs, int inputs, int share) {                      \
     backward<W, X>(input_blocks, x, order, cursor, gradient, weights, {below, p, q}, saved, accumulate_input,         \

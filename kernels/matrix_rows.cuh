@@ -11,26 +11,33 @@ __device__ __forceinline__ T here(T value) {
 }
 
 // Rows of a matrix; row r is order[r] of the base where an order is given.
-struct Rows {
-  const float* base;
+template <typename ELEMENT>
+struct RowsOf {
+  const ELEMENT* base;
   const int* order;
   int width;
 
   __device__ __forceinline__ int64 offset(int r) const { return static_cast<int64>(order ? order[r] : r) * width; }
-  __device__ __forceinline__ const float* row(int r) const { return base + offset(r); }
-  __device__ __forceinline__ bool vectors() const { return is_aligned16(base) && width % 4 == 0; }
+  __device__ __forceinline__ const ELEMENT* row(int r) const { return base + offset(r); }
+  __device__ __forceinline__ bool vectors() const {
+    return is_aligned16(base) && width % static_cast<int>(16 / sizeof(ELEMENT)) == 0;
+  }
 };
 
 // An operand of a product, as one tile sees it.
-struct OperandSide {
-  Rows rows;
+template <typename ELEMENT>
+struct SideOf {
+  RowsOf<ELEMENT> rows;
   int begin;  // of the tile, along the operand's index
   int end;    // of the operand
   bool vectors;
 
-  __device__ __forceinline__ OperandSide(Rows source, int first, int limit)
+  __device__ __forceinline__ SideOf(RowsOf<ELEMENT> source, int first, int limit)
       : rows(source), begin(first), end(limit), vectors(source.vectors()) {}
 };
+
+using Rows = RowsOf<float>;
+using OperandSide = SideOf<float>;
 
 // Which team of the block this thread is in, and where in it.
 template <int THREADS, int TEAMS>

@@ -17,6 +17,11 @@ __device__ __forceinline__ void copy_async16(uint32 shared, const void* global, 
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared), "l"(global), "r"(bytes) : "memory");
 }
 
+// 8 bytes, likewise.
+__device__ __forceinline__ void copy_async8(uint32 shared, const void* global, int bytes) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;\n" ::"r"(shared), "l"(global), "r"(bytes) : "memory");
+}
+
 // 4 bytes, or zeros where `bytes` is 0.
 __device__ __forceinline__ void copy_async4(uint32 shared, const void* global, int bytes) {
   asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;\n" ::"r"(shared), "l"(global), "r"(bytes) : "memory");
@@ -37,6 +42,14 @@ __device__ __forceinline__ void wait_for_copies() {
 // matrix l / 8, and gets of each matrix element l % 4 of row l / 4.
 __device__ __forceinline__ void load_matrices(uint32 (&words)[4], const void* row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];\n"
+               : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+               : "r"(shared_address(row))
+               : "memory");
+}
+
+// The same matrices, of each element l / 4 of rows 2 (l % 4) and 2 (l % 4) + 1.
+__device__ __forceinline__ void load_transposed(uint32 (&words)[4], const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];\n"
                : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
                : "r"(shared_address(row))
                : "memory");

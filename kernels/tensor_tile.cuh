@@ -1,7 +1,8 @@
 // A block's tile of a matrix product on tensor cores; the same interface as Tiling in tile.cuh. Operands are float32 in
-// memory and in shared memory, and are rounded on their way into the tensor cores. Their tiles arrive by asynchronous
-// copies, kStages deep, each laid out as its operand lies in memory.
+// memory and in shared memory, and are rounded on their way into the tensor cores, but for weights that are bfloat16
+// already. Their tiles arrive by asynchronous copies, kStages deep, each laid out as its operand lies in memory.
 #pragma once
+#include "bfloat16.cuh"
 #include "matrix_rows.cuh"
 #include "tensor_precision.cuh"
 
@@ -13,6 +14,7 @@ constexpr int kStages = 3;
 // nor any access below meets in a bank.
 template <bool ALONG_K, int SIZE, int THREADS>
 struct AsyncSide : OperandSide {
+  static constexpr bool kAlongK = ALONG_K;
   static constexpr int kSlots = SIZE * kDepth / 4 / THREADS;
   static_assert(kSlots * THREADS * 4 == SIZE * kDepth, "every thread copies the same number of quads");
 
@@ -53,8 +55,77 @@ struct AsyncSide : OperandSide {
   static __device__ __forceinline__ float at(const float* tile, int index, int k) { return tile[place(index, k)]; }
 };
 
+// The same for weights in bfloat16, whose rows are a multiple of 4 long and begin at one. What "ldmatrix" reads is 16 bytes of eight rows, permuted so that they are in all banks.
+template <bool ALONG_K, int SIZE, int THREADS>
+struct RoundedSide : SideOf<bfloat16> {
+  static constexpr bool kAlongK = ALONG_K;
+  static_assert(SIZE * kDepth / 8 == THREADS, "every thread copies 16 bytes");
+
+  __device__ __forceinline__ RoundedSide(RowsOf<bfloat16> source, int first, int limit, int, uint32)
+      : SideOf<bfloat16>(source, first, limit) {}
+
+  static __device__ __forceinline__ int place(int index, int k) {
+    if constexpr (ALONG_K) return index * kDepth + ((k >> 3 ^ (index >> 2 & 1)) << 3 | (k & 7));
+    else return k * SIZE + (index ^ (k & 7) << 3);
+  }
+
+  __device__ __forceinline__ void copy(int k, int k_end, bfloat16* tile) const {
+    if (vectors) {
+      copy_pieces<8>(k, k_end, tile);
+    } else {
+      copy_pieces<4>(k, k_end, tile);
+    }
+  }
+
+  // What this thread holds of the 8 columns of B from `first` on, and of the 8 after them.
+  static __device__ __forceinline__ void load(const bfloat16* tile, int first, int k, uint32 (&left)[2],
+                                              uint32 (&right)[2]) {
+    int lane = threadIdx.x % kWarp;
+    int index = first + lane / 16 * 8;
+    int depth = k + lane / 8 % 2 * 8;
+    uint32 words[4];
+    if constexpr (ALONG_K) load_matrices(words, tile + place(index + lane % 8, depth));
+    else load_transposed(words, tile + place(index, depth + lane % 8));
+    left[0] = words[0];
+    left[1] = words[1];
+    right[0] = words[2];
+    right[1] = words[3];
+  }
+
+ private:
+  // A piece is all there or not at all.
+  template <int PIECE>
+  __device__ __forceinline__ void copy_pieces(int k, int k_end, bfloat16* tile) const {
+    constexpr int kInRow = (ALONG_K ? kDepth : SIZE) / PIECE;
+#pragma unroll
+    for (int slot = 0; slot < 8 / PIECE; slot++) {
+      int piece = threadIdx.x + slot * THREADS;
+      int across = ALONG_K ? piece / kInRow : piece % kInRow * PIECE;
+      int depth = ALONG_K ? piece % kInRow * PIECE : piece / kInRow;
+      uint32 to = shared_address(tile + place(across, depth));
+      int row = ALONG_K ? begin + across : k + depth;
+      int column = ALONG_K ? k + depth : begin + across;
+      bool valid = row < (ALONG_K ? end : k_end) && column < (ALONG_K ? k_end : end);
+      const bfloat16* from = valid ? rows.row(row) + column : rows.base;
+      if constexpr (PIECE == 8) copy_async16(to, from, valid ? 16 : 0);
+      else copy_async8(to, from, valid ? 8 : 0);
+    }
+  }
+};
+
+// The side of the weights, by what they are in memory.
+template <typename WEIGHT, bool ALONG_K, int SIZE, int THREADS>
+struct WeightSide {
+  using Type = AsyncSide<ALONG_K, SIZE, THREADS>;
+};
+
+template <bool ALONG_K, int SIZE, int THREADS>
+struct WeightSide<bfloat16, ALONG_K, SIZE, THREADS> {
+  using Type = RoundedSide<ALONG_K, SIZE, THREADS>;
+};
+
 // WARPS_DOWN x WARPS_ACROSS warps, each with its part of the tile in pieces of 16x8.
-template <int TILE, int WARPS_DOWN, int WARPS_ACROSS, Precision PRECISION>
+template <int TILE, int WARPS_DOWN, int WARPS_ACROSS, Precision PRECISION, typename WEIGHT = float>
 struct TensorTiling {
   static constexpr int kTile = TILE;
   static constexpr int kThreads = WARPS_DOWN * WARPS_ACROSS * kWarp;
@@ -70,10 +141,13 @@ struct TensorTiling {
 
   template <bool ALONG_K, bool = false>
   using Operand = AsyncSide<ALONG_K, TILE, kThreads>;
+  using Weight = WEIGHT;
+  template <bool ALONG_K>
+  using Weights = typename WeightSide<WEIGHT, ALONG_K, TILE, kThreads>::Type;
 
   struct Shared {
     alignas(16) float a[kStages][TILE * kDepth];
-    alignas(16) float b[kStages][TILE * kDepth];
+    alignas(16) WEIGHT b[kStages][TILE * kDepth];
   };
 
   static __device__ __forceinline__ uint32 team() { return 0; }
@@ -92,11 +166,10 @@ struct TensorTiling {
 
   // sums += A B over k in [k_begin, k_end). Where asked for, `column_sum` of thread t gets the sum over k of A(t, k), for
   // t < TILE. Ends with a barrier.
-  template <bool A_ALONG_K, bool B_ALONG_K>
-  static __device__ __forceinline__ void multiply(const AsyncSide<A_ALONG_K, TILE, kThreads>& a,
-                                                  const AsyncSide<B_ALONG_K, TILE, kThreads>& b, int k_begin,
-                                                  int k_end, Shared& shared, float (&sums)[kRows][kColumns],
-                                                  bool sums_columns, float& column_sum) {
+  template <typename A, typename B>
+  static __device__ __forceinline__ void multiply(const A& a, const B& b, int k_begin, int k_end, Shared& shared,
+                                                  float (&sums)[kRows][kColumns], bool sums_columns,
+                                                  float& column_sum) {
 #pragma unroll
     for (int stage = 0; stage < kStages - 1; stage++) {
       start(a, b, k_begin + stage * kDepth, k_end, shared, stage);
@@ -107,7 +180,7 @@ struct TensorTiling {
       wait_for_copies<kStages - 2>();
       __syncthreads();  // this stage is there for all, and all are done with the one that is filled next
       start(a, b, k + (kStages - 1) * kDepth, k_end, shared, next);
-      multiply_stage<A_ALONG_K, B_ALONG_K>(shared.a[stage], shared.b[stage], sums);
+      multiply_stage<A, B>(shared.a[stage], shared.b[stage], sums);
       if (sums_columns && threadIdx.x < TILE) {
 #pragma unroll
         for (int d = 0; d < kDepth; d++) column_sum += a.at(shared.a[stage], threadIdx.x, d);
@@ -130,8 +203,8 @@ struct TensorTiling {
     commit_copies();
   }
 
-  template <bool A_ALONG_K, bool B_ALONG_K>
-  static __device__ __forceinline__ void multiply_stage(const float* a, const float* b,
+  template <typename A, typename B>
+  static __device__ __forceinline__ void multiply_stage(const float* a, const WEIGHT* b,
                                                         float (&sums)[kRows][kColumns]) {
     using Product = TensorProduct<PRECISION>;
     constexpr int kStep = Product::kStep;
@@ -142,21 +215,26 @@ struct TensorTiling {
       uint32 bs[kAcross][Product::kParts][2];
 #pragma unroll
       for (int j = 0; j < kAcross; j++) {
-        float values[Product::kValues];
-        int index = first_column + j * 8 + group();
-        load<B_ALONG_K>(b, index, k, values);
-        Product::round(values, bs[j]);
+        if constexpr (sizeof(WEIGHT) == sizeof(bfloat16)) {
+          static_assert(PRECISION == kBf16 && kAcross % 2 == 0, "columns come in pairs");
+          if (j % 2 == 0) B::load(b, first_column + j * 8, k, bs[j][0], bs[j + 1][0]);
+        } else {
+          float values[Product::kValues];
+          int index = first_column + j * 8 + group();
+          load<B::kAlongK>(b, index, k, values);
+          Product::round(values, bs[j]);
+        }
       }
 #pragma unroll
       for (int i = 0; i < kDown; i++) {
         uint32 as[Product::kParts][4];
         float upper[Product::kValues];
         float lower[Product::kValues];
-        if constexpr (A_ALONG_K && PRECISION != kBf16) {
+        if constexpr (A::kAlongK && PRECISION != kBf16) {
           load_matrix(a, first_row + i * 16, k, upper, lower);
         } else {
-          load<A_ALONG_K>(a, first_row + i * 16 + group(), k, upper);
-          load<A_ALONG_K>(a, first_row + i * 16 + group() + 8, k, lower);
+          load<A::kAlongK>(a, first_row + i * 16 + group(), k, upper);
+          load<A::kAlongK>(a, first_row + i * 16 + group() + 8, k, lower);
         }
         Product::round(upper, lower, as);
 #pragma unroll

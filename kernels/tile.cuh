@@ -25,6 +25,9 @@ struct Tiling {
 
   template <bool ALONG_K, bool NUMBERED = false>
   using Operand = typename FEED::template Side<ALONG_K, NUMBERED, TILE, DEPTH>;
+  using Weight = float;
+  template <bool ALONG_K>
+  using Weights = Operand<ALONG_K>;
   using Shared = typename FEED::template Shared<TILE, DEPTH>;
 
   static __device__ __forceinline__ uint32 team() { return team_of<kThreads, TEAMS>(); }

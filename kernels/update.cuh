@@ -1,7 +1,9 @@
 // The one shape of all elementwise updates: a block takes chunks, a thread four elements at a time, and a rule turns
-// parameter, gradient and state into the next ones.
+// parameter, gradient and state into the next ones. Where products read parameters as bfloat16, 2 bytes more are written
+// for each.
 #pragma once
 
+#include "bfloat16.cuh"
 #include "step.cuh"
 
 constexpr int kUpdateBlock = 256;
@@ -30,6 +32,7 @@ struct Step {
 
 struct Buffers {
   float* parameters;
+  bfloat16* rounded;  // parameters, or null
   const float* gradients;
   float* states[4];
 };
@@ -68,7 +71,10 @@ __device__ __forceinline__ void update_chunk(Rule& rule, const Buffers& at, cons
 #pragma unroll
       for (int k = 0; k < kStates; k++) (&s[k].x)[j] = element[k];
     }
-    if (Rule::kMoves) store4(at.parameters + chunk.start + i, p);
+    if (Rule::kMoves) {
+      store4(at.parameters + chunk.start + i, p);
+      if (at.rounded) store4(at.rounded + chunk.start + i, p);
+    }
 #pragma unroll
     for (int k = 0; k < kStates; k++) {
       if (Rule::kLearns >> k & 1) store4(at.states[k] + chunk.start + i, s[k]);
@@ -82,7 +88,10 @@ __device__ __forceinline__ void update_chunk(Rule& rule, const Buffers& at, cons
     float p = at.parameters[index];
     float gradient = at.gradients[index];
     rule(p, Rule::kClips ? clip * clamp(gradient, low, high) : gradient, element);
-    if (Rule::kMoves) at.parameters[index] = p;
+    if (Rule::kMoves) {
+      at.parameters[index] = p;
+      if (at.rounded) at.rounded[index] = static_cast<bfloat16>(bfloat16_bits(p));
+    }
 #pragma unroll
     for (int k = 0; k < kStates; k++) {
       if (Rule::kLearns >> k & 1) at.states[k][index] = element[k];
@@ -127,9 +136,9 @@ __device__ __forceinline__ void update(const Buffers& at, const float* control, 
 // All update kernels take the same arguments; those that a rule does not need are null.
 #define UPDATE_KERNEL(name, Rule)                                                                                     \
   extern "C" __global__ __launch_bounds__(kUpdateBlock, 4) void name(                                                 \
-      float* parameters, const float* gradients, float* state0, float* state1, float* state2, float* state3,          \
-      const float* control, const int* chunks, int64 count, const float* multipliers, const float* factors,           \
-      const float* ratios, float* partials, int64 length) {                                                           \
-    update<Rule>({parameters, gradients, {state0, state1, state2, state3}}, control, chunks, count, multipliers,      \
-                 factors, ratios, partials, length);                                                                  \
+      float* parameters, bfloat16* rounded, const float* gradients, float* state0, float* state1, float* state2,      \
+      float* state3, const float* control, const int* chunks, int64 count, const float* multipliers,                  \
+      const float* factors, const float* ratios, float* partials, int64 length) {                                     \
+    update<Rule>({parameters, rounded, gradients, {state0, state1, state2, state3}}, control, chunks, count,          \
+                 multipliers, factors, ratios, partials, length);                                                     \
   }

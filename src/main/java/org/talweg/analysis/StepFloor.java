@@ -16,7 +16,8 @@ import org.talweg.ops.UpdateRule;
  * its inputs once and writes each of its outputs once, and nothing stays in a cache from one launch to the next. Memory
  * hands out sectors of {@value #SECTOR_BYTES} bytes, so each of the following is rounded up to whole ones; with B rows,
  * layer l of I inputs and O outputs, P parameters in all, V outputs of the last layer, everything 4 bytes an element.
- * Products count 2 B O I operations each.
+ * Weights that the device reads as bfloat16 ({@link DenseOps#weightBytes}) are 2 bytes, forward and towards the input, and
+ * 2 bytes more are written for each parameter. Products count 2 B O I operations each.
  *
  * <ul>
  * <li>forward of l: X of B I elements, W and b of O I + O in, A of B O out; B O more where the activation saves its input;
@@ -28,7 +29,7 @@ import org.talweg.ops.UpdateRule;
  * <li>prepare: row losses, hits and all partial sums in; the {@link StepState}: counters in and out, the step's row of the
  *     schedule in and of the log out, control out, and what the optimizer {@linkplain UpdateRule#memory keeps} in and out;
  * <li>update: p, g and n {@linkplain UpdateRule#buffers buffers} of P in, p and the buffers out, which is 12 bytes a parameter
- *     for SGD, 20 with momentum, 28 for Adam; and of control what every rule reads, {@value #READ_CONTROLS} elements.
+ *     for SGD, 20 with momentum, 28 for Adam, 2 more with a copy in bfloat16; and of control what every rule reads, {@value #READ_CONTROLS} elements.
  * </ul>
  *
  * <p>The first layer and the loss read rows of the data set through the epoch's order: B elements of the order and the cursor
@@ -37,6 +38,7 @@ import org.talweg.ops.UpdateRule;
  */
 public record StepFloor(List<Launch> launches) {
     private static final int FLOAT = 4;
+    private static final int BFLOAT16 = 2;
     private static final int SECTOR_BYTES = 32;
     /** Learning rate, clipping and skip flag, and the first scalars of the rule. */
     private static final int READ_CONTROLS = 2 * SECTOR_BYTES / FLOAT;
@@ -79,6 +81,7 @@ public record StepFloor(List<Launch> launches) {
         long order = order(batch);
         long parameters = 0;
         long partials = 0;
+        boolean copied = false;
         for (int l = 0; l < layers; l++) {
             DenseShape shape = new DenseShape(batch, widths.get(l + 1), widths.get(l));
             boolean first = l == 0;
@@ -89,17 +92,20 @@ public record StepFloor(List<Launch> launches) {
             int squares = dense.squarePartials(shape);
             long x = first ? order + gathered(rows, shape.inputs()) : sectors(inputs);
             long z = sectors(outputs);
-            long w = sectors(weights + shape.outputs());
+            long trained = sectors(weights + shape.outputs());
+            boolean shorter = dense.weightBytes(shape) < FLOAT;
+            long w = sectorsOf(weights * dense.weightBytes(shape));
+            copied |= shorter;
             long kept = l < layers - 1 && activation.saved() == Saved.INPUT ? z : 0;
-            forward.add(launch("dense_forward", x + w + z + kept, flops));
-            long dw = x + z + w + sectors(squares);
+            forward.add(launch("dense_forward", x + (shorter ? w + sectors(shape.outputs()) : trained) + z + kept, flops));
+            long dw = x + z + trained + sectors(squares);
             long saved = activation.saved() == Saved.NOTHING ? 0 : x;
             if (!first && dense.groups(shape)) {
-                backward.add(0, launch("dense_backward", dw + sectors(weights) + x
+                backward.add(0, launch("dense_backward", dw + w + x
                     + (activation.saved() == Saved.INPUT ? saved : 0), 2 * flops));
             } else {
                 if (!first) {
-                    backward.add(0, launch("dense_backward", z + sectors(weights) + saved + x, flops));
+                    backward.add(0, launch("dense_backward", z + w + saved + x, flops));
                 }
                 backward.add(0, launch("dense_backward", dw, flops));
             }
@@ -110,7 +116,7 @@ public record StepFloor(List<Launch> launches) {
         all.add(launch(loss.kernel(), order + 2 * sectors((long) batch * widths.get(layers))
             + gathered(rows, loss.targetColumns()) + results(batch, loss), 0));
         all.addAll(backward);
-        finish(all, batch, loss, partials, rule, parameters);
+        finish(all, batch, loss, partials, rule, parameters, copied);
         return new StepFloor(List.copyOf(all));
     }
 
@@ -135,18 +141,20 @@ public record StepFloor(List<Launch> launches) {
         all.add(launch("fused_mlp_step", sectors(plan.layout().length) + order(batch) + gathered(rows, widths.get(0))
             + gathered(rows, loss.targetColumns()) + sectors(parameters) + results(batch, loss) + shares, flops));
         all.add(launch("fused_mlp_finish", shares + sectors(parameters) + sectors(plan.squarePartials()), 0));
-        finish(all, batch, loss, plan.squarePartials(), rule, parameters);
+        finish(all, batch, loss, plan.squarePartials(), rule, parameters, false);
         return new StepFloor(List.copyOf(all));
     }
 
     /** Prepare and update. */
-    private static void finish(List<Launch> all, int batch, LossRows loss, long partials, UpdateRule rule, long parameters) {
+    private static void finish(List<Launch> all, int batch, LossRows loss, long partials, UpdateRule rule, long parameters,
+                               boolean copied) {
         int memory = rule == null ? 0 : rule.memory();
         long state = 2 * sectors(StepState.COUNTERS) + sectors(StepState.SCHEDULE_COLUMNS) + sectors(StepState.LOG_COLUMNS)
             + sectors(StepState.CONTROLS) + 2 * sectors(2L * memory);
         all.add(launch("prepare_step", results(batch, loss) + sectors(partials) + state, 0));
         if (rule != null) {
-            all.add(launch(rule.kernel(), (3 + 2L * rule.buffers()) * sectors(parameters) + sectors(READ_CONTROLS), 0));
+            all.add(launch(rule.kernel(), (3 + 2L * rule.buffers()) * sectors(parameters)
+                + (copied ? sectorsOf(BFLOAT16 * parameters) : 0) + sectors(READ_CONTROLS), 0));
         }
     }
 
@@ -162,7 +170,11 @@ public record StepFloor(List<Launch> launches) {
 
     /** At least, of elements that lie side by side. */
     private static long sectors(long elements) {
-        return (elements * FLOAT + SECTOR_BYTES - 1) / SECTOR_BYTES;
+        return sectorsOf(elements * FLOAT);
+    }
+
+    private static long sectorsOf(long bytes) {
+        return (bytes + SECTOR_BYTES - 1) / SECTOR_BYTES;
     }
 
     /** In which rows of a data set lie. */

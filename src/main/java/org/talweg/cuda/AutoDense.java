@@ -33,8 +33,20 @@ final class AutoDense implements DenseOps {
     }
 
     @Override
-    public void plan(DenseShape shape) {
-        choice(shape);
+    public void plan(DenseShape shape, Tensor weights) {
+        if (readsOwn(shape)) {
+            own.plan(shape, weights);
+        }
+    }
+
+    @Override
+    public int weightBytes(DenseShape shape) {
+        return (readsOwn(shape) ? own : library).weightBytes(shape);
+    }
+
+    /** Whether any product that reads the weights is our own. */
+    private boolean readsOwn(DenseShape shape) {
+        return !choice(shape).forward() || !choice(shape).input();
     }
 
     private ByLibrary choice(DenseShape shape) {

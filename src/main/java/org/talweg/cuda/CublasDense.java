@@ -51,7 +51,7 @@ final class CublasDense implements DenseOps {
         multiply(shape.batch(), shape.outputs(), shape.inputs(), factor(x, false), factor(weights, true), false, output);
         if (bias != null || preActivation != null || !activation.equals(Activation.IDENTITY)) {
             CudaElementwise.launch(device, device.kernel("activation", "bias_activation"), output.elements(),
-                device.arguments().tensor(bias).activation(activation).tensor(preActivation).tensor(output)
+                device.arguments().input(bias).activation(activation).tensor(preActivation).tensor(output)
                     .int32(shape.outputs()).int64(output.elements()));
         }
     }
@@ -126,12 +126,13 @@ final class CublasDense implements DenseOps {
 
     private void multiply(int rows, int columns, int depth, Factor left, Factor right, boolean accumulate, Tensor result) {
         if (rows > 0 && columns > 0) {
-            device.cublas().multiply(precision, rows, columns, depth, left, right, accumulate, device.pointer(result));
+            device.cublas().multiply(precision, rows, columns, depth, left, right, accumulate,
+                new DeviceAddress(CudaDevice.target(result)));
         }
     }
 
-    private Factor factor(Tensor matrix, boolean transposed) {
-        return new Factor(device.pointer(matrix), matrix.dim(1), transposed);
+    private static Factor factor(Tensor matrix, boolean transposed) {
+        return new Factor(new DeviceAddress(CudaDevice.address(matrix)), matrix.dim(1), transposed);
     }
 
     private static void checkInOrder(BatchRows rows) {

@@ -10,6 +10,8 @@ final class CudaBuffer implements Buffer {
     private final DType dtype;
     private final long length;
     private final long ticket;
+    private Bfloat16Copy copy;
+    private boolean escaped;
     private boolean closed;
 
     /**
@@ -53,11 +55,39 @@ final class CudaBuffer implements Buffer {
         return device;
     }
 
+    /** Null if there is none. */
+    Bfloat16Copy copy() {
+        return copy;
+    }
+
+    void keep(Bfloat16Copy rounded) {
+        copy = rounded;
+    }
+
+    /** To be said before anything that may change what is here. */
+    void written() {
+        if (copy != null) {
+            copy.makeStale();
+        }
+    }
+
+    /** To be said when its address is given to somebody whose launches are not seen. */
+    void escape() {
+        escaped = true;
+    }
+
+    boolean isEscaped() {
+        return escaped;
+    }
+
     @Override
     public void close() {
         if (!closed) {
             device.release(this);
             closed = true;
+            if (copy != null) {
+                copy.close();
+            }
         }
     }
 }

@@ -48,7 +48,7 @@ final class CudaData implements DataOps {
         Shapes.expectSameLength("direction or result", centre, first, second, result);
         CudaElementwise.expectFloats("centre, direction or result", centre, first, second, result);
         CudaElementwise.launch(device, device.kernel("data", "combine"), centre.elements(),
-            device.arguments().tensor(centre).float32(a).tensor(first).float32(b).tensor(second).tensor(result)
+            device.arguments().input(centre).float32(a).input(first).float32(b).input(second).tensor(result)
                 .int64(centre.elements()));
     }
 }

@@ -10,19 +10,27 @@ import org.talweg.ops.DenseOps;
 import org.talweg.ops.DenseShape;
 import org.talweg.ops.Precision;
 import org.talweg.ops.Shapes;
+import org.talweg.tensor.DType;
 import org.talweg.tensor.Tensor;
 
 /**
  * Launches {@code kernels/dense_async.cu}, on older chips {@code dense.cu}, or {@code dense_tensor.cu} for a precision of
  * the tensor cores: one launch a call, for {@link #backward} where {@link #groups} says so, and else two side by side.
  * What they are made of is a {@link DensePlan}, found at a shape's first use and kept: by shape and chip, so that the same
- * shape on the same kind of device always sums in the same order, or measured where the device tunes.
+ * shape on the same kind of device always sums in the same order, or measured where the device tunes. In
+ * {@link Precision#BF16} weights are read from a {@link Bfloat16Copy} where {@link #plan} was told of them: the same bits in
+ * half the bytes.
  */
 final class CudaDense implements DenseOps {
+    /** Weights of so many elements are copied at a time where they are bfloat16, and rows are whole pieces. */
+    private static final int SHORT_PIECE = 4;
+
     private final CudaDevice device;
     private final Precision precision;
     private final CudaProducts products;
     private final DenseKernels kernels;
+    /** For weights with a bfloat16 copy; null where the precision has no use for one. */
+    private final DenseKernels shortKernels;
     private final DensePlanner planner;
     private final Map<DenseShape, DensePlan> plans = new HashMap<>();
 
@@ -31,6 +39,7 @@ final class CudaDense implements DenseOps {
         this.precision = precision;
         this.products = products;
         kernels = new DenseKernels(device, precision);
+        shortKernels = precision == Precision.BF16 ? new DenseKernels(device, precision, true) : null;
         planner = new DensePlanner(kernels, device.chip().multiprocessors());
     }
 
@@ -47,8 +56,35 @@ final class CudaDense implements DenseOps {
     }
 
     @Override
-    public void plan(DenseShape shape) {
+    public void plan(DenseShape shape, Tensor weights) {
         planOf(shape);
+        keepShort(weights);
+    }
+
+    /** Where the kernels can read weights as bfloat16, a copy of them is kept from now on. */
+    void keepShort(Tensor weights) {
+        if (weights != null && canBeShort(weights)) {
+            device.copies().keep(CudaDevice.buffer(weights));
+        }
+    }
+
+    @Override
+    public int weightBytes(DenseShape shape) {
+        return shortKernels != null && shape.inputs() % SHORT_PIECE == 0 ? Bfloat16Copy.BYTES : DType.FLOAT32.bytes();
+    }
+
+    private boolean canBeShort(Tensor weights) {
+        return shortKernels != null && weights.dim(1) % SHORT_PIECE == 0 && weights.offset() % SHORT_PIECE == 0;
+    }
+
+    /** The copy that is read instead of these weights; null where there is none. */
+    private Bfloat16Copy copy(Tensor weights) {
+        return weights != null && canBeShort(weights) ? CudaDevice.buffer(weights).copy() : null;
+    }
+
+    /** Of the weights, or of their copy. To be asked before there are arguments of a launch: it may need one of its own. */
+    private static long address(Tensor weights, Bfloat16Copy copy) {
+        return copy != null ? copy.upToDate(weights) : weights == null ? 0 : CudaDevice.address(weights);
     }
 
     /** Of this shape from now on. */
@@ -78,8 +114,10 @@ final class CudaDense implements DenseOps {
             return;
         }
         int tile = planOf(shape).forward();
-        device.launch(kernels.forward(tile), ceilDivide(shape.outputs(), tile), ceilDivide(shape.batch(), tile), 1,
-            kernels.threads(tile), 0, rows(device.arguments().tensor(x), rows).tensor(weights).tensor(bias)
+        Bfloat16Copy copy = copy(weights);
+        long w = address(weights, copy);
+        device.launch((copy == null ? kernels : shortKernels).forward(tile), ceilDivide(shape.outputs(), tile), ceilDivide(shape.batch(), tile), 1,
+            kernels.threads(tile), 0, rows(device.arguments().input(x), rows).address(w).input(bias)
                 .activation(activation).tensor(preActivation).tensor(output).int32(shape.batch()).int32(shape.outputs())
                 .int32(shape.inputs()));
     }
@@ -153,9 +191,11 @@ final class CudaDense implements DenseOps {
         if (blocks == 0) {
             return;
         }
-        device.launch(kernels.backward(tile, inputTile), blocks, 1, 1, kernels.threads(tile), 0,
-            rows(device.arguments().int32(inputBlocks).tensor(x), rows).tensor(gradient).tensor(weights).activation(below)
-                .tensor(saved).int32(accumulateInput ? 1 : 0).tensor(inputGradient).int32(accumulate ? 1 : 0)
+        Bfloat16Copy copy = copy(weights);
+        long w = address(weights, copy);
+        device.launch((copy == null ? kernels : shortKernels).backward(tile, inputTile), blocks, 1, 1, kernels.threads(tile), 0,
+            rows(device.arguments().int32(inputBlocks).input(x), rows).input(gradient).address(w).activation(below)
+                .input(saved).int32(accumulateInput ? 1 : 0).tensor(inputGradient).int32(accumulate ? 1 : 0)
                 .tensor(weightGradient).tensor(biasGradient).tensor(squarePartials).tensor(workspace)
                 .int32(shape.batch()).int32(shape.outputs()).int32(shape.inputs()).int32(planOf(shape).share()));
     }

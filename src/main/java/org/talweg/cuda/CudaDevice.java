@@ -50,6 +50,7 @@ public final class CudaDevice implements Device {
     private final CudaMemory memory = new CudaMemory(this, stream);
     private final List<CudaRecording> recordings = new ArrayList<>();
     private final List<CudaFeed> feeds = new ArrayList<>();
+    private final Bfloat16Copies copies = new Bfloat16Copies(this, recordings);
     private final Map<String, CudaKernel> kernels = new HashMap<>();
     private final KernelImages images;
     private final LaunchArguments arguments;
@@ -190,7 +191,7 @@ public final class CudaDevice implements Device {
         CUgraph graph = new CUgraph();
         recording = true;
         try {
-            body.run();
+            copies.record(body);
         } catch (Throwable e) {
             recording = false;
             if (JCudaDriver.cuStreamEndCapture(stream, graph) == CUresult.CUDA_SUCCESS) {
@@ -200,7 +201,7 @@ public final class CudaDevice implements Device {
         }
         recording = false;
         Cuda.check(JCudaDriver.cuStreamEndCapture(stream, graph), "cuStreamEndCapture");
-        CudaRecording result = new CudaRecording(this, graph);
+        CudaRecording result = new CudaRecording(this, graph, copies.read(), copies.spoiled());
         recordings.add(result);
         return result;
     }
@@ -257,9 +258,13 @@ public final class CudaDevice implements Device {
         return stream;
     }
 
-    /** Where a tensor of this device begins. */
+    /**
+     * Where a tensor of this device begins. What is written there is not seen: where products read a bfloat16 copy of these
+     * values, it is from now on made anew for each of them.
+     */
     public Pointer pointer(Tensor tensor) {
         check();
+        buffer(tensor).escape();
         return new DeviceAddress(address(tensor));
     }
 
@@ -378,6 +383,7 @@ public final class CudaDevice implements Device {
 
     /** The library in the stream that launches go to. */
     Cublas cublas() {
+        check();
         return current == stream ? cublas : branchCublas;
     }
 
@@ -418,7 +424,7 @@ public final class CudaDevice implements Device {
     void zero(Tensor tensor) {
         check();
         if (tensor.elements() > 0) {
-            Cuda.check(JCudaDriver.cuMemsetD8Async(new DeviceAddress(address(tensor)), (byte) 0, bytes(tensor),
+            Cuda.check(JCudaDriver.cuMemsetD8Async(new DeviceAddress(target(tensor)), (byte) 0, bytes(tensor),
                 current), "cuMemsetD8Async of " + tensor);
         }
     }
@@ -427,18 +433,33 @@ public final class CudaDevice implements Device {
     void copy(Tensor source, Tensor destination) {
         check();
         if (source.elements() > 0) {
-            Cuda.check(JCudaDriver.cuMemcpyDtoDAsync(new DeviceAddress(address(destination)),
+            Cuda.check(JCudaDriver.cuMemcpyDtoDAsync(new DeviceAddress(target(destination)),
                 new DeviceAddress(address(source)), bytes(source), current), "cuMemcpyDtoDAsync of " + source);
         }
     }
 
-    /** Address of the tensor's first element. */
+    /** Address of the first element of a tensor that is only read. */
     static long address(Tensor tensor) {
+        return buffer(tensor).address() + tensor.offset() * tensor.dtype().bytes();
+    }
+
+    /** The memory of a tensor. */
+    static CudaBuffer buffer(Tensor tensor) {
         if (tensor.buffer() instanceof CudaBuffer buffer) {
-            return buffer.address() + tensor.offset() * tensor.dtype().bytes();
+            return buffer;
         }
         throw new IllegalArgumentException("a tensor of another kind of device (" + tensor.buffer().getClass()
             .getSimpleName() + ") was given to a CUDA operation; allocate it on the same device");
+    }
+
+    /** The same of one that may be written to: everything that is goes through here, but for {@link #pointer}s. */
+    static long target(Tensor tensor) {
+        buffer(tensor).written();
+        return address(tensor);
+    }
+
+    Bfloat16Copies copies() {
+        return copies;
     }
 
     void replay(CUgraphExec executable) {

@@ -17,6 +17,8 @@ final class CudaFeed implements Feed {
     private final CUevent begin = new CUevent();
     private final CUevent done = new CUevent();
     private final PinnedMemory memory;
+    /** Where the last copy goes. */
+    private Tensor destination;
     private boolean closed;
 
     /** @param compute the device's own stream */
@@ -37,12 +39,13 @@ final class CudaFeed implements Feed {
     }
 
     @Override
-    public void send(Tensor destination) {
+    public void send(Tensor to) {
         device.checkFeed();
+        destination = to;
         long bytes = destination.elements() * destination.dtype().bytes();
         Cuda.check(JCudaDriver.cuEventRecord(begin, compute), "cuEventRecord");
         Cuda.check(JCudaDriver.cuStreamWaitEvent(copies, begin, 0), "cuStreamWaitEvent");
-        Cuda.check(JCudaDriver.cuMemcpyHtoDAsync(new DeviceAddress(CudaDevice.address(destination)), memory, bytes, copies),
+        Cuda.check(JCudaDriver.cuMemcpyHtoDAsync(new DeviceAddress(CudaDevice.target(destination)), memory, bytes, copies),
             "cuMemcpyHtoDAsync of " + bytes + " bytes");
         Cuda.check(JCudaDriver.cuEventRecord(done, copies), "cuEventRecord");
     }
@@ -51,6 +54,10 @@ final class CudaFeed implements Feed {
     public void join() {
         device.checkFeed();
         Cuda.check(JCudaDriver.cuStreamWaitEvent(compute, done, 0), "cuStreamWaitEvent");
+        if (destination != null) {
+            // Only now has it changed for those that follow.
+            CudaDevice.buffer(destination).written();
+        }
     }
 
     /** Without a check: after a fatal error the driver refuses, and closing must still go through. */

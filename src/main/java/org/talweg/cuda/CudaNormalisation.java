@@ -30,7 +30,7 @@ final class CudaNormalisation implements NormalisationOps {
         NormShape shape = NormShape.of(x).like(output).ofRows(mean, inverseDeviation).ofColumns(weight, bias);
         CudaElementwise.expectFloats("layer norm", x, weight, bias, mean, inverseDeviation, output);
         CudaRows.launch(device, FAMILY, "layer_norm", shape.rows(), shape.columns(), device.arguments().tensor(x)
-            .tensor(weight).tensor(bias).float32(epsilon).tensor(mean).tensor(inverseDeviation).tensor(output));
+            .input(weight).input(bias).float32(epsilon).tensor(mean).tensor(inverseDeviation).tensor(output));
     }
 
     @Override
@@ -41,7 +41,7 @@ final class CudaNormalisation implements NormalisationOps {
         CudaElementwise.expectFloats("layer norm gradient", gradient, x, weight, mean, inverseDeviation,
             inputGradient);
         CudaRows.launch(device, FAMILY, "layer_norm_backward_input", shape.rows(), shape.columns(),
-            device.arguments().tensor(gradient).tensor(x).tensor(weight).tensor(mean).tensor(inverseDeviation)
+            device.arguments().tensor(gradient).tensor(x).input(weight).tensor(mean).tensor(inverseDeviation)
                 .int32(accumulate ? 1 : 0).tensor(inputGradient));
     }
 
@@ -71,7 +71,7 @@ final class CudaNormalisation implements NormalisationOps {
             rowBlocks = Math.min(MAX_ROW_BLOCKS, Math.max(1, shape.rows() / (LANES * ROWS_PER_LANE)));
         }
         launchColumns(fromBatch ? "batch_norm_train" : "batch_norm_predict", shape, rowBlocks, device.arguments()
-            .tensor(x).tensor(weight).tensor(bias).float32(epsilon).tensor(mean).tensor(variance).tensor(output));
+            .tensor(x).input(weight).input(bias).float32(epsilon).tensor(mean).tensor(variance).tensor(output));
     }
 
     @Override
@@ -84,7 +84,7 @@ final class CudaNormalisation implements NormalisationOps {
         expectPartials(squarePartials, shape);
         CudaElementwise.expectFloats("batch norm gradient", gradient, x, weight, mean, variance, weightGradient,
             biasGradient, squarePartials, inputGradient);
-        launchColumns("batch_norm_backward", shape, 1, device.arguments().tensor(gradient).tensor(x).tensor(weight)
+        launchColumns("batch_norm_backward", shape, 1, device.arguments().tensor(gradient).tensor(x).input(weight)
             .float32(epsilon).int32(fromBatch ? 1 : 0).tensor(mean).tensor(variance).int32(accumulate ? 1 : 0)
             .tensor(weightGradient).tensor(biasGradient).tensor(squarePartials).int32(accumulateInput ? 1 : 0)
             .tensor(inputGradient));

@@ -35,7 +35,7 @@ final class CudaUpdate implements UpdateOps {
         CudaElementwise.expectFloats("sum of squares", x, partials);
         Shapes.expect("square partials", partials, squarePartials(x.elements()));
         device.launch(device.kernel(STEP, "sum_of_squares"), partials.dim(0), CudaElementwise.BLOCK,
-            device.arguments().tensor(x).int64(x.elements()).int64(part(x.elements())).tensor(partials));
+            device.arguments().input(x).int64(x.elements()).int64(part(x.elements())).tensor(partials));
     }
 
     @Override
@@ -67,7 +67,7 @@ final class CudaUpdate implements UpdateOps {
         Shapes.expectSameLength("gradients", parameters, gradients);
         CudaElementwise.expectFloats("parameters or gradients", parameters, gradients);
         device.launch(device.kernel(STEP, "adaptive_clip"), blocks(segments.units()), CudaElementwise.BLOCK,
-            device.arguments().tensor(parameters).tensor(gradients).tensor(segments.spans())
+            device.arguments().input(parameters).tensor(gradients).tensor(segments.spans())
                 .int32(segments.list().size()).int32(segments.units()).float32(clipping).float32(epsilon));
     }
 
@@ -113,7 +113,8 @@ final class CudaUpdate implements UpdateOps {
         if (count == 0) {
             return;
         }
-        LaunchArguments arguments = device.arguments().tensor(parameters).tensor(gradients);
+        // Not as something that is written: so is the copy, in the same pass.
+        LaunchArguments arguments = device.arguments().input(parameters).address(copy(parameters)).tensor(gradients);
         for (int i = 0; i < STATES; i++) {
             arguments.tensor(i < buffers.size() ? buffers.get(i) : null);
         }
@@ -165,8 +166,14 @@ final class CudaUpdate implements UpdateOps {
         Shapes.expectSameLength("y", x, y);
         CudaElementwise.expectFloats("x, y or partials", x, y, partials);
         Shapes.expect("partials", partials, squarePartials(x.elements()));
-        device.launch(device.kernel(STEP, "dot"), partials.dim(0), CudaElementwise.BLOCK, device.arguments().tensor(x)
-            .tensor(y).int64(x.elements()).int64(part(x.elements())).tensor(partials));
+        device.launch(device.kernel(STEP, "dot"), partials.dim(0), CudaElementwise.BLOCK, device.arguments().input(x)
+            .input(y).int64(x.elements()).int64(part(x.elements())).tensor(partials));
+    }
+
+    /** Where products read the same values as bfloat16; 0 if they do not. */
+    private static long copy(Tensor parameters) {
+        Bfloat16Copy copy = CudaDevice.buffer(parameters).copy();
+        return copy == null ? 0 : copy.address(parameters);
     }
 
     /** A block for each chunk, until they stride. */

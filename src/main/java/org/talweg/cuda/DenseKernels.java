@@ -3,7 +3,7 @@ package org.talweg.cuda;
 import java.util.Locale;
 import org.talweg.ops.Precision;
 
-/** The kernels of one precision's products, by the sizes of their tiles. */
+/** The kernels of one precision's products, and of one form of weights in memory, by the sizes of their tiles. */
 final class DenseKernels {
     private static final int[] FLOAT32_TILES = {128, 64, 32};
     private static final int[] TENSOR_TILES = {128, 64};
@@ -21,10 +21,15 @@ final class DenseKernels {
     private final CudaKernel[][] backward = new CudaKernel[SIZES][SIZES];
 
     DenseKernels(CudaDevice device, Precision precision) {
+        this(device, precision, false);
+    }
+
+    /** @param shortWeights whether {@link Precision#BF16} finds weights rounded in memory */
+    DenseKernels(CudaDevice device, Precision precision, boolean shortWeights) {
         this.device = device;
         boolean plain = precision == Precision.FLOAT32;
         family = !plain ? "dense_tensor" : device.chip().copiesAsynchronously() ? "dense_async" : "dense";
-        prefix = plain ? "" : precision.name().toLowerCase(Locale.ROOT) + "_";
+        prefix = plain ? "" : precision.name().toLowerCase(Locale.ROOT) + (shortWeights ? "_weights_" : "_");
         tiles = plain ? FLOAT32_TILES : TENSOR_TILES;
         mixed = plain;
         intensity = switch (precision) {

@@ -31,7 +31,7 @@ final class HostTransfer {
 
     void upload(float[] source, Tensor destination) {
         int elements = check(destination, DType.FLOAT32, source.length);
-        long address = CudaDevice.address(destination);
+        long address = CudaDevice.target(destination);
         for (int start = 0; start < elements; start += PIECE) {
             int piece = Math.min(PIECE, elements - start);
             waitForLastUpload();
@@ -42,7 +42,7 @@ final class HostTransfer {
 
     void upload(int[] source, Tensor destination) {
         int elements = check(destination, DType.INT32, source.length);
-        long address = CudaDevice.address(destination);
+        long address = CudaDevice.target(destination);
         for (int start = 0; start < elements; start += PIECE) {
             int piece = Math.min(PIECE, elements - start);
             waitForLastUpload();

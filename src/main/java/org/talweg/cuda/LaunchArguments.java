@@ -33,8 +33,13 @@ final class LaunchArguments {
         return this;
     }
 
-    /** The address of the tensor's first element; null passes a null pointer. */
+    /** The address of the first element of a tensor that the kernel may write to; null passes a null pointer. */
     LaunchArguments tensor(Tensor tensor) {
+        return address(tensor == null ? 0 : CudaDevice.target(tensor));
+    }
+
+    /** The same for one that the kernel only reads. */
+    LaunchArguments input(Tensor tensor) {
         return address(tensor == null ? 0 : CudaDevice.address(tensor));
     }
 

@@ -26,8 +26,11 @@ final class MeasuredLayer implements AutoCloseable {
     private DenseOps measured;
     private Tensor squarePartials;
 
-    /** @throws org.talweg.ops.DeviceMemoryException if there is not enough memory */
-    MeasuredLayer(CudaDevice device, DenseShape shape, long workspaceElements) {
+    /**
+     * @param own whose weights are as short as they are in training
+     * @throws org.talweg.ops.DeviceMemoryException if there is not enough memory
+     */
+    MeasuredLayer(CudaDevice device, CudaDense own, DenseShape shape, long workspaceElements) {
         this.device = device;
         this.shape = shape;
         try {
@@ -40,6 +43,7 @@ final class MeasuredLayer implements AutoCloseable {
             weightGradient = random(shape.outputs(), shape.inputs());
             biasGradient = random(shape.outputs());
             workspace = random(Math.toIntExact(Math.max(1, workspaceElements)));
+            own.keepShort(weights);
         } catch (RuntimeException e) {
             close();
             throw e;

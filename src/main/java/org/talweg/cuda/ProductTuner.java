@@ -106,7 +106,7 @@ final class ProductTuner {
         if (!mayMeasure(shape)) {
             return ByLibrary.NONE;
         }
-        own.plan(shape);
+        own.plan(shape, null);
         String name = "library " + name(library.precision(), shape);
         TuningCache cache = cache(own);
         ObjectNode known = cache.get(name);
@@ -115,7 +115,7 @@ final class ProductTuner {
         }
         Map<String, Double> times = new TreeMap<>();
         ByLibrary faster;
-        try (MeasuredLayer layer = new MeasuredLayer(device, shape, Math.max(own.workspace(shape),
+        try (MeasuredLayer layer = new MeasuredLayer(device, own, shape, Math.max(own.workspace(shape),
             library.workspace(shape)))) {
             faster = faster(layer, own, library, times);
         } catch (DeviceMemoryException e) {
@@ -141,7 +141,7 @@ final class ProductTuner {
                 workspace = Math.max(workspace, dense.workspace(shape));
             }
         }
-        try (MeasuredLayer layer = new MeasuredLayer(device, shape, workspace)) {
+        try (MeasuredLayer layer = new MeasuredLayer(device, dense, shape, workspace)) {
             Race<DensePlan> forward = new Race<>(usual);
             Race<DensePlan> input = new Race<>(usual);
             Race<DensePlan> weights = new Race<>(usual.withBeside(0));

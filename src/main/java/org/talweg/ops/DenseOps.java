@@ -1,5 +1,6 @@
 package org.talweg.ops;
 
+import org.talweg.tensor.DType;
 import org.talweg.tensor.Tensor;
 
 /**
@@ -63,8 +64,16 @@ public interface DenseOps {
     /**
      * Decides what the products of this shape are computed by, which on a GPU may take measuring: to be called outside a
      * recording. Otherwise their first use decides, without measuring if that is in a recording.
+     *
+     * @param weights that they are going to read, or null. A device may keep a shorter copy of the values of their buffer
+     *                for this, which follows whatever is written there and is freed with the buffer; results are the same
      */
-    default void plan(DenseShape shape) {
+    default void plan(DenseShape shape, Tensor weights) {
+    }
+
+    /** Bytes that {@link #forward} and {@link #backwardInput} read of each weight, where {@link #plan} was told of them. */
+    default int weightBytes(DenseShape shape) {
+        return DType.FLOAT32.bytes();
     }
 
     /**

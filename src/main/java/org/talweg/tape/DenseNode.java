@@ -43,7 +43,7 @@ final class DenseNode extends Node {
         Tensor z = pass.hasBackward() ? preActivation(pass, output) : null;
         Tensor a = pass.value(output);
         DenseOps dense = pass.ops().dense().at(precision);
-        dense.plan(shape(pass.batch()));
+        dense.plan(shape(pass.batch()), w);
         pass.emit(ops -> dense.forward(x, rows, w, b, activation, z, a));
     }
 

@@ -216,7 +216,7 @@ class DensePlanTest {
     @Test
     void inARecordingNothingIsMeasured() {
         CudaDense dense = measuring();
-        device.record(() -> dense.plan(SHAPE)).close();
+        device.record(() -> dense.plan(SHAPE, null)).close();
         assertEquals(List.of(), measured);
         assertEquals(dense.planner().plan(SHAPE), dense.planOf(SHAPE));
     }
@@ -309,7 +309,7 @@ class DensePlanTest {
         device.autotune(false);
         device.products(MatrixProducts.AUTO);
         DenseOps auto = device.ops().dense().at(Precision.FLOAT32);
-        auto.plan(SHAPE);
+        auto.plan(SHAPE, null);
         assertTrue(Files.readString(file()).contains("library FLOAT32 300×70×90"));
         assertFalse(auto.readsRows(SHAPE));
         assertFalse(auto.groups(SHAPE));

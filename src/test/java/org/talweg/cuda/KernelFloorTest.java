@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -138,6 +139,38 @@ class KernelFloorTest {
         products.forEach(p -> assertTrue(p.kernel().endsWith("_" + tile), p.kernel()));
         double ratio = products.get(0).bytes() / (3.0 * square + 4 * size);
         assertTrue(ratio >= 1 && ratio <= SLACK, ratio + " of the floor: " + products.get(0));
+    }
+
+    /** Half the bytes of weights, copied by 16 bytes and by 8, and as free of bank conflicts. */
+    @ParameterizedTest
+    @CsvSource({"128, 384", "64, 192", "128, 380", "64, 188"})
+    void productsThatReadBfloat16Weights(int tile, int inputs) {
+        DenseOps dense = device.ops().dense().at(Precision.BF16);
+        int rows = 3 * tile;
+        DenseShape shape = new DenseShape(rows, rows, inputs);
+        use(dense, shape, tile, tile);
+        Tensor x = floats(rows, inputs);
+        Tensor w = floats(rows, inputs);
+        Tensor dw = floats(rows, inputs);
+        Tensor bias = floats(rows);
+        Tensor y = floats(rows, rows);
+        Tensor dx = floats(rows, inputs);
+        Tensor partials = floats(dense.squarePartials(shape));
+        dense.plan(shape, w);
+        dense.forward(x, null, w, bias, Activation.RELU, null, y);
+        long matrix = (long) rows * inputs;
+        long square = (long) rows * rows;
+        Map<KernelProfile, Long> floors = Map.of(
+            profile(() -> dense.forward(x, null, w, bias, Activation.RELU, null, y)), 4 * (matrix + rows + square) + 2 * matrix,
+            profile(() -> dense.backwardInput(y, w, Activation.RELU, x, false, dx)), 4 * (square + 2 * matrix) + 2 * matrix,
+            profile(() -> dense.backward(x, null, y, false, dw, bias, partials, null, w, Activation.RELU, x, false, dx)),
+            4 * (square + 3 * matrix + rows + partials.elements()) + 2 * matrix);
+        floors.forEach((product, floor) -> {
+            assertTrue(product.kernel().contains("_bf16_weights_" + tile), product.kernel());
+            assertEquals(0, product.shared().conflicts(), product.toString());
+            double ratio = (double) product.bytes() / floor;
+            assertTrue(ratio >= 1 && ratio <= SLACK, ratio + " of the floor: " + product);
+        });
     }
 
     /** Tiles of 128 and 64 in one launch, 128 and 32, 64 and 32. */

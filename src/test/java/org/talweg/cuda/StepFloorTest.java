@@ -26,6 +26,7 @@ import org.talweg.ops.Activation;
 import org.talweg.ops.Device;
 import org.talweg.ops.Devices;
 import org.talweg.ops.Fusion;
+import org.talweg.ops.Precision;
 import org.talweg.optim.Clip;
 import org.talweg.optim.FusedOptimizer;
 import org.talweg.optim.Optimizers;
@@ -62,17 +63,18 @@ class StepFloorTest {
 
     /** The widest network has batches of 512 in earnest, which take the software device minutes. */
     static Stream<Arguments> networks() {
-        return Stream.of(Arguments.of(List.of(128), 64), Arguments.of(List.of(512, 512), 128),
-            Arguments.of(List.of(2048, 2048, 2048), 64));
+        return Stream.of(Arguments.of(List.of(128), 64, Precision.FLOAT32), Arguments.of(List.of(512, 512), 128, Precision.FLOAT32),
+            Arguments.of(List.of(2048, 2048, 2048), 64, Precision.FLOAT32), Arguments.of(List.of(128), 64, Precision.BF16),
+            Arguments.of(List.of(1024, 1024), 64, Precision.BF16));
     }
 
     @ParameterizedTest
     @MethodSource("networks")
-    void aStepMovesItsFloorInOneGraphOfFewKernels(List<Integer> hidden, int batch) {
+    void aStepMovesItsFloorInOneGraphOfFewKernels(List<Integer> hidden, int batch, Precision precision) {
         Loss loss = Losses.softmaxCrossEntropy();
         FusedOptimizer adam = Optimizers.adam();
         CountedSteps groups = new CountedSteps(GROUPS);
-        Sequential.Builder builder = Sequential.builder(Shape.of(INPUTS)).seed(1);
+        Sequential.Builder builder = Sequential.builder(Shape.of(INPUTS)).seed(1).precision(precision);
         hidden.forEach(units -> builder.dense(units, Activation.RELU));
         try (Model model = builder.dense(CLASSES).build(device)) {
             Trainer.builder(model).loss(loss).optimizer(adam).clip(Clip.byGlobalNorm(0.5f)).listeners(groups).fusion(Fusion.OFF)
@@ -85,7 +87,7 @@ class StepFloorTest {
             hidden.stream().mapToInt(Integer::intValue)), IntStream.of(CLASSES)).boxed().toList();
         // Of the second group, without shuffling.
         int[] batchRows = IntStream.range(batch, 2 * batch).toArray();
-        StepFloor floor = StepFloor.of(device.ops().dense(), batchRows, widths, Activation.RELU,
+        StepFloor floor = StepFloor.of(device.ops().dense().at(precision), batchRows, widths, Activation.RELU,
             new StepFloor.LossRows("cross_entropy", 1, loss.hasHits()), adam.rule());
 
         assertEquals(floor.launches().size(), groups.second().size(), groups.second().toString());
@@ -96,7 +98,7 @@ class StepFloorTest {
             / floor.launches().stream().mapToLong(StepFloor.Launch::bytes).sum();
         assertTrue(ratio >= 1 && ratio <= 1.05, ratio + " of the floor");
         expectStreams(floor, groups.second());
-        assertEquals(0, groups.second().stream().mapToLong(launch -> launch.shared().conflicts()).sum(), "bank conflicts");
+        expectBanks(precision, groups.second(), hidden.size() + 2);
 
         int layers = hidden.size() + 1;
         for (int group = 1; group < GROUPS.length; group++) {
@@ -131,6 +133,42 @@ class StepFloorTest {
         assertEquals(32 * (forward + loss + backward + prepare + update),
             floor.launches().stream().mapToLong(StepFloor.Launch::bytes).sum(), floor.toString());
         assertEquals(2 * 5 * (24 * 2 + 12 * 3), floor.flops());
+    }
+
+    /** Of 38 bytes a parameter, where float32 has 40: two times 2 for the weights, 4 for their gradient, 30 for Adam's update. */
+    @Test
+    void theFloorOfParametersInBfloat16() {
+        assertEquals(40, bytesOfAParameter(Precision.FLOAT32));
+        assertEquals(38, bytesOfAParameter(Precision.BF16));
+    }
+
+    /** What another layer with inputs that need a gradient adds, beside its activations. */
+    private long bytesOfAParameter(Precision precision) {
+        int units = 1 << 10;
+        int batch = 1;
+        long few = bytes(precision, List.of(units, units, units), batch);
+        long more = bytes(precision, List.of(units, units, units, units), batch);
+        return Math.floorDiv(more - few, units * (long) units);
+    }
+
+    private long bytes(Precision precision, List<Integer> widths, int batch) {
+        return StepFloor.of(device.ops().dense().at(precision), new int[batch], widths, Activation.RELU,
+            new StepFloor.LossRows("cross_entropy", 1, true), Optimizers.adam().rule()).launches().stream()
+            .mapToLong(StepFloor.Launch::bytes).sum();
+    }
+
+    /**
+     * No conflicts, but on tensor cores where rows of dZ are no multiple of 16 bytes, as those of ten classes: they are copied
+     * value by value.
+     *
+     * @param last number of the launch that begins the backward pass
+     */
+    private static void expectBanks(Precision precision, List<KernelProfile> step, int last) {
+        for (int i = 0; i < step.size(); i++) {
+            KernelProfile.SharedRequests shared = step.get(i).shared();
+            double allowed = precision != Precision.FLOAT32 && i == last ? 1.5 : 1;
+            assertTrue(shared.wavefronts() <= allowed * shared.idealWavefronts(), step.get(i).kernel() + ": " + shared);
+        }
     }
 
     /** What is no product: everything once, in full sectors. */

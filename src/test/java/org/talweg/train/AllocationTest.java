@@ -20,6 +20,7 @@ import org.talweg.nn.Sequential;
 import org.talweg.ops.Activation;
 import org.talweg.ops.Device;
 import org.talweg.ops.MatrixProducts;
+import org.talweg.ops.Precision;
 import org.talweg.ops.StepState;
 import org.talweg.optim.Clip;
 import org.talweg.optim.Optimizer;
@@ -79,6 +80,13 @@ class AllocationTest {
                 new AllocationTest().expectNothing(on, Losses.softmaxCrossEntropy().labelSmoothing(0.1f), Optimizers.sgd(),
                     Clip.none(), Sequential.builder(Shape.of(12)).dense(8, Activation.GELU).dropout(0.2f)
                         .residual(block -> block.dense(8, Activation.TANH)).activation(Activation.MISH).dense(CLASSES));
+            }
+        },
+        WEIGHTS_IN_BFLOAT16 {
+            @Override
+            void expectNothing(TestDevice on) {
+                new AllocationTest().expectNothing(on, Losses.softmaxCrossEntropy(), Optimizers.adam(), Clip.none(),
+                    Sequential.builder(Shape.of(12)).precision(Precision.BF16).dense(32, Activation.RELU).dense(CLASSES));
             }
         },
         PRODUCTS_BY_CUBLAS {

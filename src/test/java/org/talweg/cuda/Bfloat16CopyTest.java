@@ -45,6 +45,7 @@ import org.talweg.optim.Optimizer;
 import org.talweg.optim.Optimizers;
 import org.talweg.optim.ParameterGroups;
 import org.talweg.optim.ParameterLayout;
+import org.talweg.optim.ScheduleFree;
 import org.talweg.optim.Stepper;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Shape;
@@ -296,7 +297,8 @@ class Bfloat16CopyTest {
                 assertArrayEquals(trained[1], trained[0], optimizer + ", " + groups + ", " + clip);
                 // Three products forward and two towards the input in each of the nine steps.
                 assertTrue(roundings[1] >= 9 * 5, roundings[1] + " with a library at work");
-                assertEquals(1, roundings[0], "before the first step, " + optimizer);
+                // Before the first step; and where the parameters are another point at the end of an epoch, after that.
+                assertEquals(optimizer instanceof ScheduleFree ? 3 : 1, roundings[0], optimizer.toString());
             }
         }
     }

@@ -48,6 +48,8 @@ class DenseOpsTest {
         final boolean withExtra;
         final Activation activation;
         Precision precision = Precision.FLOAT32;
+        /** Whether the device knows the weights beforehand. */
+        boolean planned;
         float[] x;
         float[] w;
         float[] bias;
@@ -101,7 +103,7 @@ class DenseOpsTest {
                     written.put("z", memory.output(batch, outputs));
                 }
                 written.put("a", memory.output(batch, outputs));
-                ops.dense().at(precision).forward(input(ops, memory), rows(ops, memory), memory.input(w, outputs, inputs),
+                ops.dense().at(precision).forward(input(ops, memory), rows(ops, memory), weights(ops, memory),
                     withBias ? memory.input(bias, outputs) : null, f, written.get("z"), written.get("a"));
                 return written;
             };
@@ -110,7 +112,7 @@ class DenseOpsTest {
         Operation backwardInput(Activation below) {
             return (ops, memory) -> {
                 Tensor dx = memory.stateOrOutput(accumulate, oldDx, batch, inputs);
-                ops.dense().at(precision).backwardInput(memory.input(dz, batch, outputs), memory.input(w, outputs, inputs), below,
+                ops.dense().at(precision).backwardInput(memory.input(dz, batch, outputs), weights(ops, memory), below,
                     below == Activation.IDENTITY ? null : memory.input(saved, batch, inputs), accumulate, dx);
                 return Map.of("dx", dx);
             };
@@ -158,10 +160,21 @@ class DenseOpsTest {
                 written.put("dx", memory.stateOrOutput(accumulate, oldDx, batch, inputs));
                 dense.backward(input(ops, memory), rows(ops, memory), memory.input(dz, batch, outputs), accumulate,
                     written.get("dw"), written.get("db"), written.get("squares"), workspace,
-                    memory.input(w, outputs, inputs), below,
+                    weights(ops, memory), below,
                     below == Activation.IDENTITY ? null : memory.input(saved, batch, inputs), accumulate, written.get("dx"));
                 return written;
             };
+        }
+
+        private Tensor weights(Ops ops, Sandbox memory) {
+            Tensor weights = memory.input(w, outputs, inputs);
+            if (planned) {
+                while (weights.offset() % 4 != 0) {
+                    weights = memory.input(w, outputs, inputs);
+                }
+                ops.dense().at(precision).plan(new DenseShape(batch, outputs, inputs), weights);
+            }
+            return weights;
         }
 
         private Tensor input(Ops ops, Sandbox memory) {
@@ -400,6 +413,25 @@ class DenseOpsTest {
                 Contract.checkSchedules(on, "backward input, " + layer, layer.backwardInput(layer.activation));
                 Contract.checkSchedules(on, "backward weights, " + layer, layer.backwardWeights());
                 Contract.checkSchedules(on, "backward, " + layer, layer.backward(layer.activation, true));
+            }
+        }
+    }
+
+    /** A device may keep a shorter copy of weights that it knows beforehand: no bit shows it, whatever the schedule. */
+    @OnEveryChip
+    void weightsThatAreKnownBeforehandGiveTheSameBits(TestDevice on) {
+        Draw draw = new Draw(21);
+        for (int[] shape : new int[][] {{64, 33, 100}, {3, 129, 128}, {150, 20, 200}}) {
+            Layer layer = new Layer(draw, shape, ALL, false);
+            layer.precision = Precision.BF16;
+            for (Operation operation : List.of(layer.forward(layer.activation), layer.backwardInput(layer.activation),
+                layer.backward(layer.activation, true))) {
+                layer.planned = false;
+                Map<String, int[]> unknown = Sandbox.run(on.device(), operation);
+                layer.planned = true;
+                Map<String, int[]> known = Sandbox.run(on.device(), operation);
+                unknown.forEach((name, bits) -> assertArrayEquals(bits, known.get(name), on + ", " + layer + ": " + name));
+                Contract.checkSchedules(on, "planned, " + layer, operation);
             }
         }
     }

@@ -55,7 +55,8 @@ struct AsyncSide : OperandSide {
   static __device__ __forceinline__ float at(const float* tile, int index, int k) { return tile[place(index, k)]; }
 };
 
-// The same for weights in bfloat16, whose rows are a multiple of 4 long and begin at one. What "ldmatrix" reads is 16 bytes of eight rows, permuted so that they are in all banks.
+// The same for weights in bfloat16, whose rows are a multiple of 4 long and begin at one. What "ldmatrix" reads together is
+// 16 bytes of eight rows, permuted so that they are in all banks.
 template <bool ALONG_K, int SIZE, int THREADS>
 struct RoundedSide : SideOf<bfloat16> {
   static constexpr bool kAlongK = ALONG_K;

@@ -45,9 +45,9 @@ public class DenseBenchmark extends OpsSuite {
         DenseShape layer = new DenseShape(n[0], n[1], n[2]);
         memory.device().products(MatrixProducts.valueOf(products.toUpperCase(Locale.ROOT)));
         dense = memory.ops().dense().at(precision);
-        dense.plan(layer);
         x = memory.random(n[0], n[2]);
         weights = memory.random(n[1], n[2]);
+        dense.plan(layer, weights);
         bias = memory.random(n[1]);
         gradient = memory.random(n[0], n[1]);
         output = memory.zeros(n[0], n[1]);

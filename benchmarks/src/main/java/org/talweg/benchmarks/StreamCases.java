@@ -5,17 +5,21 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
+import org.talweg.cuda.CudaDevice;
 import org.talweg.ops.Activation;
 import org.talweg.ops.ActivationOps;
 import org.talweg.ops.BatchRows;
 import org.talweg.ops.ClipRule;
 import org.talweg.ops.CrossEntropy;
 import org.talweg.ops.DataOps;
+import org.talweg.ops.DenseOps;
+import org.talweg.ops.DenseShape;
 import org.talweg.ops.ElementwiseLoss;
 import org.talweg.ops.LossBatch;
 import org.talweg.ops.LossOps;
 import org.talweg.ops.MeasuredRule;
 import org.talweg.ops.NormalisationOps;
+import org.talweg.ops.Precision;
 import org.talweg.ops.RandomOps;
 import org.talweg.ops.Segment;
 import org.talweg.ops.Segments;
@@ -67,7 +71,7 @@ final class StreamCases implements AutoCloseable {
                 memory.ops().random().fillUniform(set[i], SEED, i, 0.1f, 0.9f);
             }
         }
-        data(memory.ops().data());
+        data(memory.ops().data(), timer);
         random(memory.ops().random());
         activations(memory.ops().activation());
         normalisation(memory.ops().normalisation());
@@ -104,13 +108,29 @@ final class StreamCases implements AutoCloseable {
         return resource;
     }
 
-    private void data(DataOps ops) {
+    /** Of weights to bfloat16, anew each time because others might write to them, with a product of one row that reads them. */
+    private void rounding(CudaDevice device, int rows) {
+        DenseOps dense = memory.ops().dense().at(Precision.BF16);
+        DenseShape shape = new DenseShape(1, rows, COLUMNS);
+        if (dense.weightBytes(shape) < Float.BYTES) {
+            Tensor weights = memory.random(rows, COLUMNS);
+            Tensor x = memory.random(1, COLUMNS);
+            Tensor result = memory.zeros(1, rows);
+            dense.plan(shape, weights);
+            device.pointer(weights);
+            add("to bfloat16, and a product of one row", 8.0 * n + 4.0 * (COLUMNS + rows),
+                s -> dense.forward(x, null, weights, null, Activation.IDENTITY, null, result));
+        }
+    }
+
+    private void data(DataOps ops, KernelTimer timer) {
         int rows = n / COLUMNS;
         BatchRows order = new BatchRows(memory.ints(Philox.permutation(rows, 1, 1)), memory.ints(0));
         add("copy", 8.0 * n, s -> ops.copy(flat(s, 0), flat(s, 1)));
         add("zero", 4.0 * n, s -> ops.zero(flat(s, 1)));
         add("gather rows", 8.0 * n + 4.0 * rows,
             s -> ops.gatherRows(matrix(s, 0, COLUMNS), order, matrix(s, 1, COLUMNS)));
+        rounding(timer.device(), rows);
         add("combine", 16.0 * n, s -> ops.combine(flat(s, 0), 0.5f, flat(s, 1), 0.5f, flat(s, 2), flat(s, 3)));
     }
 

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -18,6 +19,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.talweg.cuda.KernelProfile.InstructionClass;
+import org.talweg.cuda.SoftwareDriver.Check;
 import org.talweg.data.DataLoader;
 import org.talweg.data.Datasets;
 import org.talweg.nn.Losses;
@@ -46,6 +48,8 @@ import org.talweg.train.Trainer;
  */
 class KernelFloorTest {
     private static final double SLACK = 1.02;
+    /** Of a result of three tiles each way. */
+    private static final int SIDE = 384;
 
     private Device device;
     private final List<Tensor> tensors = new ArrayList<>();
@@ -55,13 +59,20 @@ class KernelFloorTest {
         SoftwareDevice.require();
     }
 
+    /** The checkers see these kernels elsewhere, on smaller sizes. */
     @BeforeEach
     void open() {
+        SoftwareDriver.check(EnumSet.of(Check.BOUNDS));
         device = Devices.open("software");
     }
 
     @AfterEach
-    void close() {
+    void checkAll() {
+        close();
+        SoftwareDevice.checkAll();
+    }
+
+    private void close() {
         tensors.forEach(tensor -> tensor.buffer().close());
         device.close();
     }
@@ -139,6 +150,14 @@ class KernelFloorTest {
         products.forEach(p -> assertTrue(p.kernel().endsWith("_" + tile), p.kernel()));
         double ratio = products.get(0).bytes() / (3.0 * square + 4 * size);
         assertTrue(ratio >= 1 && ratio <= SLACK, ratio + " of the floor: " + products.get(0));
+        // Besides the operands each block reads its part of the bias, some warps the same one.
+        double traffic = 32.0 * products.get(0).loads().sectors() / operandTraffic(size, size, size, tile);
+        assertTrue(traffic >= 1 && traffic <= 1.05, traffic + " of the operands of every tile: " + products.get(0));
+    }
+
+    /** Bytes of both operands of every tile, from memory or a cache: {@code docs/kernels.md}. */
+    private static double operandTraffic(long rows, long columns, long depth, int tile) {
+        return rows * columns * depth * 8.0 / tile;
     }
 
     /** Half the bytes of weights, copied by 16 bytes and by 8, and as free of bank conflicts. */
@@ -211,13 +230,33 @@ class KernelFloorTest {
             double fma = longer.get(i).issued().get(InstructionClass.FMA) - shorter.get(i).issued().get(InstructionClass.FMA);
             double share = fma / (longer.get(i).instructions() - shorter.get(i).instructions());
             assertTrue(share >= least, share + " of " + longer.get(i));
+            assertEquals(operandTraffic(SIDE, SIDE, 256, 128),
+                32.0 * (longer.get(i).loads().sectors() - shorter.get(i).loads().sectors()), "traffic: " + longer.get(i));
             assertEquals(0, longer.get(i).localRequests(), longer.get(i).toString());
         }
     }
 
+    /** With the tiles that the planner takes, from the first fma to the last. */
+    @ParameterizedTest
+    @ValueSource(strings = {"7.5", "8.0"})
+    void aProductOf1024Cubed(String capability) {
+        reopenAs(capability);
+        int size = 1024;
+        Tensor x = floats(size, size);
+        Tensor w = floats(size, size);
+        Tensor y = floats(size, size);
+        KernelProfile product = profile(() -> device.ops().dense().forward(x, null, w, null, Activation.IDENTITY, null, y));
+        assertEquals("dense_forward_128", product.kernel());
+        assertEquals(0, product.shared().conflicts(), product.toString());
+        assertEquals(operandTraffic(size, size, size, 128), 32.0 * product.loads().sectors(), product.toString());
+        assertEquals(3 * 4L * size * size, product.bytes());
+        double share = (double) product.issued().get(InstructionClass.FMA) / product.instructions();
+        assertTrue(share >= 0.85, share + " of " + product);
+    }
+
     /** The three products with tiles of 128, the sum going over so many. */
     private List<KernelProfile> productsOfDepth(int depth) {
-        int size = 384;
+        int size = SIDE;
         DenseOps dense = device.ops().dense();
         Tensor wide = floats(size, depth);
         Tensor high = floats(depth, size);

@@ -31,6 +31,11 @@ public final class SoftwareDevice {
         return settings;
     }
 
+    /** Whether tests run under no others than the plain settings, as they do first. */
+    public static boolean isPlain() {
+        return settings.isPlain();
+    }
+
     /** The settings of this JVM again, after a test that chose its own. */
     public static void restoreSettings() {
         settings.apply();

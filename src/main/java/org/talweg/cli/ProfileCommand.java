@@ -107,7 +107,7 @@ final class ProfileCommand implements Callable<Integer> {
         UpdateRule rule = OptimizerChoices.ALL.parse(experiment.optimizerText()) instanceof FusedOptimizer fused
             ? fused.rule() : null;
         Ops ops = model.device().ops();
-        if (step.launches.stream().anyMatch(launch -> launch.kernel().equals("fused_mlp_step"))) {
+        if (step.launches.stream().anyMatch(launch -> launch.kernel().startsWith("fused_mlp_step"))) {
             FusedMlpOps.Plan plan = ops.fusedMlp().plan(model.tape().fusedMlp().orElseThrow(), rows.length);
             return StepFloor.ofFused(plan, rows, widths, loss, rule);
         }

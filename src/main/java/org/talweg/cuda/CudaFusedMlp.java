@@ -5,6 +5,7 @@ import static org.talweg.cuda.CudaElementwise.ceilDivide;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.talweg.ops.Activation;
 import org.talweg.ops.Activation.Saved;
 import org.talweg.ops.BatchRows;
@@ -14,16 +15,18 @@ import org.talweg.ops.FusedMlp;
 import org.talweg.ops.FusedMlpOps;
 import org.talweg.ops.LossTerms;
 import org.talweg.ops.MatrixProducts;
+import org.talweg.ops.Precision;
 import org.talweg.ops.Shapes;
 import org.talweg.tensor.DType;
 import org.talweg.tensor.Tensor;
 
 /**
- * Launches {@code kernels/fused_mlp.cu}. Rows of a slab, threads of a block and the number of blocks follow from the model,
+ * Launches {@code kernels/fused_mlp.cu}, or {@code fused_mlp_tensor.cu} for a precision of tensor cores. Rows of a slab, threads of a block and the number of blocks follow from the model,
  * the batch and the device's multiprocessors and shared memory alone, so that sums have the same order every time.
  */
 final class CudaFusedMlp implements FusedMlpOps {
     private static final String FAMILY = "fused_mlp";
+    private static final String TENSOR_FAMILY = "fused_mlp_tensor";
     // As in the kernels.
     private static final int MAX_LAYERS = 16;
     static final int MAX_WIDTH = 128;
@@ -35,6 +38,11 @@ final class CudaFusedMlp implements FusedMlpOps {
     private static final int TILE_COLUMNS = 32;
     private static final int FINISH_BLOCK = 256;
     private static final int FINISH_ELEMENTS = 128;
+    /** Stages of shared memory, and what rows there are filled up to. */
+    private static final int STAGES = 2;
+    private static final int TENSOR_STAGES = 3;
+    private static final int QUAD = 4;
+    private static final int TENSOR_DEPTH = 16;
     private static final int[] SLABS = {16, 32, 64};
     /** What a block has besides: the table of layers, the numbers of its rows, and what the driver takes. */
     private static final int STATIC_SHARED_BYTES = 2048;
@@ -96,6 +104,7 @@ final class CudaFusedMlp implements FusedMlpOps {
     private static final class Slab {
         private final FusedMlp mlp;
         private final int rows;
+        private final boolean plain;
         private final int stage;
         private final List<Integer> table = new ArrayList<>();
         private int used;
@@ -103,11 +112,12 @@ final class CudaFusedMlp implements FusedMlpOps {
         Slab(FusedMlp mlp, int rows) {
             this.mlp = mlp;
             this.rows = rows;
+            plain = mlp.precision() == Precision.FLOAT32;
             int most = rows * (INPUT_COLUMNS + 4);
             for (FusedMlp.Layer layer : mlp.layers()) {
                 boolean first = layer == mlp.first();
                 most = Math.max(most, (layer.outputs() + (first ? rows : 0)) * (DEPTH + 4));
-                most = Math.max(most, first ? 0 : Math.min(DEPTH, quads(layer.outputs())) * pitch(layer.inputs()));
+                most = Math.max(most, first ? 0 : Math.min(DEPTH, padded(layer.outputs())) * pitch(layer.inputs()));
                 add(layer, layer == mlp.last());
             }
             stage = most;
@@ -134,7 +144,7 @@ final class CudaFusedMlp implements FusedMlpOps {
         }
 
         int sharedBytes() {
-            return Math.multiplyExact(Math.addExact(2 * stage, used), Float.BYTES);
+            return Math.multiplyExact(Math.addExact((plain ? STAGES : TENSOR_STAGES) * stage, used), Float.BYTES);
         }
 
         /** One for each tile of the widest result. */
@@ -143,13 +153,14 @@ final class CudaFusedMlp implements FusedMlpOps {
             return rows / TILE_ROWS * ceilDivide(widest, TILE_COLUMNS);
         }
 
-        private static int quads(int width) {
-            return ceilDivide(width, 4) * 4;
+        private int padded(int width) {
+            int multiple = plain ? QUAD : TENSOR_DEPTH;
+            return ceilDivide(width, multiple) * multiple;
         }
 
         /** An odd number of quads. */
-        private static int pitch(int width) {
-            return (ceilDivide(width, 4) | 1) * 4;
+        private int pitch(int width) {
+            return (padded(width) / QUAD | 1) * QUAD;
         }
     }
 
@@ -200,7 +211,9 @@ final class CudaFusedMlp implements FusedMlpOps {
         public void run(Step on) {
             check(on);
             if (step == null) {
-                step = device.kernel(FAMILY, "fused_mlp_step");
+                boolean plain = mlp.precision() == Precision.FLOAT32;
+                step = plain ? device.kernel(FAMILY, "fused_mlp_step")
+                    : device.kernel(TENSOR_FAMILY, "fused_mlp_step_" + mlp.precision().name().toLowerCase(Locale.ROOT));
                 finish = device.kernel(FAMILY, "fused_mlp_finish");
             }
             LaunchArguments arguments = device.arguments().tensor(on.layout()).int32(mlp.layers().size()).int32(slab.rows)

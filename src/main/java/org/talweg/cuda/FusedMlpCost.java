@@ -1,33 +1,52 @@
 package org.talweg.cuda;
 
 import org.talweg.ops.FusedMlp;
+import org.talweg.ops.Precision;
 
 /**
  * Predicts the time of a step without its update, fused and layer by layer, to choose between them: launches, bytes, and
- * the longest row of sums that must run one after the other. A multiprocessor is taken to start a fused multiply-add of
- * four warps each cycle and to wait for nothing but the loads of a depth. The constants are round numbers for chips from
- * A100 to H100, not measurements; only the comparison is used.
+ * the longest row of sums that must run one after the other. In float32 a multiprocessor is taken to start a fused
+ * multiply-add of four warps each cycle and to wait for nothing but the loads of a depth; tensor cores wait for what feeds
+ * them. The constants are round numbers for chips from A100 to H100, not measurements; only the comparison is used.
  */
 final class FusedMlpCost {
     private static final double LAUNCH = 2_000;
     private static final double CYCLES_A_NANOSECOND = 1.5;
     private static final double BYTES_A_NANOSECOND = 1_500;
-    /** Of a warp with 4×4 sums a thread: 18 instructions a depth from four schedulers, or what they wait for. */
-    private static final double CYCLES_A_DEPTH_AND_WARP = 4.5;
-    private static final double LEAST_CYCLES_A_DEPTH = 25;
     /** Before the first sum of a product and after the last. */
     private static final double CYCLES_A_PRODUCT = 800;
-    /** Multiply-adds of a multiprocessor, a cycle. */
-    private static final double SUMS_A_CYCLE = 75;
     /** How many times the bytes of the layers one by one a fused step may move: time is saved, not memory worn. */
     private static final double MOST_BYTES = 1.5;
 
+    /**
+     * What products cost.
+     *
+     * @param depthAndWarp cycles that a warp with 16 sums a thread keeps a multiprocessor for, a depth. In float32 18
+     *                     instructions from four schedulers; on tensor cores 24 wavefronts of shared memory for 16 depths,
+     *                     for tf32 also 24 roundings a thread, for its three products twice those and 24 instructions
+     * @param least        cycles from depth to depth, whatever there is to do: loads and sums wait for each other
+     * @param sums         multiply-adds of a multiprocessor in layers one by one, a cycle
+     */
+    private record Rate(double depthAndWarp, double least, double sums) {
+
+        static Rate of(Precision precision) {
+            return switch (precision) {
+                case FLOAT32 -> new Rate(4.5, 25, 75);
+                case TF32X3 -> new Rate(5, 14, 120);
+                case TF32 -> new Rate(2.5, 9, 300);
+                case BF16 -> new Rate(1.5, 8, 500);
+            };
+        }
+    }
+
     private final FusedMlp mlp;
+    private final Rate rate;
     private final long batch;
     private final int multiprocessors;
 
     FusedMlpCost(FusedMlp mlp, int batch, int multiprocessors) {
         this.mlp = mlp;
+        rate = Rate.of(mlp.precision());
         this.batch = batch;
         this.multiprocessors = multiprocessors;
     }
@@ -47,7 +66,7 @@ final class FusedMlpCost {
             depths += layer.inputs() + (first ? 0 : layer.outputs()) + Math.ceil(tiles / warps) * rows;
             products += first ? 2 : 3;
         }
-        double cycles = depths * Math.max(LEAST_CYCLES_A_DEPTH, CYCLES_A_DEPTH_AND_WARP * warps)
+        double cycles = depths * Math.max(rate.least, rate.depthAndWarp * warps)
             + products * CYCLES_A_PRODUCT;
         return 2 * LAUNCH + slabsEach * cycles / CYCLES_A_NANOSECOND
             + fusedElements(blocks) * Float.BYTES / BYTES_A_NANOSECOND;
@@ -78,11 +97,11 @@ final class FusedMlpCost {
             boolean first = layer == mlp.first();
             long w = (long) layer.inputs() * layer.outputs();
             long deepest = Math.max(Math.min(batch, DensePlanner.MIN_SHARE), first ? 0 : layer.outputs());
-            cycles += (layer.inputs() + deepest) * LEAST_CYCLES_A_DEPTH + 2 * CYCLES_A_PRODUCT;
+            cycles += (layer.inputs() + deepest) * rate.least + 2 * CYCLES_A_PRODUCT;
             sums += (first ? 2 : 3) * batch * w;
             launches += 2;
         }
-        return launches * LAUNCH + (cycles + sums / (SUMS_A_CYCLE * multiprocessors)) / CYCLES_A_NANOSECOND
+        return launches * LAUNCH + (cycles + sums / (rate.sums * multiprocessors)) / CYCLES_A_NANOSECOND
             + layeredElements() * Float.BYTES / BYTES_A_NANOSECOND;
     }
 }

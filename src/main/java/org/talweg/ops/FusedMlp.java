@@ -3,12 +3,12 @@ package org.talweg.ops;
 import java.util.List;
 
 /**
- * A multilayer perceptron as {@link FusedMlpOps} takes it: dense layers in a row, in float32, whose parameters lie in one
- * flat buffer.
+ * A multilayer perceptron as {@link FusedMlpOps} takes it: dense layers in a row, whose parameters lie in one flat buffer.
  *
- * @param length elements of the flat buffer, a multiple of 4
+ * @param length    elements of the flat buffer, a multiple of 4
+ * @param precision of all products
  */
-public record FusedMlp(List<Layer> layers, long length) {
+public record FusedMlp(List<Layer> layers, long length, Precision precision) {
 
     /**
      * f(X Wᵀ + b).

@@ -5,7 +5,8 @@ import org.talweg.tensor.Tensor;
 /**
  * Forward, loss and backward of a whole {@link FusedMlp} in two launches: one takes rows through all layers and back, with
  * what lies between the layers never in memory, the other adds up the weight gradients of its blocks. The result is that
- * of {@link DenseOps} and {@link LossOps} layer by layer, but for the order in which a weight gradient's rows are summed.
+ * of {@link DenseOps} and {@link LossOps} layer by layer in the same {@link Precision}, but for the order in which a weight
+ * gradient's rows are summed.
  */
 public interface FusedMlpOps {
 

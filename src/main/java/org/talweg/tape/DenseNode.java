@@ -129,8 +129,8 @@ final class DenseNode extends Node {
 
     @Override
     FusedMlp.Layer fusedLayer() {
-        return precision != Precision.FLOAT32 ? null : new FusedMlp.Layer(name(), weights.shape().dim(1),
-            weights.shape().dim(0), weights.offset(), bias == null ? FusedMlp.Layer.NO_BIAS : bias.offset(), activation);
+        return new FusedMlp.Layer(name(), weights.shape().dim(1), weights.shape().dim(0), weights.offset(),
+            bias == null ? FusedMlp.Layer.NO_BIAS : bias.offset(), activation);
     }
 
     @Override

@@ -62,7 +62,8 @@ final class FusedStep {
             LOG.debug("a step of {} rows layer by layer, which is predicted to be faster than fused", batch);
             return null;
         }
-        LOG.debug("a step of {} rows is fused, its weight gradients summed in {} shares", batch, plan.shares());
+        LOG.debug("a step of {} rows is fused in {}, its weight gradients summed in {} shares", batch, mlp.precision(),
+            plan.shares());
         return new FusedStep(plan, new FusedMlpOps.Step(memory.table("layout of a fused step", plan.layout()),
             memory.shares(plan.shares(), mlp.length()), step.features(), step.rows(0), step.parameters(), loss,
             step.targets(), rowLosses, rowHits, step.gradients(),
@@ -80,13 +81,13 @@ final class FusedStep {
         for (Value result : tape.results()) {
             FusedMlp.Layer layer = result.producer().fusedLayer();
             if (layer == null || result.producer().inputs().get(0) != before) {
-                refusals.add(result.name() + " is no dense layer in float32 over " + before.name());
+                refusals.add(result.name() + " is no dense layer over " + before.name());
                 return null;
             }
             layers.add(layer);
             before = result;
         }
-        return new FusedMlp(layers, tape.parameterLength());
+        return new FusedMlp(layers, tape.parameterLength(), tape.precision());
     }
 
     void run() {

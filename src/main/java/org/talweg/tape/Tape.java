@@ -216,6 +216,11 @@ public final class Tape {
         return stateLength;
     }
 
+    /** Of the matrix products. */
+    Precision precision() {
+        return precision;
+    }
+
     /** Elements of a flat buffer of parameters, padding included. */
     public long parameterLength() {
         return parameterLength;
@@ -226,7 +231,7 @@ public final class Tape {
         return Collections.unmodifiableList(results);
     }
 
-    /** The dense layers in float32, one after the other, that all of it is; empty if it is anything else. */
+    /** The dense layers, one after the other, that all of it is; empty if it is anything else. */
     public Optional<FusedMlp> fusedMlp() {
         return Optional.ofNullable(FusedStep.of(this, new ArrayList<>()));
     }

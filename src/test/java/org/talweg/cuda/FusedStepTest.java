@@ -171,16 +171,23 @@ class FusedStepTest {
     /** Narrow layers fused, many weights over few rows one by one, on a chip of 132 multiprocessors. */
     @Test
     void theChoiceFollowsThePrediction() {
-        FusedMlpCost narrow = cost(64, 32, 10);
-        assertTrue(narrow.isFaster(16, 2, 1, 4));
-        FusedMlpCost wide = cost(784, 128, 10);
-        assertFalse(wide.isFaster(16, 4, 1, 4));
+        for (Precision precision : Precision.values()) {
+            FusedMlpCost narrow = cost(precision, 64, 32, 10);
+            assertTrue(narrow.isFaster(16, 2, 1, 4), "narrow in " + precision);
+            FusedMlpCost wide = cost(precision, 784, 128, 10);
+            assertFalse(wide.isFaster(16, 4, 1, 4), "wide in " + precision);
+        }
+        double exact = cost(Precision.FLOAT32, 64, 64, 10).fused(16, 2, 1, 4);
+        double parts = cost(Precision.TF32X3, 64, 64, 10).fused(16, 2, 1, 4);
+        double tf32 = cost(Precision.TF32, 64, 64, 10).fused(16, 2, 1, 4);
+        double bf16 = cost(Precision.BF16, 64, 64, 10).fused(16, 2, 1, 4);
+        assertTrue(exact > parts && parts > tf32 && tf32 > bf16, exact + ", " + parts + ", " + tf32 + ", " + bf16);
     }
 
-    private static FusedMlpCost cost(int inputs, int hidden, int outputs) {
+    private static FusedMlpCost cost(Precision precision, int inputs, int hidden, int outputs) {
         return new FusedMlpCost(new FusedMlp(List.of(
             new FusedMlp.Layer("dense_1", inputs, hidden, 0, FusedMlp.Layer.NO_BIAS, Activation.RELU),
             new FusedMlp.Layer("dense_2", hidden, outputs, (long) inputs * hidden, FusedMlp.Layer.NO_BIAS,
-                Activation.IDENTITY)), (long) (inputs + outputs) * hidden), 64, 132);
+                Activation.IDENTITY)), (long) (inputs + outputs) * hidden, precision), 64, 132);
     }
 }

@@ -549,7 +549,7 @@ class StreamingFloorTest {
         int units = 128;
         int batch = 64;
         FusedMlp mlp = new FusedMlp(List.of(new FusedMlp.Layer("dense_1", inputs, units, 0, (long) inputs * units,
-            Activation.RELU)), (long) (inputs + 1) * units);
+            Activation.RELU)), (long) (inputs + 1) * units, Precision.FLOAT32);
         FusedMlpOps.Plan plan = t.ops().fusedMlp().plan(mlp, batch);
         int length = (int) mlp.length();
         Tensor layout = t.numbers(plan.layout().length, 1);

@@ -15,6 +15,7 @@ import org.talweg.ops.FusedMlp;
 import org.talweg.ops.FusedMlpOps;
 import org.talweg.ops.LossBatch;
 import org.talweg.ops.LossTerms;
+import org.talweg.ops.Precision;
 import org.talweg.tensor.Shape;
 import org.talweg.tensor.Tensor;
 
@@ -26,6 +27,9 @@ public class FusedMlpBenchmark extends OpsSuite {
     /** Widths from input to classes; the batch is the last. */
     @Param({"64-64-64-64-10/1024", "64-128-10/1024"})
     public String net;
+
+    @Param({"FLOAT32", "BF16"})
+    public Precision precision;
 
     private int batch;
     private FusedMlpOps.Plan plan;
@@ -45,7 +49,7 @@ public class FusedMlpBenchmark extends OpsSuite {
         int[] n = Memory.numbers(net);
         batch = n[n.length - 1];
         int classes = n[n.length - 2];
-        FusedMlp mlp = TrainedNet.mlp(IntStream.of(n).limit(n.length - 1L).boxed().toList());
+        FusedMlp mlp = TrainedNet.mlp(IntStream.of(n).limit(n.length - 1L).boxed().toList(), precision);
         Tensor features = memory.random(batch, n[0]);
         int[] classOf = new int[batch];
         for (int i = 0; i < batch; i++) {
@@ -73,7 +77,7 @@ public class FusedMlpBenchmark extends OpsSuite {
     }
 
     private Layer layer(FusedMlp.Layer each, Tensor x, Tensor inputGradient, Tensor parameters, Tensor gradients) {
-        DenseOps dense = memory.ops().dense();
+        DenseOps dense = memory.ops().dense().at(precision);
         DenseShape shape = new DenseShape(batch, each.outputs(), each.inputs());
         Shape weights = Shape.of(each.outputs(), each.inputs());
         Shape bias = Shape.of(each.outputs());
@@ -96,7 +100,7 @@ public class FusedMlpBenchmark extends OpsSuite {
 
     @Benchmark
     public void layers() {
-        DenseOps dense = memory.ops().dense();
+        DenseOps dense = memory.ops().dense().at(precision);
         for (Layer each : layers) {
             dense.forward(each.x, null, each.weights, each.bias, each.activation, null, each.output);
         }

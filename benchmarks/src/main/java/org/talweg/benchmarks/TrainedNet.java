@@ -78,7 +78,7 @@ final class TrainedNet implements AutoCloseable {
     }
 
     /** Layers that lie one behind the other. @param widths from input to classes */
-    static FusedMlp mlp(List<Integer> widths) {
+    static FusedMlp mlp(List<Integer> widths, Precision precision) {
         List<FusedMlp.Layer> all = new ArrayList<>();
         long at = 0;
         for (int l = 1; l < widths.size(); l++) {
@@ -87,7 +87,7 @@ final class TrainedNet implements AutoCloseable {
                 l == widths.size() - 1 ? Activation.IDENTITY : Activation.RELU));
             at = bias + aligned(widths.get(l));
         }
-        return new FusedMlp(all, at);
+        return new FusedMlp(all, at, precision);
     }
 
     private static long aligned(long elements) {

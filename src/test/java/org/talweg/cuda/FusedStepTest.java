@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.talweg.analysis.StepFloor;
 import org.talweg.data.DataLoader;
@@ -58,7 +60,11 @@ class FusedStepTest {
     }
 
     private static Model model(Device on, int inputs, int outputs, int... hidden) {
-        Sequential.Builder builder = Sequential.builder(Shape.of(inputs)).seed(3);
+        return model(on, Precision.FLOAT32, inputs, outputs, hidden);
+    }
+
+    private static Model model(Device on, Precision precision, int inputs, int outputs, int... hidden) {
+        Sequential.Builder builder = Sequential.builder(Shape.of(inputs)).seed(3).precision(precision);
         IntStream.of(hidden).forEach(units -> builder.dense(units, Activation.RELU));
         return builder.dense(outputs).build(on);
     }
@@ -68,8 +74,9 @@ class FusedStepTest {
     }
 
     static Stream<Arguments> networks() {
-        return Stream.of(Arguments.of(new int[] {128}, 64), Arguments.of(new int[] {32}, 100),
-            Arguments.of(new int[] {64, 64, 64, 64}, 256), Arguments.of(new int[] {128, 128}, 37));
+        return Stream.of(Precision.values()).flatMap(precision -> Stream.of(Arguments.of(precision, new int[] {128}, 64),
+            Arguments.of(precision, new int[] {32}, 100), Arguments.of(precision, new int[] {64, 64, 64, 64}, 256),
+            Arguments.of(precision, new int[] {128, 128}, 37)));
     }
 
     /**
@@ -78,11 +85,11 @@ class FusedStepTest {
      */
     @ParameterizedTest
     @MethodSource("networks")
-    void aStepIsFourLaunchesAndActivationsNeverReachMemory(int[] hidden, int batch) {
+    void aStepIsFourLaunchesAndActivationsNeverReachMemory(Precision precision, int[] hidden, int batch) {
         Dataset digits = Datasets.builtIn("digits");
         CountedSteps steps = new CountedSteps();
         StepFloor floor;
-        try (Model model = model(device, 64, 10, hidden)) {
+        try (Model model = model(device, precision, 64, 10, hidden)) {
             trainer(model).fusion(Fusion.ON).listeners(steps).build()
                 .fit(DataLoader.of(digits.select(IntStream.range(0, 2 * batch).toArray()), batch), 1);
             List<Integer> widths = IntStream.concat(IntStream.concat(IntStream.of(64), IntStream.of(hidden)), IntStream.of(10))
@@ -105,6 +112,8 @@ class FusedStepTest {
             assertTrue(ratio >= 1 && ratio <= 1.02, ratio + " of the floor: " + steps.second().get(i));
         }
         KernelProfile step = steps.second().get(0);
+        assertEquals("fused_mlp_step" + (precision == Precision.FLOAT32 ? "" : "_" + precision.name().toLowerCase(Locale.ROOT)),
+            step.kernel());
         double wavefronts = (double) step.shared().wavefronts() / step.shared().idealWavefronts();
         assertTrue(wavefronts <= 1.05, wavefronts + " of the ideal wavefronts");
     }
@@ -113,8 +122,9 @@ class FusedStepTest {
      * As many steps of the same batches, fused and not, with a smaller last batch: the first loss has the same bits, and
      * the accuracy is the same.
      */
-    @Test
-    void digitsAreLearntAsLayerByLayer() {
+    @ParameterizedTest
+    @EnumSource
+    void digitsAreLearntAsLayerByLayer(Precision precision) {
         Split split = Datasets.builtIn("digits").shuffle(1).split(0.8, 0.2);
         List<TrainingResult> results = new ArrayList<>();
         List<StepMetrics> steps = new ArrayList<>();
@@ -125,7 +135,7 @@ class FusedStepTest {
             }
         };
         for (Fusion fusion : List.of(Fusion.ON, Fusion.OFF)) {
-            try (Model model = model(device, 64, 10, 32, 32)) {
+            try (Model model = model(device, precision, 64, 10, 32, 32)) {
                 results.add(trainer(model).fusion(fusion).listeners(listener).build().fit(
                     DataLoader.of(split.train(), 100).shuffled(5), DataLoader.of(split.validation(), 100), 4));
             }
@@ -148,9 +158,12 @@ class FusedStepTest {
             trainer -> trainer.parameterGroups(ParameterGroups.none().freeze("dense_1.*")));
         expectRefusal("micro-batches", "a batch comes in micro-batches", model(device, 64, 10, 32),
             trainer -> trainer.microBatch(8));
-        expectRefusal("precision", "no dense layer in float32", Sequential.builder(Shape.of(64)).precision(Precision.TF32)
-            .dense(10).build(device), trainer -> trainer);
-        expectRefusal("dropout", "no dense layer in float32", Sequential.builder(Shape.of(64)).dense(32, Activation.RELU)
+        try (Device older = SoftwareDevice.open(7, 5)) {
+            expectRefusal("compute capability 7.5", "compute capability 8.0, and this device has 7.5",
+                model(older, Precision.BF16, 64, 10, 32), trainer -> trainer);
+        }
+        device.adopt();
+        expectRefusal("dropout", "no dense layer over", Sequential.builder(Shape.of(64)).dense(32, Activation.RELU)
             .dropout(0.5f).dense(10).build(device), trainer -> trainer);
         try (Device reference = Devices.open("reference")) {
             expectRefusal("reference", "computes layer by layer", model(reference, 64, 10, 32), trainer -> trainer);

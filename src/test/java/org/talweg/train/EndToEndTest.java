@@ -13,7 +13,7 @@ import java.util.List;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.talweg.cuda.SoftwareDriver;
 import org.talweg.data.DataLoader;
@@ -42,10 +42,10 @@ class EndToEndTest {
     }
 
     private static Outcome train(Device device, int epochs) {
-        return train(device, epochs, Precision.FLOAT32);
+        return train(device, epochs, Precision.FLOAT32, Fusion.AUTO);
     }
 
-    private static Outcome train(Device device, int epochs, Precision precision) {
+    private static Outcome train(Device device, int epochs, Precision precision, Fusion fusion) {
         Split all = Datasets.builtIn("digits").shuffle(42).split(0.7, 0.15);
         Scaler scaler = Scaler.minMax().fit(all.train());
         Split split = new Split(scaler.apply(all.train()), scaler.apply(all.validation()), scaler.apply(all.test()));
@@ -60,7 +60,7 @@ class EndToEndTest {
             .precision(precision).dense(10).build(device)) {
             Trainer trainer = Trainer.builder(model).loss(Losses.softmaxCrossEntropy())
                 .optimizer(Optimizers.adam().learningRate(0.005f)).clip(Clip.byGlobalNorm(1)).listeners(collector)
-                .build();
+                .fusion(fusion).build();
             TrainingResult result = trainer.fit(DataLoader.of(split.train(), BATCH).shuffled(42),
                 DataLoader.of(split.validation(), 100), epochs);
             float[] weights = new float[(int) model.parameters().elements()];
@@ -116,10 +116,10 @@ class EndToEndTest {
 
     /** Parameters, gradients and sums stay float32, so the shorter operands of the products cost next to nothing. */
     @ParameterizedTest
-    @EnumSource(Precision.class)
-    void everyPrecisionReachesTheSameAccuracy(Precision precision) {
+    @CsvSource({"FLOAT32, OFF", "TF32, OFF", "TF32X3, OFF", "BF16, OFF", "FLOAT32, ON", "TF32, ON", "TF32X3, ON", "BF16, ON"})
+    void everyPrecisionReachesTheSameAccuracy(Precision precision, Fusion fusion) {
         Outcome cpu = train(TestDevice.named("cpu").device(), 8);
-        Outcome other = train(TestDevice.accelerator().device(), 8, precision);
+        Outcome other = train(TestDevice.accelerator().device(), 8, precision, fusion);
         assertEquals(cpu.testAccuracy, other.testAccuracy, 0.01, precision + ": test accuracy");
         double loss = other.steps.get(0).loss();
         double exact = cpu.steps.get(0).loss();

@@ -51,9 +51,11 @@ final class StepTimes {
                 }
             }
             for (String net : small ? SMALL_NARROW : NARROW) {
-                json.add(step(memory, timer, net, Precision.FLOAT32, Fusion.OFF, findings));
-                if (products != MatrixProducts.CUBLAS) {
-                    json.add(step(memory, timer, net, Precision.FLOAT32, Fusion.ON, findings));
+                for (Precision precision : Precision.values()) {
+                    json.add(step(memory, timer, net, precision, Fusion.OFF, findings));
+                    if (products != MatrixProducts.CUBLAS) {
+                        json.add(step(memory, timer, net, precision, Fusion.ON, findings));
+                    }
                 }
             }
         }
@@ -88,7 +90,7 @@ final class StepTimes {
     private static StepFloor floor(Memory memory, TrainedNet net, Precision precision) {
         StepFloor.LossRows loss = new StepFloor.LossRows(net.lossKernel(), 1, net.loss().hasHits());
         if (net.isFused()) {
-            FusedMlpOps.Plan plan = memory.ops().fusedMlp().plan(TrainedNet.mlp(net.widths()), net.batch());
+            FusedMlpOps.Plan plan = memory.ops().fusedMlp().plan(TrainedNet.mlp(net.widths(), precision), net.batch());
             return StepFloor.ofFused(plan, net.rows(), net.widths(), loss, net.optimizer().rule());
         }
         return StepFloor.of(memory.ops().dense().at(precision), net.rows(), net.widths(), Activation.RELU, loss,

@@ -21,8 +21,9 @@ import org.talweg.tensor.DType;
 import org.talweg.tensor.Tensor;
 
 /**
- * Launches {@code kernels/fused_mlp.cu}, or {@code fused_mlp_tensor.cu} for a precision of tensor cores. Rows of a slab, threads of a block and the number of blocks follow from the model,
- * the batch and the device's multiprocessors and shared memory alone, so that sums have the same order every time.
+ * Launches {@code kernels/fused_mlp.cu}, or {@code fused_mlp_tensor.cu} for a precision of tensor cores. Rows of a slab,
+ * threads of a block and the number of blocks follow from the model, the batch and the device's multiprocessors and shared
+ * memory alone, so that sums have the same order every time.
  */
 final class CudaFusedMlp implements FusedMlpOps {
     private static final String FAMILY = "fused_mlp";
@@ -218,7 +219,7 @@ final class CudaFusedMlp implements FusedMlpOps {
             }
             LaunchArguments arguments = device.arguments().tensor(on.layout()).int32(mlp.layers().size()).int32(slab.rows)
                 .int32(slab.stage).int32(slabsEach).tensor(on.features());
-            CudaDense.rows(arguments, on.rows()).tensor(on.parameters()).tensor(on.shares()).int64(mlp.length());
+            CudaDense.rows(arguments, on.rows()).input(on.parameters()).tensor(on.shares()).int64(mlp.length());
             loss(arguments, on.loss().loss(), on.targets()).float32((float) on.loss().lossScale())
                 .float32((float) on.loss().gradientScale()).tensor(on.rowLosses()).tensor(on.rowHits()).int32(batch);
             device.launch(step, blocks, 1, 1, slab.warps() * WARP, slab.sharedBytes(), arguments);
